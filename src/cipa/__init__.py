@@ -1,0 +1,30 @@
+"""CIPA: lung tumour segmentation in PET-CT (Mei et al., CVPR 2025), on CPU and GPU, nothing to compile.
+
+Research software, not a medical device.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cipa.models.checkpoints import load_model
+    from cipa.models.cipa import CIPA, create_model
+    from cipa.models.config import CIPAConfig
+
+_HOME = {
+    "CIPA": "cipa.models.cipa",
+    "CIPAConfig": "cipa.models.config",
+    "create_model": "cipa.models.cipa",
+    "load_model": "cipa.models.checkpoints",
+}
+
+__all__ = ["CIPA", "CIPAConfig", "__version__", "create_model", "load_model"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use: `cipa --help` and `import cipa` then cost no torch import."""
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'cipa' has no attribute {name!r}")

@@ -1,0 +1,108 @@
+"""The `cipa` command: one verb, one file; a verb's imports happen when it is called.
+
+Each verb is a module `cipa.cli.<verb>` with `add_arguments(parser)` and `run(arguments) -> int`. Everything a
+user can put right arrives here as a `CipaError` and leaves as one line on standard error.
+"""
+
+import errno
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from cipa import __version__
+from cipa.errors import CipaError, UsageError
+
+VERBS = {
+    "demo": "phantoms, a short training, a test on unseen patients: the whole system in minutes, offline",
+    "phantom": "draw practice PET-CT data in PCLT20K layout",
+    "check": "report every missing, unreadable, mis-sized or mis-split file of a data set",
+    "train": "train a network on a data set in PCLT20K layout",
+    "evaluate": "score weights on a test set with the published protocol, write masks and tables",
+    "predict": "segment slices or volumes that have no mask",
+}
+"""Verbs in the order a newcomer meets them, each with its line in `cipa --help`."""
+
+
+def usage() -> str:
+    """Return the text of `cipa --help`."""
+    width = max(map(len, VERBS))
+    lines = [
+        "usage: cipa [--debug] VERB [options]      cipa VERB --help for the options of one",
+        "",
+        "Lung tumour segmentation in PET-CT (CIPA, CVPR 2025). Research software, not a medical device.",
+        "",
+        *(f"  {verb:<{width}}  {line}" for verb, line in VERBS.items()),
+        "",
+        "  --debug    show the traceback of an error",
+        "  --version  print the version",
+    ]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        argv: the command line without the program's name; by default the process's own.
+
+    Returns:
+        Exit code: 0 done, 1 something is wrong with the data, 2 something is wrong with the command,
+        130 interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(f"cipa {__version__}")
+        return 0
+    try:
+        return _run_verb(words[0], words[1:])
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        return _complain("interrupted; what was finished is on disk", 128 + signal.SIGINT)
+    except CipaError as error:
+        if debug:
+            raise
+        return _complain(str(error), error.exit_code)
+    except OSError as error:
+        if debug:
+            raise
+        return _complain(_explain(error), DATA)
+
+
+DATA = CipaError.exit_code
+
+
+def _run_verb(verb: str, words: Sequence[str]) -> int:
+    if verb not in VERBS:
+        raise UsageError(f"unknown verb '{verb}': choose one of {', '.join(VERBS)}")
+    from cipa.cli.parser import Parser  # here, so that `cipa --help` stays instant
+
+    module: Any = import_module(f"cipa.cli.{verb}")
+    parser = Parser(prog=f"cipa {verb}", description=module.__doc__)
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(list(words))) or 0)
+
+
+def _explain(error: OSError) -> str:
+    name = error.filename or "a file"
+    if error.errno == errno.ENOSPC:
+        return f"no space left on the disk of {name}: free some, then run the same command again"
+    if error.errno == errno.EACCES:
+        return f"no permission for {name}: choose another folder or change its owner"
+    return f"{name}: {error.strerror or error}"
+
+
+def _complain(line: str, code: int) -> int:
+    print(f"cipa: {line}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
