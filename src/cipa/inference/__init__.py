@@ -1,0 +1,1 @@
+"""Slices and volumes in, tumour probabilities out."""

@@ -1,0 +1,206 @@
+import bz2
+import gzip
+
+import nibabel
+import numpy as np
+import pytest
+from nibabel.nifti1 import Nifti1Extension
+
+from cipa.errors import DataError
+from cipa.io.nifti import Volume, is_nifti, read_volume, write_volume
+
+AFFINE = np.array([[-0.9, 0.05, 0.1, 80.0], [0.02, -0.9, 0.3, 60.0], [0.0, 0.2, 3.2, -500.0], [0, 0, 0, 1.0]])
+VOXELS = np.random.default_rng(0).integers(-1000, 1500, (6, 5, 4)).astype(np.int16)
+
+
+def save(path, array=VOXELS, affine=AFFINE, sform=1, qform=1, kind=nibabel.Nifti1Image):
+    image = kind(array, affine)
+    image.set_sform(affine, code=sform)
+    image.set_qform(affine, code=qform)
+    nibabel.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nii.bz2", "a.hdr"])
+def test_every_nifti_name_is_read(tmp_path, name):
+    volume = read_volume(
+        save(tmp_path / name, kind=nibabel.Nifti1Pair if name == "a.hdr" else nibabel.Nifti1Image)
+    )
+    assert is_nifti(name)
+    assert np.array_equal(volume.array, VOXELS)
+    assert volume.array.dtype == np.int16
+    assert np.allclose(volume.affine, AFFINE, atol=1e-5)
+
+
+def test_scaled_integers_become_their_values(tmp_path):
+    image = nibabel.Nifti1Image(VOXELS, AFFINE)
+    image.header.set_slope_inter(0.5, -24)
+    image.set_qform(AFFINE, code=1)
+    stored = nibabel.Nifti1Image(VOXELS * 0.5 - 24, AFFINE, image.header)
+    stored.header.set_data_dtype(np.int16)
+    nibabel.save(stored, tmp_path / "scaled.nii.gz")
+    volume = read_volume(tmp_path / "scaled.nii.gz")
+    assert volume.array.dtype == np.float32
+    assert np.allclose(volume.array, VOXELS * 0.5 - 24, atol=0.05)
+
+
+def test_big_endian_voxels_come_in_native_order(tmp_path):
+    header = nibabel.Nifti1Header(endianness=">")
+    save(tmp_path / "a.nii")
+    image = nibabel.Nifti1Image(VOXELS.astype(">i2"), AFFINE, header)
+    image.set_sform(AFFINE, code=1)
+    nibabel.save(image, tmp_path / "big.nii")
+    volume = read_volume(tmp_path / "big.nii")
+    assert volume.array.dtype.isnative
+    assert np.array_equal(volume.array, VOXELS)
+
+
+def test_trailing_axis_of_one_is_dropped(tmp_path):
+    assert read_volume(save(tmp_path / "a.nii", VOXELS[..., None])).shape == VOXELS.shape
+
+
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
+@pytest.mark.parametrize(("sform", "qform"), [(1, 1), (0, 1), (3, 0), (4, 2)])
+def test_mask_keeps_the_place_of_its_volume_bit_for_bit(tmp_path, kind, sform, qform):
+    before = read_volume(save(tmp_path / "ct.nii.gz", sform=sform, qform=qform, kind=kind))
+    mask = (VOXELS > 0).astype(np.uint8)
+    write_volume(tmp_path / "mask.nii.gz", mask, before, note="a mask")
+    after = nibabel.load(tmp_path / "mask.nii.gz")
+    source = nibabel.load(tmp_path / "ct.nii.gz")
+    assert type(after) is type(source)
+    assert after.get_data_dtype() == np.uint8
+    assert np.array_equal(np.asanyarray(after.dataobj), mask)
+    assert np.array_equal(after.affine, source.affine)
+    assert (int(after.header["sform_code"]), int(after.header["qform_code"])) == (sform, qform)
+    assert np.array_equal(after.header.get_qform(), source.header.get_qform())
+    assert np.array_equal(after.header["pixdim"][:4], source.header["pixdim"][:4])
+    assert after.header["descrip"].item() == b"a mask"
+
+
+def test_nothing_that_may_name_the_patient_is_copied(tmp_path):
+    image = nibabel.Nifti1Image(VOXELS, AFFINE)
+    image.set_sform(AFFINE, code=1)
+    image.header["descrip"] = b"Jane Roe"
+    image.header["db_name"] = b"Jane"
+    image.header.extensions.append(Nifti1Extension("comment", b"Jane Roe"))
+    nibabel.save(image, tmp_path / "ct.nii")
+    write_volume(tmp_path / "mask.nii", np.zeros(VOXELS.shape, np.uint8), read_volume(tmp_path / "ct.nii"))
+    assert b"Jane" in (tmp_path / "ct.nii").read_bytes()
+    assert b"Jane" not in (tmp_path / "mask.nii").read_bytes()
+
+
+def test_volume_made_in_memory_is_written_on_its_affine(tmp_path):
+    write_volume(tmp_path / "a.nii.gz", VOXELS, Volume(VOXELS, AFFINE))
+    again = read_volume(tmp_path / "a.nii.gz")
+    assert np.array_equal(again.array, VOXELS)
+    assert np.allclose(again.affine, AFFINE, atol=1e-5)
+
+
+def test_voxel_volume_counts_shear_and_rotation():
+    assert Volume(VOXELS, np.diag([2.0, -5.0, 10.0, 1.0])).voxel_ml == pytest.approx(0.1)
+
+
+def test_voxels_of_another_shape_are_not_written(tmp_path):
+    with pytest.raises(ValueError, match="do not fit"):
+        write_volume(tmp_path / "a.nii", VOXELS[1:], Volume(VOXELS, AFFINE))
+    assert not list(tmp_path.iterdir())
+
+
+def refuse(path, words):
+    with pytest.raises(DataError, match=words) as caught:
+        read_volume(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_counted_and_placed(tmp_path, value):
+    array = VOXELS.astype(np.float32)
+    array[2, 3, 1] = array[4, 0, 2] = value
+    refuse(
+        save(tmp_path / "a.nii.gz", array), r"2 of 120 voxels are NaN or infinite, the first at \(2, 3, 1\)"
+    )
+
+
+def test_series_of_volumes_is_refused(tmp_path):
+    refuse(
+        save(tmp_path / "a.nii", np.stack([VOXELS, VOXELS], axis=-1)), r"\(6, 5, 4, 2\), not one 3-D volume"
+    )
+
+
+def test_flat_image_is_refused(tmp_path):
+    refuse(save(tmp_path / "a.nii", VOXELS[..., 0]), "not one 3-D volume")
+
+
+def test_colour_volume_is_refused(tmp_path):
+    colour = np.zeros((3, 3, 3), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    refuse(save(tmp_path / "a.nii", colour), "colour or complex")
+
+
+def test_complex_volume_is_refused(tmp_path):
+    refuse(save(tmp_path / "a.nii", VOXELS.astype(np.complex64)), "colour or complex")
+
+
+def with_sform(path, affine):
+    """Write an affine that nibabel itself may refuse to make."""
+    image = nibabel.Nifti1Image(VOXELS, AFFINE)
+    image.set_sform(AFFINE, code=1)
+    nibabel.save(image, path)
+    content = bytearray(path.read_bytes())
+    content[280:328] = np.asarray(affine[:3], dtype="<f4").tobytes()
+    path.write_bytes(content)
+    return path
+
+
+def test_singular_affine_is_refused(tmp_path):
+    singular = AFFINE.copy()
+    singular[:, 1] = singular[:, 0]
+    refuse(with_sform(tmp_path / "a.nii", singular), "its affine is singular")
+
+
+def test_zero_affine_is_refused(tmp_path):
+    refuse(with_sform(tmp_path / "a.nii", np.zeros((4, 4))), "0 x 0 x 0 mm are not plausible")
+
+
+def test_affine_in_metres_is_refused(tmp_path):
+    refuse(with_sform(tmp_path / "a.nii", np.diag([1e-3, 1e-3, 3e-3, 1])), "millimetres are expected")
+
+
+def test_affine_that_is_not_a_number_is_refused(tmp_path):
+    refuse(with_sform(tmp_path / "a.nii", np.full((4, 4), np.nan)), "not finite")
+
+
+def test_volume_without_a_place_is_refused(tmp_path):
+    refuse(save(tmp_path / "a.nii", sform=0, qform=0), "codes are both 0")
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nii.bz2"])
+@pytest.mark.parametrize("part", [0.0, 0.02, 0.5, 0.95])
+def test_truncated_file_is_named(tmp_path, name, part):
+    path = save(tmp_path / name, np.random.default_rng(0).normal(size=(20, 20, 20)).astype(np.float32))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * part)])
+    refuse(path, "or a damaged one|cut short or damaged")
+
+
+def test_flipped_bits_in_compressed_voxels_are_named(tmp_path):
+    path = save(tmp_path / "a.nii.gz", np.random.default_rng(0).normal(size=(20, 20, 20)).astype(np.float32))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 64] = b"\xff" * 64
+    path.write_bytes(content)
+    refuse(path, "or a damaged one")
+
+
+@pytest.mark.parametrize("content", [b"hello", gzip.compress(b"hello" * 100), bz2.compress(b"x" * 1000)])
+def test_other_content_is_refused(tmp_path, content):
+    (tmp_path / "a.nii.gz").write_bytes(content)
+    refuse(tmp_path / "a.nii.gz", "not a NIfTI file")
+
+
+def test_other_formats_are_refused(tmp_path):
+    nibabel.save(nibabel.MGHImage(VOXELS.astype(np.float32), AFFINE), tmp_path / "a.mgz")
+    refuse(tmp_path / "a.mgz", "MGHImage, not NIfTI")
+
+
+def test_missing_file_is_named(tmp_path):
+    refuse(tmp_path / "absent.nii.gz", "no such file")
