@@ -14,7 +14,7 @@ from scipy.spatial import KDTree
 PERCENTILE = 95
 
 SPARSE = 7
-"""A tree takes time by the surface element, a transform by the element of the box: 7 to 1, measured in 2-D."""
+"""Time a tree takes for a surface element over what a transform takes for an element of the box, measured."""
 
 
 def hd95(prediction: np.ndarray, truth: np.ndarray, spacing: float | Sequence[float] | None = None) -> float:

@@ -1,0 +1,91 @@
+"""A result as files: a CSV row a slice, a CSV row a patient, a JSON summary."""
+
+import csv
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cipa.evaluation.published import PublishedResult, Row
+from cipa.files import atomic_file
+
+PROTOCOL = "published: pooled pixels"
+"""Name of the protocol in every output, so that its numbers are not taken for another's."""
+
+SUMMARY = "summary.json"
+
+
+def write_tables(
+    folder: str | os.PathLike[str], result: PublishedResult, about: Mapping[str, Any] | None = None
+) -> None:
+    """Write per_slice.csv, per_patient.csv and summary.json.
+
+    Args:
+        folder: where to; created if absent.
+        result: the scores; fractions in [0, 1] and pixels, as in `PublishedResult`.
+        about: what else the summary shall say (weights, threshold, list), plain values.
+
+    Raises:
+        OSError: a file cannot be written; the files before it stand whole.
+    """
+    folder = Path(folder)
+    write_csv(folder / "per_slice.csv", result.slices)
+    write_csv(folder / "per_patient.csv", result.patients)
+    write_summary(folder / SUMMARY, result, about)
+
+
+def write_csv(path: str | os.PathLike[str], rows: Sequence[Row]) -> None:
+    """Write rows that share their columns; a NaN is an empty cell, a float has six digits.
+
+    Args:
+        path: final name.
+        rows: at least one, each a mapping of the same columns in the same order.
+
+    Raises:
+        ValueError: no rows, so that the columns are unknown.
+        OSError: the file cannot be written; nothing is left under its name.
+    """
+    if not rows:
+        raise ValueError(f"{path}: a table needs at least one row")
+    with atomic_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+
+
+def write_summary(
+    path: str | os.PathLike[str], result: PublishedResult, about: Mapping[str, Any] | None = None
+) -> None:
+    """Write the scores of a whole set as JSON; a NaN is null.
+
+    Args:
+        path: final name.
+        result: the scores.
+        about: what else the summary shall say, plain values.
+
+    Raises:
+        OSError: the file cannot be written; nothing is left under its name.
+    """
+    summary = {
+        "protocol": PROTOCOL,
+        **{name: _number(getattr(result, name)) for name in ("iou", "dice", "acc", "hd95")},
+        "slices": len(result.slices),
+        "patients": len(result.patients),
+        "slices_missed": result.missed,
+        "slices_without_truth": result.unfounded,
+        **(about or {}),
+    }
+    with atomic_file(path) as partial:
+        partial.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return value
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
