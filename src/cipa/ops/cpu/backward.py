@@ -1,0 +1,244 @@
+"""The scan, backward: chunks in reverse, states recomputed from the saved start of each chunk.
+
+With g_l the gradient of the state h_l, delta the step, w = delta u what drives the state, decay = exp(delta
+A):
+
+    g_l      = C_l dy_l + decay_{l+1} g_{l+1}
+    dC_l     = sum over channels of dy_l h_l              dB_l  = sum over channels of g_l w_l
+    dw_l     = sum over states of g_l B_l                 dA    = sum over l of g_l decay_l h_{l-1} delta_l
+    ddelta_l = sum over states of g_l decay_l h_{l-1} A + u_l dw_l
+    du_l     = D dy_l + delta_l dw_l                      dD    = sum over l of dy_l u_l
+
+and ddelta goes on through softplus and the lift to dt_low, dt_weight and dt_bias. The sums over channels stay
+sixteen lanes wide until every block of the chunk has added to them: a horizontal sum costs as much as a state
+update and is needed once a position instead of once a block.
+"""
+
+import numpy as np
+from numba import njit
+
+from cipa.ops.cpu.forward import CHUNK, gather_rows, lift
+from cipa.ops.cpu.functions import exp2, sigmoid, softplus
+from cipa.ops.cpu.simd import LANES, fma, load, splat, store, total
+
+_LN2 = np.float32(0.6931471805599453)
+_ZERO = np.float32(0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def scan_backward(
+    first, last, groups, x, projection, dt, dt_weight, dt_bias, a, skip, orders, states, dy,
+    dx, dprojection, ddt, ddt_weight, ddt_bias, da, dskip,
+):  # fmt: skip
+    """Gradients of tasks first..last-1, numbered as in `scan_forward`, whose arguments the first ones are.
+
+    Args:
+        first: first task.
+        last: one past the last task.
+        groups: shares the channel blocks of an image are cut into.
+        x: (B, L, D).
+        projection: (B, L, K, R + 2 N).
+        dt: (B, L, D) when R is 0, else empty.
+        dt_weight: (K, R, D).
+        dt_bias: (K, D).
+        a: A / log(2), (K, M, D).
+        skip: (K, D).
+        orders: (K, L).
+        states: (B, K, chunks, M, D), the state at the start of each chunk.
+        dy: gradient of the output, (B, L, D).
+        dx: (B, L, D), written.
+        dprojection: (groups, B, L, K, R + 2 N), written; the caller sums over groups.
+        ddt: (B, L, D) when R is 0, written, else empty.
+        ddt_weight: (K, R, D), added to.
+        ddt_bias: (K, D), added to.
+        da: gradient of A itself, (K, M, D), added to.
+        dskip: (K, D), added to.
+    """
+    length, channels = x.shape[1:]
+    directions, padded = a.shape[:2]
+    rank = dt_weight.shape[1]
+    columns = rank + 2 * padded
+    blocks = channels // LANES
+    chunks = (length + CHUNK - 1) // CHUNK
+    x_flat, dx_flat, dy_flat, states_flat = x.reshape(-1), dx.reshape(-1), dy.reshape(-1), states.reshape(-1)
+    dt_flat, ddt_flat, a_flat, weight_flat = (
+        dt.reshape(-1),
+        ddt.reshape(-1),
+        a.reshape(-1),
+        dt_weight.reshape(-1),
+    )
+    bias_flat, skip_flat = dt_bias.reshape(-1), skip.reshape(-1)
+    dweight_flat, dbias_flat = ddt_weight.reshape(-1), ddt_bias.reshape(-1)
+    da_flat, dskip_flat = da.reshape(-1), dskip.reshape(-1)
+
+    adjoint = np.empty(padded * channels, np.float32)  # decay_{l+1} g_{l+1}, carried to the chunk before
+    rows = np.empty((CHUNK, columns), np.float32)
+    drows = np.empty(CHUNK * columns * LANES, np.float32)
+    vectors = np.empty((7, CHUNK * LANES), np.float32)
+    delta, slope, driven, value = vectors[0], vectors[1], vectors[2], vectors[3]
+    upstream, ddelta, ddriven = vectors[4], vectors[5], vectors[6]
+    decays = np.empty(2 * CHUNK * LANES, np.float32)
+    history = np.empty(2 * (CHUNK + 1) * LANES, np.float32)
+    for task in range(first, last):
+        image = task // groups
+        share = task % groups
+        for k in range(directions):
+            adjoint[:] = 0
+            for chunk in range(chunks - 1, -1, -1):
+                start = chunk * CHUNK
+                count = min(CHUNK, length - start)
+                order = orders[k, start : start + count]
+                gather_rows(projection[image, :, k], order, rank, padded, rows)
+                drows[:] = 0
+                for block in range(share * blocks // groups, (share + 1) * blocks // groups):
+                    lane = block * LANES
+                    parameter = k * channels + lane
+                    for t in range(count):
+                        pixel = (image * length + order[t]) * channels + lane
+                        if rank:
+                            step = lift(rows[t], weight_flat, bias_flat, rank, k, channels, lane)
+                        else:
+                            step = load(dt_flat, pixel) + load(bias_flat, parameter)
+                        u = load(x_flat, pixel)
+                        store(slope, t * LANES, sigmoid(step))
+                        step = softplus(step)
+                        store(delta, t * LANES, step)
+                        store(value, t * LANES, u)
+                        store(driven, t * LANES, step * u)
+                        store(upstream, t * LANES, load(dy_flat, pixel))
+                        store(ddelta, t * LANES, splat(_ZERO))
+                        store(ddriven, t * LANES, splat(_ZERO))
+                    for n in range(0, padded, 2):
+                        place = n * channels + lane
+                        saved = ((image * directions + k) * chunks + chunk) * padded * channels + place
+                        _recompute(
+                            count, rows, rank + n, delta, driven,
+                            a_flat, k * padded * channels + place, states_flat, saved, channels, decays,
+                            history,
+                        )  # fmt: skip
+                        _retreat(
+                            count, rows, drows, rank + n, padded, delta, driven, upstream, ddelta, ddriven,
+                            a_flat, da_flat, k * padded * channels + place, adjoint, place, channels,
+                            decays, history,
+                        )  # fmt: skip
+                    dbias = load(dbias_flat, parameter)
+                    dskip_lanes = load(dskip_flat, parameter)
+                    skip_lanes = load(skip_flat, parameter)
+                    for t in range(count):
+                        pixel = (image * length + order[t]) * channels + lane
+                        u, dw, out = (
+                            load(value, t * LANES),
+                            load(ddriven, t * LANES),
+                            load(upstream, t * LANES),
+                        )
+                        dstep = (load(ddelta, t * LANES) + u * dw) * load(slope, t * LANES)
+                        du = fma(out, skip_lanes, load(delta, t * LANES) * dw)
+                        if k:
+                            du = du + load(dx_flat, pixel)
+                        store(dx_flat, pixel, du)
+                        store(ddelta, t * LANES, dstep)
+                        dbias = dbias + dstep
+                        dskip_lanes = fma(out, u, dskip_lanes)
+                        if rank == 0:
+                            store(ddt_flat, pixel, dstep)
+                    store(dbias_flat, parameter, dbias)
+                    store(dskip_flat, parameter, dskip_lanes)
+                    for r in range(rank):
+                        _lower(count, rows, drows, r, columns, ddelta, weight_flat, dweight_flat,
+                               (k * rank + r) * channels + lane)  # fmt: skip
+                _scatter_rows(drows, dprojection[share, image, :, k], order, rank, padded)
+
+
+@njit(nogil=True, inline="always")
+def _recompute(
+    count,
+    rows,
+    column,
+    delta,
+    driven,
+    a,
+    a_place,
+    states,
+    saved,
+    channels,
+    decays,
+    history,
+):
+    """Run two states through the chunk again, keeping each decay and each state, the one before it first."""
+    a0, a1 = load(a, a_place), load(a, a_place + channels)
+    h0, h1 = load(states, saved), load(states, saved + channels)
+    store(history, 0, h0)
+    store(history, LANES, h1)
+    for t in range(count):
+        step, drive = load(delta, t * LANES), load(driven, t * LANES)
+        decay0, decay1 = exp2(step * a0), exp2(step * a1)
+        h0 = fma(decay0, h0, drive * rows[t, column])
+        h1 = fma(decay1, h1, drive * rows[t, column + 1])
+        store(decays, 2 * t * LANES, decay0)
+        store(decays, (2 * t + 1) * LANES, decay1)
+        store(history, (2 * t + 2) * LANES, h0)
+        store(history, (2 * t + 3) * LANES, h1)
+
+
+@njit(nogil=True, inline="always")
+def _retreat(
+    count, rows, drows, column, padded, delta, driven, upstream, ddelta, ddriven,
+    a, da, a_place, adjoint, place, channels, decays, history,
+):  # fmt: skip
+    """Carry the gradient of two states from the chunk's last position to its first."""
+    columns = rows.shape[1]
+    a0, a1 = load(a, a_place) * _LN2, load(a, a_place + channels) * _LN2
+    da0, da1 = load(da, a_place), load(da, a_place + channels)
+    carry0, carry1 = load(adjoint, place), load(adjoint, place + channels)
+    h0, h1 = load(history, 2 * count * LANES), load(history, (2 * count + 1) * LANES)
+    for t in range(count - 1, -1, -1):
+        at = t * LANES
+        to_b = (t * columns + column) * LANES
+        to_c = to_b + padded * LANES
+        step, drive, out = load(delta, at), load(driven, at), load(upstream, at)
+        g0 = fma(out, splat(rows[t, column + padded]), carry0)
+        g1 = fma(out, splat(rows[t, column + padded + 1]), carry1)
+        store(drows, to_c, fma(out, h0, load(drows, to_c)))
+        store(drows, to_c + LANES, fma(out, h1, load(drows, to_c + LANES)))
+        store(drows, to_b, fma(g0, drive, load(drows, to_b)))
+        store(drows, to_b + LANES, fma(g1, drive, load(drows, to_b + LANES)))
+        carry0 = g0 * load(decays, 2 * at)
+        carry1 = g1 * load(decays, 2 * at + LANES)
+        h0, h1 = load(history, 2 * at), load(history, 2 * at + LANES)
+        through0, through1 = carry0 * h0, carry1 * h1
+        da0 = fma(through0, step, da0)
+        da1 = fma(through1, step, da1)
+        store(ddelta, at, fma(through1, a1, fma(through0, a0, load(ddelta, at))))
+        dw = fma(g0, splat(rows[t, column]), load(ddriven, at))
+        store(ddriven, at, fma(g1, splat(rows[t, column + 1]), dw))
+    store(da, a_place, da0)
+    store(da, a_place + channels, da1)
+    store(adjoint, place, carry0)
+    store(adjoint, place + channels, carry1)
+
+
+@njit(nogil=True, inline="always")
+def _lower(count, rows, drows, r, columns, dstep, weight, dweight, place):
+    """Gradient of one row of the lift: dt_weight of this rank, and dt_low of each position."""
+    lanes, gradient = load(weight, place), load(dweight, place)
+    for t in range(count):
+        step = load(dstep, t * LANES)
+        to = (t * columns + r) * LANES
+        gradient = fma(step, splat(rows[t, r]), gradient)
+        store(drows, to, fma(step, lanes, load(drows, to)))
+    store(dweight, place, gradient)
+
+
+@njit(nogil=True, inline="always")
+def _scatter_rows(drows, dprojection, order, rank, padded):
+    """Sum the lanes of each projection's gradient and put it back at its pixel, padding dropped."""
+    states = (dprojection.shape[1] - rank) // 2
+    columns = rank + 2 * padded
+    for t in range(order.size):
+        target = dprojection[order[t]]
+        base = t * columns
+        for r in range(rank):
+            target[r] = total(load(drows, (base + r) * LANES))
+        for n in range(states):
+            target[rank + n] = total(load(drows, (base + rank + n) * LANES))
+            target[rank + states + n] = total(load(drows, (base + rank + padded + n) * LANES))

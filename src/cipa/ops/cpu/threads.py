@@ -1,0 +1,49 @@
+"""Run a range of independent tasks on as many threads as PyTorch uses.
+
+Compiled functions that release the interpreter lock need no threading runtime of their own: a plain thread
+pool serves, several callers may use it at once (Numba's default layer may not), and `torch.set_num_threads`
+is obeyed.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import torch
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="cipa-ops")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has none of its parent's threads
+
+
+def thread_count(tasks: int) -> int:
+    """Return how many threads share `tasks` tasks: PyTorch's number, at most one a task, at least 1."""
+    return max(1, min(torch.get_num_threads(), os.cpu_count() or 1, tasks))
+
+
+def run_in_threads(work: Callable[[int, int, int], None], tasks: int) -> None:
+    """Call `work(share, first, last)` for contiguous shares of range(tasks), one share a thread.
+
+    Args:
+        work: does tasks first..last-1; should release the interpreter lock.
+        tasks: how many there are.
+
+    Raises:
+        Exception: whatever `work` raised, after every share has ended.
+    """
+    shares = thread_count(tasks)
+    bounds = [tasks * share // shares for share in range(shares + 1)]
+    futures = [_pool().submit(work, share, bounds[share], bounds[share + 1]) for share in range(1, shares)]
+    try:
+        work(0, bounds[0], bounds[1])
+    finally:
+        for future in futures:
+            future.exception()  # waits, so that no thread writes to buffers the caller has dropped
+    for future in futures:
+        future.result()
