@@ -1,0 +1,119 @@
+"""The published augmentation, for a whole batch at once on the device that trains.
+
+Two halves: `sample` draws numbers, `augment` applies them and draws nothing. The numbers of a slice come from
+a generator seeded by (seed, epoch, index), so that neither the batch it lands in nor the number of processes
+nor a restart changes what happens to it.
+
+The published code works on 8-bit images, fills with zero and resamples at each step. Here the steps are
+composed into one matrix a slice and the image is resampled once, linearly, from floats: no blur upon blur and
+no rounding between. What lies outside is the same black: zero before normalisation is -1.6 after it. The
+composition loses nothing, for a flip keeps the frame and a crop lies inside it: neither could show what the
+first step moved out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cipa.data.augmentation_recipe import AugmentationRecipe
+from cipa.data.intensity import BLACK
+
+__all__ = ["AugmentationParameters", "AugmentationRecipe", "augment", "sample"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AugmentationParameters:
+    """What to do to each of B slices, in this order: scale about the centre, shift, flip, crop.
+
+    Positions are those of `torch.nn.functional.affine_grid` without aligned corners: the image spans [-1, 1]
+    along x (columns) and y (rows).
+
+    Attributes:
+        scale: (B, 2) factors along x and y; 1 leaves alone.
+        shift: (B, 2) along x and y in image sides; 0.1 moves the picture right (down) by a tenth of it.
+        flip: (B, 2) of 1 or -1 along x and y; -1 mirrors.
+        crop_side: (B,) side of the square cut out, in image sides; 1 is the whole image.
+        crop_centre: (B, 2) its centre along x and y in [-1, 1].
+    """
+
+    scale: Floats
+    shift: Floats
+    flip: Floats
+    crop_side: Floats
+    crop_centre: Floats
+
+    def matrices(self) -> Tensor:
+        """Return the composition, float32 (B, 2, 3), from places in the output to places in the input."""
+        factor = self.flip * self.crop_side[:, None] / self.scale
+        offset = (self.flip * self.crop_centre - 2 * self.shift) / self.scale
+        matrices = np.zeros((len(factor), 2, 3), dtype=np.float32)
+        matrices[:, (0, 1), (0, 1)] = factor
+        matrices[:, :, 2] = offset
+        return torch.from_numpy(matrices)
+
+
+def sample(
+    seed: int, epoch: int, indices: Iterable[int], recipe: AugmentationRecipe
+) -> AugmentationParameters:
+    """Draw what happens to each slice of a batch in one epoch.
+
+    Args:
+        seed: of the run, 0 or more.
+        epoch: number of the pass over the data, 0 or more.
+        indices: (B,) place of each slice in the data set, whatever the batch.
+        recipe: probabilities and ranges.
+
+    Returns:
+        Parameters of B slices, each a function of (seed, epoch, its index, recipe) alone.
+    """
+    # Always the same eleven numbers a slice: another probability of one step leaves the other steps alone
+    draws = np.stack([np.random.default_rng((seed, epoch, int(index))).random(11) for index in indices])
+    affine = draws[:, 0] < recipe.affine
+    scale = 1 + recipe.scale * _symmetric(draws[:, 1])
+    root_aspect = np.sqrt(1 + recipe.aspect * _symmetric(draws[:, 2]))
+    shift = recipe.shift * _symmetric(draws[:, 3:5])
+    flip = draws[:, 5:7] < (recipe.horizontal_flip, recipe.vertical_flip)
+    side = recipe.crop_smallest + (recipe.crop_largest - recipe.crop_smallest) * draws[:, 8]
+    side = np.where(draws[:, 7] < recipe.crop, side, 1.0)
+    stretch = np.stack([scale * root_aspect, scale / root_aspect], axis=1)
+    return AugmentationParameters(
+        scale=np.where(affine[:, None], stretch, 1.0),
+        shift=np.where(affine[:, None], shift, 0.0),
+        flip=np.where(flip, -1.0, 1.0),
+        crop_side=side,
+        crop_centre=(1 - side)[:, None] * _symmetric(draws[:, 9:11]),
+    )
+
+
+def augment(
+    ct: Tensor, pet: Tensor, mask: Tensor, parameters: AugmentationParameters
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Apply sampled parameters to a batch, on the device it is on.
+
+    Args:
+        ct: float32 (B, 1, H, W), normalised to [-1.6, 1.6].
+        pet: likewise.
+        mask: float32 (B, 1, H, W) of 0 and 1.
+        parameters: of B slices, from `sample`.
+
+    Returns:
+        CT, PET and mask of the same shapes; what came from outside the image is -1.6, -1.6 and 0, and the
+        mask, cut at one half after resampling, is 0 or 1 again.
+    """
+    # grid_sample fills with zero, so that CT and PET are lifted to make zero their black
+    stack = torch.cat([ct - BLACK, pet - BLACK, mask], dim=1)
+    matrices = parameters.matrices().to(stack.device, non_blocking=True)
+    grid = F.affine_grid(matrices, list(stack.shape), align_corners=False)
+    moved = F.grid_sample(stack, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return moved[:, 0:1] + BLACK, moved[:, 1:2] + BLACK, (moved[:, 2:3] >= 0.5).to(mask.dtype)
+
+
+def _symmetric(draws: Floats) -> Floats:
+    return 2 * draws - 1

@@ -1,0 +1,51 @@
+"""What augmentation may do to a slice, as numbers."""
+
+from dataclasses import dataclass, fields
+
+from cipa.errors import UsageError
+
+
+@dataclass(frozen=True)
+class AugmentationRecipe:
+    """Probabilities and ranges; the defaults are the published recipe.
+
+    Ranges of +- are uniform about their middle. All three steps act on CT, PET and mask alike.
+
+    Attributes:
+        affine: probability of one shift, scale and change of aspect together; there is no rotation.
+        shift: largest shift along x and along y, as a fraction of the image's side.
+        scale: largest relative change of size; 0.1 is a factor of 0.9 to 1.1.
+        aspect: largest relative change of width over height at constant area; 0.1 is a ratio of 0.9 to 1.1.
+        horizontal_flip: probability of exchanging left and right.
+        vertical_flip: probability of exchanging front and back. The paper names it, its code has none: 0.
+        crop: probability of cutting out a square and enlarging it to the full image.
+        crop_smallest: smallest side of the square, as a fraction of the image's.
+        crop_largest: largest side of the square.
+
+    Raises:
+        UsageError: a value is outside its range.
+    """
+
+    affine: float = 0.5
+    shift: float = 0.1
+    scale: float = 0.1
+    aspect: float = 0.1
+    horizontal_flip: float = 0.5
+    vertical_flip: float = 0.0
+    crop: float = 0.5
+    crop_smallest: float = 0.7
+    crop_largest: float = 0.9
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not 0 <= value <= 1:
+                raise UsageError(f"augmentation.{field.name} is {value:g}: give a value from 0 to 1")
+        for name in ("scale", "aspect"):
+            if getattr(self, name) >= 1:
+                raise UsageError(f"augmentation.{name} is 1: the image would vanish, give a value below 1")
+        if not 0 < self.crop_smallest <= self.crop_largest:
+            raise UsageError(
+                f"augmentation.crop_smallest is {self.crop_smallest:g}: give a value above 0 and not above "
+                f"crop_largest, {self.crop_largest:g}"
+            )

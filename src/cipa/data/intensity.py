@@ -1,0 +1,131 @@
+"""Grey values: Hounsfield units and SUV to the 8 bits PCLT20K stores, and those to the network's floats.
+
+Three scales, each a straight line from the one before, so that each way has its way back:
+
+    HU   in [low, high]    <->  grey 0..255   step 5.5 HU at the default window
+    SUV  in [0, suv_max]   <->  grey 0..255   step 0.078 SUV at the default maximum
+    grey 0..255             ->  x = grey / 255 * 3.2 - 1.6, what the network was made for
+
+The paper prints the CT window as [-1200, -200] HU, in which a thorax would be a white silhouette; a lost sign
+is likely, hence [-1200, 200] here. It does not print the SUV that became 255; 20 is this project's choice.
+Both are parameters everywhere and are stored with every model, because weights only fit the scale they saw.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cipa.errors import DataError, UsageError
+
+if TYPE_CHECKING:  # at run time the tensor brings its own methods, and drawing phantoms needs no torch
+    from torch import Tensor
+
+CT_WINDOW = (-1200.0, 200.0)
+"""HU shown as grey 0 and grey 255."""
+
+SUV_MAX = 20.0
+"""Body-weight SUV shown as grey 255; SUV 0 is grey 0."""
+
+BLACK = -1.6
+"""What grey 0 becomes for the network: air outside the patient, and the fill of augmentation."""
+
+SPAN = 3.2
+"""Distance of grey 255 from `BLACK`."""
+
+
+def normalise(grey: "Tensor") -> "Tensor":
+    """Scale 8-bit grey to the network's range, on the device the tensor is on.
+
+    Args:
+        grey: uint8 of any shape, 0 to 255.
+
+    Returns:
+        float32 of the same shape in [-1.6, 1.6]: grey / 255 * 3.2 - 1.6, computed in that order.
+
+    Raises:
+        TypeError: `grey` is not uint8, so its scale is not known.
+    """
+    if str(grey.dtype) != "torch.uint8":
+        raise TypeError(f"normalise takes uint8 grey values, not {grey.dtype}")
+    return grey.float().div_(255.0).mul_(SPAN).add_(BLACK)
+
+
+def window_ct(hu: npt.NDArray[Any], window: tuple[float, float] = CT_WINDOW) -> npt.NDArray[np.uint8]:
+    """Clip CT to a window and scale it to 8 bits.
+
+    Args:
+        hu: CT of any shape in Hounsfield units, integer or float.
+        window: (low, high) in HU that become 0 and 255. Air is about -1000, water 0, bone above 300.
+
+    Returns:
+        uint8 of the same shape, rounded to the nearest grey.
+
+    Raises:
+        DataError: a voxel is not a number.
+        UsageError: the window does not rise.
+    """
+    low, high = window
+    if not low < high:
+        raise UsageError(f"CT window {low:g} to {high:g} HU: give the lower bound first, as in -1200 200")
+    return _to_grey(hu, low, high, "CT")
+
+
+def window_pet(suv: npt.NDArray[Any], suv_max: float = SUV_MAX) -> npt.NDArray[np.uint8]:
+    """Clip PET to [0, suv_max] and scale it to 8 bits.
+
+    Args:
+        suv: PET of any shape in body-weight SUV (g/mL).
+        suv_max: the SUV that becomes 255, above 0.
+
+    Returns:
+        uint8 of the same shape, rounded to the nearest grey.
+
+    Raises:
+        DataError: a voxel is not a number.
+        UsageError: `suv_max` is not above 0.
+    """
+    if not suv_max > 0:
+        raise UsageError(f"largest SUV {suv_max:g}: give a value above 0, as in 20")
+    return _to_grey(suv, 0.0, suv_max, "PET")
+
+
+def hounsfield(
+    grey: npt.NDArray[np.uint8], window: tuple[float, float] = CT_WINDOW
+) -> npt.NDArray[np.float32]:
+    """Take 8-bit CT back to Hounsfield units; what the window clipped stays clipped.
+
+    Args:
+        grey: uint8 of any shape.
+        window: the (low, high) in HU that `window_ct` used.
+
+    Returns:
+        float32 HU of the same shape, within half a step (2.7 HU at the default window) of what was scaled.
+    """
+    low, high = window
+    return grey.astype(np.float32) * np.float32((high - low) / 255.0) + np.float32(low)
+
+
+def standardised_uptake(grey: npt.NDArray[np.uint8], suv_max: float = SUV_MAX) -> npt.NDArray[np.float32]:
+    """Take 8-bit PET back to SUV; what lay above `suv_max` stays there.
+
+    Args:
+        grey: uint8 of any shape.
+        suv_max: the value that `window_pet` used.
+
+    Returns:
+        float32 body-weight SUV of the same shape, within half a step (0.04 by default) of what was scaled.
+    """
+    return grey.astype(np.float32) * np.float32(suv_max / 255.0)
+
+
+def _to_grey(values: npt.NDArray[Any], low: float, high: float, name: str) -> npt.NDArray[np.uint8]:
+    precision = np.float64 if values.dtype == np.float64 else np.float32
+    scaled: npt.NDArray[np.floating[Any]] = values.astype(precision)
+    missing = int(np.isnan(scaled).sum())
+    if missing:
+        raise DataError(f"{name}: {missing} of {scaled.size} voxels are not a number; repair or re-export it")
+    np.clip(scaled, low, high, out=scaled)
+    scaled -= low
+    scaled *= 255.0 / (high - low)
+    return np.rint(scaled, out=scaled).astype(np.uint8)

@@ -1,0 +1,141 @@
+"""PCLT20K (Mei et al., CVPR 2025): 21,930 slices of 605 patients, as a torch data set of 8-bit tensors.
+
+Images stay uint8 until they are on the device that trains (`cipa.data.intensity.normalise`), a quarter of the
+traffic of floats through workers and to a GPU. Augmentation is a matter of whole batches there
+(`cipa.data.augmentation`), so that a worker only decodes.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cipa.data.layout import (
+    IMAGES,
+    Image,
+    image_path,
+    images_on_disk,
+    patient_of,
+    read_ids,
+    slice_number,
+)
+from cipa.errors import DataError
+from cipa.io.png import read_grey
+
+__all__ = ["FOREGROUND", "PCLT20K", "SliceError", "patient_of", "read_ids", "slice_number"]
+
+FOREGROUND = 128
+"""Smallest grey value of a mask that is tumour, as the published code rounds it."""
+
+
+class SliceError(DataError):
+    """A slice cannot be read. Its message stays one line on its way out of a worker process.
+
+    A DataLoader's worker hands an exception on as its type called with a whole traceback, whose last line is
+    the message.
+    """
+
+    def __init__(self, message: str) -> None:
+        last = message.strip().splitlines()[-1]
+        super().__init__(last.removeprefix(f"{__name__}.{type(self).__name__}: "))
+
+
+class PCLT20K(Dataset[dict[str, Tensor | int]]):
+    """Slices of a folder in PCLT20K layout.
+
+    A CT or PET stored as RGB with three equal channels is taken as the grey image it is; a coloured one is an
+    error. A mask pixel of 128 or more is tumour, so that masks with softened edges read as published.
+
+    Args:
+        root: the data set's folder.
+        ids: the slices to serve, as from `read_ids`.
+        size: height and width in pixels that every image must have.
+        masks: whether slices have masks. Without, no mask is looked for.
+
+    Attributes:
+        root: the data set's folder.
+        ids: the slices, in the order of the indices.
+
+    Raises:
+        DataError: an image of a slice is not in its folder.
+    """
+
+    def __init__(
+        self, root: str | os.PathLike[str], ids: Sequence[str], size: int = 512, masks: bool = True
+    ) -> None:
+        self.root = Path(root)
+        self.ids = list(ids)
+        self.size = size
+        self.images: tuple[Image, ...] = IMAGES if masks else ("CT", "PET")
+        self._refuse_absent()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor | int]:
+        """Read one slice.
+
+        Args:
+            index: place in `ids`, 0 to len - 1.
+
+        Returns:
+            "ct" and "pet", uint8 (1, size, size), 0 to 255; "mask", uint8 (1, size, size), 1 is tumour,
+            absent with `masks=False`; "index", the argument, which tells slices of a batch apart.
+
+        Raises:
+            SliceError: an image is unreadable, in colour or of another size, or a mask holds no tumour at 128
+                or above yet is not all 0.
+        """
+        slice_id = self.ids[index]
+        item: dict[str, Tensor | int] = {"index": index}
+        for image in self.images:
+            grey = self._read(image_path(self.root, slice_id, image))
+            if image == "mask":
+                grey = _binarise(grey, image_path(self.root, slice_id, image))
+            item[image.lower()] = torch.from_numpy(np.array(grey)).unsqueeze(0)
+        return item
+
+    def _read(self, path: Path) -> npt.NDArray[np.uint8]:
+        try:
+            grey = read_grey(path)
+        except DataError as error:
+            raise SliceError(str(error)) from error
+        if grey.shape != (self.size, self.size):
+            height, width = grey.shape
+            raise SliceError(
+                f"{path}: {width} x {height} pixels where {self.size} x {self.size} are expected; "
+                f"set the image size to the data's, or resize the data"
+            )
+        return grey
+
+    def _refuse_absent(self) -> None:
+        there = images_on_disk(self.root, sorted({patient_of(slice_id) for slice_id in self.ids}))
+        absent = [
+            (slice_id, image)
+            for slice_id in self.ids
+            for image in self.images
+            if image not in there.get(slice_id, ())
+        ]
+        if absent:
+            slice_id, image = absent[0]
+            others = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+            raise DataError(
+                f"{image_path(self.root, slice_id, image)}{others}: listed but not there; "
+                f"`cipa check {self.root}` names every one"
+            )
+
+
+def _binarise(grey: npt.NDArray[np.uint8], path: Path) -> npt.NDArray[np.uint8]:
+    mask = grey >= FOREGROUND
+    brightest = int(grey.max())
+    if 0 < brightest < FOREGROUND:
+        # a mask of 0 and 1 would otherwise pass for an empty one, and the network learn that there is nothing
+        raise SliceError(
+            f"{path}: a mask whose brightest pixel is {brightest}; tumour is 255 and the rest 0, scale it so"
+        )
+    return mask.astype(np.uint8)
