@@ -1,0 +1,137 @@
+"""The parts of a training run put together: network, optimiser, data, checkpoints, records."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from accelerate import Accelerator
+
+from cipa.training.checkpoints import Checkpoints
+from cipa.training.ema import average_of
+from cipa.training.interrupts import StopFlag
+from cipa.training.journal import Journal
+from cipa.training.loader import TrainingLoader, count_workers
+from cipa.training.network import build_network
+from cipa.training.optimizer import build_optimizer
+from cipa.training.progress import Display
+from cipa.training.recipe import TrainRecipe
+from cipa.training.run_folder import RunFolder
+from cipa.training.sampler import EpochSampler, steps_per_epoch
+from cipa.training.slices import Slices, count
+from cipa.training.sync_batchnorm import synchronise_batchnorm
+from cipa.training.trainer import Trainer
+from cipa.training.validation import Validator
+
+
+@contextmanager
+def assembled(
+    recipe: TrainRecipe,
+    slices: Slices,
+    run: RunFolder,
+    accelerator: Accelerator,
+    stop: StopFlag,
+    *,
+    resume: bool,
+    silent: bool,
+) -> Iterator[Trainer]:
+    """Give the trainer of a run, at its beginning or where it was stopped, and close its files afterwards.
+
+    Args:
+        recipe: with precision and micro_batch settled.
+        slices: what it learns from and is validated on.
+        run: where it writes.
+        accelerator: its devices.
+        stop: tells of stop signals.
+        resume: take up the state in `run`.
+        silent: print nothing.
+
+    Yields:
+        The trainer.
+
+    Raises:
+        UsageError: weights do not fit the recipe, or the state in `run` belongs to other slices.
+        DataError: weights or state cannot be read.
+    """
+    optimisation, running, main = recipe.optimisation, recipe.running, accelerator.is_main_process
+    # A resumed run has its weights in its state: the files it was started from may be gone.
+    network = replace(recipe.network, init=None, weights=None) if resume else recipe.network
+    model = build_network(network, optimisation.seed).to(accelerator.device)
+    if accelerator.num_processes > 1:
+        model = synchronise_batchnorm(model, accelerator.device)
+    average = average_of(model, optimisation.ema_decay) if optimisation.ema_decay else None
+    optimizer = accelerator.prepare_optimizer(build_optimizer(model, optimisation))
+    checkpoints = Checkpoints(run, accelerator, model, optimizer, average, running, slices.fingerprint)
+    if resume:
+        checkpoints.restore()
+    sampler = _sampler(recipe, len(slices.training), accelerator)
+    workers = count_workers(running.workers)
+    loader = TrainingLoader(slices.training, sampler, workers, accelerator.device)
+    validator = _validator(recipe, slices, accelerator, workers)
+    step = checkpoints.position.step
+    total = steps_per_epoch(len(slices.training), optimisation.batch_size) * optimisation.epochs
+    with Display(total, step, silent=silent or not main) as display:
+        _announce(display, recipe, slices, accelerator, checkpoints)
+        journal = Journal(run, display, step, write=main, tensorboard=running.tensorboard)
+        prepared = accelerator.prepare_model(model)
+        try:
+            yield Trainer(
+                recipe,
+                accelerator,
+                prepared,
+                optimizer,
+                average,
+                loader,
+                validator,
+                checkpoints,
+                journal,
+                stop,
+            )
+        finally:
+            journal.close()
+
+
+def _sampler(recipe: TrainRecipe, slices: int, accelerator: Accelerator) -> EpochSampler:
+    optimisation = recipe.optimisation
+    rank, processes = accelerator.process_index, accelerator.num_processes
+    micro_batch = optimisation.micro_batch or 1
+    return EpochSampler(slices, optimisation.batch_size, micro_batch, optimisation.seed, rank, processes)
+
+
+def _validator(
+    recipe: TrainRecipe, slices: Slices, accelerator: Accelerator, workers: int
+) -> Validator | None:
+    if slices.validation is None:
+        return None
+    size = recipe.optimisation.micro_batch or 1
+    return Validator(slices.validation, accelerator, size, workers, hd95=recipe.validation.hd95)
+
+
+def _announce(
+    display: Display, recipe: TrainRecipe, slices: Slices, accelerator: Accelerator, checkpoints: Checkpoints
+) -> None:
+    network, optimisation, kind = recipe.network, recipe.optimisation, recipe.validation.validation
+    millions = sum(parameter.numel() for parameter in checkpoints.model.parameters()) / 1e6
+    processes = accelerator.num_processes
+    display.line(
+        f"{network.model}, {millions:.2f} M parameters, {optimisation.precision} on {accelerator.device.type}; "
+        f"{processes} process{'es' * (processes > 1)} x {optimisation.micro_batch} slices at once, "
+        f"{optimisation.batch_size} slices a step"
+    )
+    display.line(f"learns from {count(slices.training)}")
+    if slices.validation is None:
+        display.line("validates on nothing: only the last weights are kept")
+    else:
+        held = "held out of train.txt" if kind == "hold-out" else "of test.txt"
+        display.line(f"validates on {count(slices.validation)} {held}")
+    if kind == "test":
+        display.line(
+            "warning: best weights will be chosen on the test set, as the released code does; "
+            "their score there does not tell how they do on unseen patients"
+        )
+    if checkpoints.position.step:
+        display.line(f"resumed at step {checkpoints.position.step}")
+    if checkpoints.processes not in (None, accelerator.num_processes):
+        display.line(
+            f"note: begun on {checkpoints.processes} process(es), now {accelerator.num_processes}: "
+            "the result will agree to rounding, not to the bit"
+        )

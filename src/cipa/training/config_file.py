@@ -1,0 +1,94 @@
+"""A recipe as YAML and as command-line flags: one definition of both, by jsonargparse."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cipa import __version__
+from cipa.errors import DataError
+from cipa.files import atomic_file
+from cipa.training.recipe import TrainRecipe
+
+FLAT = ("network", "optimisation", "validation", "running")
+"""Groups whose fields are flags of their own; augmentation's keep their group's name in front."""
+
+
+def add_recipe(parser: ArgumentParser) -> None:
+    """Add every field of `TrainRecipe` to `parser`, one help section a group."""
+    default = TrainRecipe()
+    for group in FLAT:
+        parser.add_class_arguments(type(getattr(default, group)))
+    parser.add_class_arguments(type(default.augmentation), "augmentation")
+
+
+def recipe_from(arguments: Namespace) -> TrainRecipe:
+    """Build the recipe from what a parser with `add_recipe` returned.
+
+    Raises:
+        UsageError: a value is out of its range.
+    """
+    default = TrainRecipe()
+    groups: dict[str, Any] = {}
+    for group in FLAT:
+        kind = type(getattr(default, group))
+        groups[group] = kind(**{item.name: arguments[item.name] for item in fields(kind)})
+    groups["augmentation"] = type(default.augmentation)(**arguments["augmentation"].as_dict())
+    return TrainRecipe(**groups)
+
+
+def write_recipe(recipe: TrainRecipe, path: Path) -> None:
+    """Write `recipe` as YAML that `cipa train --config` takes.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    flat = {item.name: value for group in FLAT for item, value in _items(getattr(recipe, group))}
+    augmentation = {item.name: value for item, value in _items(recipe.augmentation)}
+    text = _parser().dump(Namespace(**flat, augmentation=Namespace(**augmentation)))
+    with atomic_file(path) as partial:
+        partial.write_text(f"# cipa {__version__}: cipa train DATA -o RUN --config {path.name}\n{text}")
+
+
+def read_recipe(path: Path) -> TrainRecipe:
+    """Read what `write_recipe` wrote.
+
+    Raises:
+        DataError: the file is missing or is not such a recipe.
+    """
+    try:
+        return recipe_from(_parser().parse_path(str(path)))
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing: is this the folder of a training run?") from None
+    except (TypeError, ValueError) as error:
+        line = " ".join(str(error).split())
+        raise DataError(f"{path} is not a training recipe ({line}): restore it or start a new run") from error
+
+
+def keep_defaults_of(begun: TrainRecipe, wanted: TrainRecipe) -> TrainRecipe:
+    """Fill what `wanted` leaves at its default with what a run was begun with.
+
+    Args:
+        begun: recipe of the run.
+        wanted: recipe of a command line, where an option not given has its default.
+
+    Returns:
+        `wanted`, with every field that is at its default taken from `begun`.
+    """
+    groups = {}
+    for name in (*FLAT, "augmentation"):
+        default, given = getattr(TrainRecipe(), name), getattr(wanted, name)
+        changed = {item.name: value for item, value in _items(given) if value != getattr(default, item.name)}
+        groups[name] = replace(getattr(begun, name), **changed)
+    return TrainRecipe(**groups)
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(exit_on_error=False)
+    add_recipe(parser)
+    return parser
+
+
+def _items(group: Any) -> list[tuple[Any, Any]]:
+    return [(item, getattr(group, item.name)) for item in fields(group)]

@@ -1,0 +1,200 @@
+"""What a training run is, as data: the published recipe by default, every value a flag and a YAML key.
+
+The fields are grouped by what they are about; names are unique across the groups, so that a flag or a YAML
+key is just the field's name (`--lr`, not `--optimisation.lr`). Only `RunningRecipe` may change when a run is
+resumed: its values cannot change the weights that come out.
+
+Source of the defaults: CIPA (Mei et al., CVPR 2025, arXiv 2503.17261), the paper and its released training
+code.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from cipa.data.augmentation_recipe import AugmentationRecipe
+from cipa.errors import UsageError
+
+
+def require(holds: bool, name: str, value: object, wanted: str) -> None:
+    """Raise `UsageError` naming the flag, its value and what it must be, unless `holds`."""
+    if not holds:
+        raise UsageError(f"--{name} {value} is not possible: it must be {wanted}")
+
+
+@dataclass(frozen=True)
+class NetworkRecipe:
+    """The network that is trained.
+
+    Attributes:
+        model: size of the network.
+        crm: channel-wise rectification between CT and PET.
+        dcim: dynamic cross-modality interaction.
+        image_size: side of a slice in pixels, a multiple of 128; the data set's slices have it too.
+        init: file of VMamba's ImageNet weights for the encoder; by default the encoder starts at random.
+        weights: start from these CIPA weights (a file or a folder) instead of a fresh network.
+        ct_window: CT numbers in HU that the data set stores as grey 0 and 255; kept with the weights.
+        suv_max: SUV that the data set stores as grey 255; kept with the weights.
+    """
+
+    model: Literal["tiny", "small", "base", "nano"] = "tiny"
+    crm: bool = True
+    dcim: bool = True
+    image_size: int = 512
+    init: str | None = None
+    weights: str | None = None
+    ct_window: tuple[float, float] = (-1200.0, 200.0)
+    suv_max: float = 20.0
+
+    def __post_init__(self) -> None:
+        require(not (self.init and self.weights), "init", self.init, "absent where --weights is given")
+        require(
+            self.image_size > 0 and self.image_size % 128 == 0,
+            "image_size",
+            self.image_size,
+            "a positive multiple of 128",
+        )
+        require(self.ct_window[0] < self.ct_window[1], "ct_window", self.ct_window, "low, then high")
+        require(self.suv_max > 0, "suv_max", self.suv_max, "above 0")
+
+
+@dataclass(frozen=True)
+class OptimisationRecipe:
+    """How the weights move.
+
+    Attributes:
+        epochs: passes over the training slices.
+        batch_size: slices in one optimiser step, over all processes.
+        micro_batch: slices a process has in memory at once; gradients are accumulated to batch_size, and
+            batch normalisation sees micro_batch slices of every process. By default at most 4.
+        lr: learning rate at its highest.
+        betas: decay of AdamW's two running moments.
+        eps: AdamW's guard against a division by zero.
+        weight_decay: AdamW's decoupled decay, on all but biases, norms and the scan's A and D.
+        parameters: all trains every parameter; published leaves the scan's raw parameters at their initial
+            values, as the released code does.
+        warmup_steps: steps of linear rise before the cosine; the published recipe has none.
+        final_lr: learning rate at the end as a fraction of lr.
+        clip_norm: greatest norm of the gradient; by default gradients are not clipped.
+        ema_decay: decay of a running average of the weights, which is then validated and saved; by default
+            none.
+        precision: arithmetic of the forward pass. auto is bf16 on a GPU that has it and fp32 on a CPU.
+        seed: start of every random draw: initial weights, order of slices, augmentation, drop path.
+    """
+
+    epochs: int = 50
+    batch_size: int = 16
+    micro_batch: int | None = None
+    lr: float = 6e-5
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 1e-2
+    parameters: Literal["all", "published"] = "all"
+    warmup_steps: int = 0
+    final_lr: float = 1e-6
+    clip_norm: float | None = None
+    ema_decay: float | None = None
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        require(
+            self.micro_batch is None or self.micro_batch >= 1, "micro_batch", self.micro_batch, "1 or more"
+        )
+        require(self.lr > 0, "lr", self.lr, "above 0")
+        require(all(0 <= beta < 1 for beta in self.betas), "betas", self.betas, "two numbers in [0, 1)")
+        require(self.eps > 0, "eps", self.eps, "above 0")
+        require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or more")
+        require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "0 or more")
+        require(0 <= self.final_lr <= 1, "final_lr", self.final_lr, "a fraction of lr, 0 to 1")
+        require(self.clip_norm is None or self.clip_norm > 0, "clip_norm", self.clip_norm, "above 0")
+        require(
+            self.ema_decay is None or 0 < self.ema_decay < 1, "ema_decay", self.ema_decay, "between 0 and 1"
+        )
+        require(self.seed >= 0, "seed", self.seed, "0 or more")
+
+
+@dataclass(frozen=True)
+class ValidationRecipe:
+    """What the best weights are chosen on.
+
+    Attributes:
+        validation: hold-out keeps patients of train.txt aside; test scores on test.txt, as the released code
+            does, and then says nothing about unseen patients; none keeps only the last weights.
+        validation_fraction: share of the training patients that is held out.
+        validation_seed: which patients are held out; apart from seed, so that runs can be compared.
+        validate_every: epochs from one validation to the next; the last epoch is always validated.
+        hd95: score HD95 as well, which takes longer.
+    """
+
+    validation: Literal["hold-out", "test", "none"] = "hold-out"
+    validation_fraction: float = 0.1
+    validation_seed: int = 42
+    validate_every: int = 1
+    hd95: bool = False
+
+    def __post_init__(self) -> None:
+        require(
+            0 < self.validation_fraction < 1,
+            "validation_fraction",
+            self.validation_fraction,
+            "between 0 and 1 (--validation none holds nobody out)",
+        )
+        require(self.validation_seed >= 0, "validation_seed", self.validation_seed, "0 or more")
+        require(self.validate_every >= 1, "validate_every", self.validate_every, "1 or more")
+
+
+@dataclass(frozen=True)
+class RunningRecipe:
+    """How the run is carried out: free to change on resume, without effect on the weights.
+
+    Attributes:
+        device: auto is a GPU where there is one, else the CPU.
+        workers: processes that read slices, for each training process; by default the idle cores, at most 8.
+        save_every: optimiser steps from one resumable state to the next; 0 saves by time and epoch only.
+        save_every_minutes: minutes from one resumable state to the next; 0 saves by steps and epoch only.
+        tensorboard: write TensorBoard events too.
+    """
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: int | None = None
+    save_every: int = 0
+    save_every_minutes: float = 15.0
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        require(self.workers is None or self.workers >= 0, "workers", self.workers, "0 or more")
+        require(self.save_every >= 0, "save_every", self.save_every, "0 or more")
+        require(self.save_every_minutes >= 0, "save_every_minutes", self.save_every_minutes, "0 or more")
+
+
+@dataclass(frozen=True)
+class TrainRecipe:
+    """A whole training run as data. `TrainRecipe()` is the published one.
+
+    Attributes:
+        network: which network, started from what.
+        optimisation: how its weights move.
+        validation: what the best weights are chosen on.
+        augmentation: how training slices are varied.
+        running: devices, workers, logs; without effect on the weights.
+    """
+
+    network: NetworkRecipe = field(default_factory=NetworkRecipe)
+    optimisation: OptimisationRecipe = field(default_factory=OptimisationRecipe)
+    validation: ValidationRecipe = field(default_factory=ValidationRecipe)
+    augmentation: AugmentationRecipe = field(default_factory=AugmentationRecipe)
+    running: RunningRecipe = field(default_factory=RunningRecipe)
+
+    def difference(self, other: "TrainRecipe") -> list[tuple[str, Any, Any]]:
+        """List (name, own value, other's value) of each field that differs and may not change on resume."""
+        found = []
+        for group in ("network", "optimisation", "validation", "augmentation"):
+            prefix = "augmentation." if group == "augmentation" else ""
+            mine, theirs = getattr(self, group), getattr(other, group)
+            for item in fields(mine):
+                pair = getattr(mine, item.name), getattr(theirs, item.name)
+                if pair[0] != pair[1]:
+                    found.append((prefix + item.name, *pair))
+        return found

@@ -1,0 +1,112 @@
+"""One training run from a recipe: begin or resume, train, draw."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cipa.errors import UsageError
+from cipa.training.assembly import assembled
+from cipa.training.config_file import read_recipe, write_recipe
+from cipa.training.devices import devices, settle
+from cipa.training.interrupts import stop_signals
+from cipa.training.pictures import draw_pictures
+from cipa.training.recipe import TrainRecipe
+from cipa.training.run_folder import RunFolder
+from cipa.training.sampler import micro_batch_size, steps_per_epoch
+from cipa.training.slices import read_slices
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a run ended.
+
+    Attributes:
+        run: its folder.
+        step: optimiser steps done.
+        total_steps: optimiser steps of the recipe.
+        best_dice: highest validation Dice in [0, 1]; None without validation.
+        best_step: step it was reached at.
+        stopped_by: number of the signal that stopped the run before its end, or 0.
+    """
+
+    run: Path
+    step: int
+    total_steps: int
+    best_dice: float | None
+    best_step: int
+    stopped_by: int
+
+
+def train(
+    recipe: TrainRecipe | None,
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    resume: bool = False,
+    silent: bool = False,
+) -> TrainResult:
+    """Train a network on a data set in PCLT20K layout, or go on with a run that was stopped.
+
+    Started by torchrun, every process calls it alike; several hosts need `out` on storage they share.
+
+    Args:
+        recipe: what to do; when resuming, None takes the run's own.
+        data: folder with train.txt, and test.txt where the recipe validates on it.
+        out: folder of the run.
+        resume: go on with the run in `out` instead of beginning one.
+        silent: print nothing.
+
+    Returns:
+        How the run ended.
+
+    Raises:
+        UsageError: `out` holds something and `resume` is not set, or holds no run and it is; the recipe is
+            not that of the run, does not fit the device, the processes or the number of slices.
+        DataError: a file of the data set or a checkpoint cannot be read or written; the loss is no longer
+            finite.
+    """
+    run = RunFolder(Path(out))
+    recipe = _resumed_recipe(recipe, run) if resume else _new_recipe(recipe or TrainRecipe(), run)
+    with devices(recipe.optimisation, recipe.running) as accelerator, stop_signals() as stop:
+        recipe = _for_processes(recipe, accelerator.num_processes)
+        slices = read_slices(recipe, Path(data))
+        steps_per_epoch(len(slices.training), recipe.optimisation.batch_size)
+        accelerator.wait_for_everyone()  # nobody writes before everybody has found the folder fit to use
+        if accelerator.is_main_process:
+            run.clear_remains()
+            write_recipe(recipe, run.config)
+        with assembled(recipe, slices, run, accelerator, stop, resume=resume, silent=silent) as trainer:
+            stopped_by = trainer.fit()
+            if accelerator.is_main_process and not stopped_by:
+                draw_pictures(run, slices.validation, accelerator.device)
+    position, total = trainer.position, trainer.total_steps
+    best = position.best_dice if position.best_step else None
+    return TrainResult(run.path, position.step, total, best, position.best_step, stopped_by)
+
+
+def _new_recipe(recipe: TrainRecipe, run: RunFolder) -> TrainRecipe:
+    run.check_new()
+    return replace(recipe, optimisation=settle(recipe.optimisation, recipe.running))
+
+
+def _resumed_recipe(recipe: TrainRecipe | None, run: RunFolder) -> TrainRecipe:
+    run.check_begun()
+    begun = read_recipe(run.config)
+    if recipe is None:
+        return begun
+    optimisation = recipe.optimisation
+    if optimisation.micro_batch is None:
+        optimisation = replace(optimisation, micro_batch=begun.optimisation.micro_batch)
+    recipe = replace(recipe, optimisation=settle(optimisation, recipe.running))
+    for name, wanted, before in recipe.difference(begun):
+        raise UsageError(
+            f"--{name} {wanted} differs from the {before} that {run.path} was begun with: a resumed run keeps "
+            "its recipe; leave the option out, or start a new run with another -o"
+        )
+    return recipe
+
+
+def _for_processes(recipe: TrainRecipe, processes: int) -> TrainRecipe:
+    optimisation = recipe.optimisation
+    size = micro_batch_size(optimisation.batch_size, processes, optimisation.micro_batch)
+    return replace(recipe, optimisation=replace(optimisation, micro_batch=size))

@@ -1,0 +1,26 @@
+"""Seeds for every random draw of a run, derived from one number and what the draw is for.
+
+A draw depends on (seed, purpose, where in the run) and on nothing that happened before it, so that a resumed
+run needs no generator's state and the number of processes does not change the order of slices.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Purpose(IntEnum):
+    """Keeps draws for different ends apart though their other numbers agree."""
+
+    INITIAL_WEIGHTS = 0
+    ORDER = 1
+    STEP = 2
+
+
+def derive(seed: int, purpose: Purpose, *place: int) -> int:
+    """Mix `seed`, `purpose` and `place` (epoch, step, rank, ...) into a seed in [0, 2^63).
+
+    NumPy's SeedSequence does the mixing, so that neighbouring places give unrelated streams.
+    """
+    mixed = np.random.SeedSequence([seed, int(purpose), *place]).generate_state(1, np.uint64)
+    return int(mixed[0] >> np.uint64(1))

@@ -1,0 +1,213 @@
+"""The loop: steps, epochs, validation, checkpoints. Where a step comes from and what it does, no files."""
+
+import math
+import signal
+import time
+from collections.abc import Iterable
+from contextlib import nullcontext
+from itertools import islice
+
+import torch
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from cipa.data.augmentation import augment, sample
+from cipa.data.intensity import normalise
+from cipa.errors import DataError
+from cipa.training.checkpoints import Checkpoints
+from cipa.training.interrupts import StopFlag
+from cipa.training.journal import Journal, Pace
+from cipa.training.loader import TrainingLoader
+from cipa.training.loss import segmentation_loss
+from cipa.training.recipe import TrainRecipe
+from cipa.training.schedule import learning_rate
+from cipa.training.seeds import Purpose, derive
+from cipa.training.state import Position
+from cipa.training.validation import Score, Validator
+
+Batch = dict[str, Tensor]
+
+
+class Trainer:
+    """Takes a network from a position to the end of its recipe, or to a stop signal."""
+
+    def __init__(
+        self,
+        recipe: TrainRecipe,
+        accelerator: Accelerator,
+        model: nn.Module,
+        optimizer: AcceleratedOptimizer,
+        average: AveragedModel | None,
+        loader: TrainingLoader,
+        validator: Validator | None,
+        checkpoints: Checkpoints,
+        journal: Journal,
+        stop: StopFlag,
+    ) -> None:
+        self.recipe = recipe
+        self.accelerator = accelerator
+        self.model = model
+        self.optimizer = optimizer
+        self.average = average
+        self.loader = loader
+        self.validator = validator
+        self.checkpoints = checkpoints
+        self.journal = journal
+        self.stop = stop
+        optimisation = recipe.optimisation
+        sampler = loader.sampler
+        self.position: Position = checkpoints.position
+        self.epoch_steps = sampler.slices // optimisation.batch_size
+        self.total_steps = self.epoch_steps * optimisation.epochs
+        self.micro_batches = sampler.share // sampler.micro_batch
+        self._stopping = 0
+        self._began = time.monotonic() - self.position.seconds
+
+    def fit(self) -> int:
+        """Train to the end.
+
+        Returns:
+            0 when the recipe is done, else the number of the signal that stopped it; a state to resume from
+            is then on disk.
+
+        Raises:
+            DataError: the loss or the weights are no longer finite, or a checkpoint cannot be written.
+        """
+        position = self.position
+        if position.step and position.step % self.epoch_steps == 0:
+            self._end_epoch()
+        while position.step < self.total_steps and not self._stopping:
+            try:
+                self._train_epoch()
+            except torch.OutOfMemoryError as error:
+                raise DataError(
+                    f"{self.accelerator.device} ran out of memory at {self.loader.sampler.micro_batch} slices "
+                    "at once: start again with a lower --micro_batch"
+                ) from error
+            if position.step % self.epoch_steps == 0:
+                self._end_epoch()
+        if position.step % self.epoch_steps:
+            self._save(weights=True)
+        return self._stopping if position.step < self.total_steps else 0
+
+    def _train_epoch(self) -> None:
+        epoch, start = divmod(self.position.step, self.epoch_steps)
+        self.model.train()
+        self.journal.display.phase(f"epoch {epoch + 1}/{self.recipe.optimisation.epochs}")
+        batches = self.loader.epoch(epoch, start)
+        for _ in range(start, self.epoch_steps):
+            began = time.monotonic()
+            lr = learning_rate(self.position.step, self.total_steps, self.recipe.optimisation)
+            loss = self._step(epoch, lr, islice(batches, self.micro_batches))
+            self.position.step += 1
+            self._write_step(epoch, lr, loss, began)
+            if self._stopping:
+                return
+            if self.position.step % self.epoch_steps and self.checkpoints.due(self.position.step):
+                self._save()
+
+    def _step(self, epoch: int, lr: float, batches: Iterable[Batch]) -> float:
+        """Do one optimiser step on one global batch; return its mean loss."""
+        optimisation, accelerator = self.recipe.optimisation, self.accelerator
+        # Drop path draws from the global stream: seeded here, a resumed run needs no generator's state.
+        torch.manual_seed(
+            derive(optimisation.seed, Purpose.STEP, self.position.step, accelerator.process_index)
+        )
+        total = torch.zeros((), device=accelerator.device)
+        for number, batch in enumerate(batches, start=1):
+            last = number == self.micro_batches
+            with nullcontext() if last else accelerator.no_sync(self.model):
+                loss = self._loss(epoch, batch)
+                accelerator.backward(loss)
+            total += loss.detach()
+        mean = self._agree(total)
+        if not math.isfinite(mean):
+            raise self._not_finite("loss", epoch)
+        if optimisation.clip_norm is not None:
+            accelerator.clip_grad_norm_(self.model.parameters(), optimisation.clip_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.average is not None:
+            self.average.update_parameters(accelerator.unwrap_model(self.model))
+        return mean
+
+    def _loss(self, epoch: int, batch: Batch) -> Tensor:
+        """Give a micro-batch's part of the global batch's mean loss, times what averaging gradients divides by."""
+        parameters = sample(
+            self.recipe.optimisation.seed, epoch, batch["index"].tolist(), self.recipe.augmentation
+        )
+        ct, pet, mask = augment(
+            normalise(batch["ct"]), normalise(batch["pet"]), batch["mask"].float(), parameters
+        )
+        losses = segmentation_loss(self.model(ct, pet), mask)
+        return losses.sum() * (self.accelerator.num_processes / self.recipe.optimisation.batch_size)
+
+    def _agree(self, loss: Tensor) -> float:
+        """Average the loss over processes, and let a stop signal to one of them be a signal to all."""
+        stop = torch.full_like(loss, float(self.stop.signal > 0))
+        loss, stop = self.accelerator.reduce(torch.stack([loss, stop]), reduction="mean").tolist()
+        if stop:
+            self._stopping = self.stop.signal or signal.SIGTERM
+        return float(loss)
+
+    def _end_epoch(self) -> None:
+        """Save, validate if it is time to, save again: a kill during validation costs no training."""
+        epoch, position = self.position.step // self.epoch_steps, self.position
+        finished = position.step == self.total_steps
+        due = finished or epoch % self.recipe.validation.validate_every == 0
+        if self.validator and due and position.validated_step < position.step:
+            self._save()
+            self._validate(epoch, self.validator)
+        self._save(weights=True)
+
+    def _validate(self, epoch: int, validator: Validator) -> None:
+        self.journal.display.phase("validating")
+        score = validator.score(self._kept_network())
+        self.position.validated_step = self.position.step
+        best = score.dice > self.position.best_dice
+        if best:
+            self.position.best_dice, self.position.best_step = score.dice, self.position.step
+            self.checkpoints.save_best(self._kept_network())
+        self.journal.write_validation(epoch, self.position.step, score)
+        self.journal.display.line(_describe(epoch, self.recipe.optimisation.epochs, score, best=best))
+
+    def _kept_network(self) -> nn.Module:
+        """Return what is validated and kept: the average where there is one, else the network itself."""
+        return self.average.module if self.average is not None else self.accelerator.unwrap_model(self.model)
+
+    def _write_step(self, epoch: int, lr: float, loss: float, began: float) -> None:
+        now = time.monotonic()
+        speed = self.recipe.optimisation.batch_size / max(1e-9, now - began)
+        pace = Pace(now - self._began, speed)
+        self.journal.write_step(epoch + 1, self.position.step, lr, loss, pace, self.accelerator.device)
+
+    def _save(self, *, weights: bool = False) -> None:
+        self.position.seconds = time.monotonic() - self._began
+        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+            raise self._not_finite("weights", (self.position.step - 1) // self.epoch_steps)
+        if weights:
+            self.checkpoints.save_last(self._kept_network())
+        self.checkpoints.save_state()
+
+    def _not_finite(self, what: str, epoch: int) -> DataError:
+        step = self.position.step
+        sampler = self.loader.sampler
+        batch = sampler.batch(epoch, step % self.epoch_steps) if what == "loss" else []
+        named = [self.loader.ids[index] for index in batch]
+        slices = f" on slices {', '.join(named[:4])}{', ...' if len(named) > 4 else ''}" if named else ""
+        return DataError(
+            f"the {what} is no longer finite at step {step} (epoch {epoch + 1}){slices}: nothing of it was "
+            "saved; lower --lr, add --clip_norm 1 or --precision fp32, or look at these slices with cipa check"
+        )
+
+
+def _describe(epoch: int, epochs: int, score: Score, *, best: bool) -> str:
+    hd95 = "" if math.isnan(score.hd95) else f"  HD95 {score.hd95:.2f} px"
+    return (
+        f"epoch {epoch}/{epochs}  validation: Dice {score.dice:.4f}  IoU {score.iou:.4f}  Acc {score.acc:.4f}"
+        f"{hd95}  loss {score.loss:.4f}{'  best so far' if best else ''}"
+    )

@@ -1,0 +1,102 @@
+"""Scores on slices the network does not learn from, shared among processes without counting one twice."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Subset
+
+from cipa.data.intensity import normalise
+from cipa.data.pclt20k import PCLT20K
+from cipa.evaluation.published import PublishedProtocol
+from cipa.training.loader import start_reader, to_device
+from cipa.training.loss import segmentation_loss
+
+
+@dataclass(frozen=True)
+class Score:
+    """One validation, under the published protocol: pixels of all slices pooled, threshold of the network.
+
+    Attributes:
+        iou: in [0, 1].
+        dice: in [0, 1]; NaN where neither truth nor prediction has tumour.
+        acc: mean of sensitivity and specificity, in [0, 1].
+        hd95: mean over slices in pixels; NaN where not asked for.
+        loss: mean over slices.
+    """
+
+    iou: float
+    dice: float
+    acc: float
+    hd95: float
+    loss: float
+
+
+class Validator:
+    """Validates on a fixed set of slices; each process takes every n-th one."""
+
+    def __init__(
+        self, dataset: PCLT20K, accelerator: Accelerator, batch_size: int, workers: int, *, hd95: bool
+    ) -> None:
+        self.dataset = dataset
+        self.accelerator = accelerator
+        self.hd95 = hd95
+        rank, processes = accelerator.process_index, accelerator.num_processes
+        self._loader = DataLoader(
+            Subset(dataset, range(rank, len(dataset), processes)),
+            batch_size=batch_size,
+            num_workers=workers,
+            pin_memory=accelerator.device.type == "cuda",
+            worker_init_fn=start_reader,
+            generator=torch.Generator(),  # its own, as the default one draws from torch's global stream
+        )
+
+    @torch.inference_mode()
+    def score(self, model: nn.Module) -> Score:
+        """Score `model` on all slices; every process gets the same answer.
+
+        Args:
+            model: unwrapped network on the training device with a `config.threshold`; left in the mode it
+                came in.
+        """
+        training = model.training
+        model.eval()
+        protocol = PublishedProtocol(surfaces=self.hd95)
+        losses: list[tuple[int, float]] = []
+        for batch, logits in self._predictions(model):
+            losses += zip(
+                batch["index"].tolist(), segmentation_loss(logits, batch["mask"]).tolist(), strict=True
+            )
+            self._update(protocol, batch, torch.sigmoid(logits) > model.config.threshold)  # type: ignore[union-attr]
+        model.train(training)
+        return self._pool(protocol, losses)
+
+    def _predictions(self, model: nn.Module) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+        for batch in self._loader:
+            batch = to_device(batch, self.accelerator.device)
+            with self.accelerator.autocast():
+                logits = model(normalise(batch["ct"]), normalise(batch["pet"]))
+            yield batch, logits.float()
+
+    def _update(self, protocol: PublishedProtocol, batch: dict[str, Tensor], prediction: Tensor) -> None:
+        masks: Iterator[tuple[int, np.ndarray, np.ndarray]] = zip(
+            batch["index"].tolist(),
+            prediction[:, 0].cpu().numpy(),
+            batch["mask"][:, 0].cpu().numpy(),
+            strict=True,
+        )
+        for index, predicted, truth in masks:
+            protocol.update(self.dataset.ids[index], predicted, truth)
+
+    def _pool(self, protocol: PublishedProtocol, losses: list[tuple[int, float]]) -> Score:
+        for other in gather_object([protocol]):
+            protocol.merge(other)
+        every_loss = dict(gather_object(losses))
+        result = protocol.result()
+        loss = math.fsum(every_loss[index] for index in sorted(every_loss)) / len(every_loss)
+        return Score(result.iou, result.dice, result.acc, result.hd95, loss)
