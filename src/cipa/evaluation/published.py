@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from cipa.data.pclt20k import patient_of
+from cipa.data.layout import patient_of
 from cipa.evaluation.counts import Counts
 from cipa.evaluation.hd95 import hd95
 

@@ -1,0 +1,123 @@
+"""Score weights on a data set in PCLT20K layout: masks, tables, panels and the published metrics.
+
+Writes OUT/masks/<patient>/<slice>.png (255 is tumour), OUT/per_slice.csv, OUT/per_patient.csv,
+OUT/summary.json and OUT/panels/worst.png, median.png, best.png. OUT appears when all of it is done.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cipa.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from cipa.evaluation.published import PublishedResult
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `cipa evaluate`."""
+    add = parser.add_argument
+    add("data", help="folder in PCLT20K layout, with masks")
+    add("--weights", required=True, help="a folder of weights this project wrote, or a published file")
+    add("-o", "--out", required=True, help="folder to write; it must be new or empty")
+    add("--list", choices=["test", "train"], default="test", help="which list of DATA to score")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    add("--batch-size", type=int, default=4, help="slices a pass of the network")
+    add("--precision", choices=["float32", "bf16", "fp16"], default="float32", help="what it computes in")
+    add("--threshold", type=float, help="probability above which a pixel is tumour; else the weights' own")
+    add("--no-masks", action="store_true", help="do not write the predicted masks")
+    add("--panels", type=int, default=4, help="slices in each of the three panels; 0 for none")
+    add("--overwrite", action="store_true", help="replace an earlier evaluation at OUT once this one is done")
+
+
+def run(arguments: Namespace) -> int:
+    """Evaluate, write OUT, print the scores.
+
+    Returns:
+        0.
+
+    Raises:
+        UsageError: an option is out of range, or OUT holds something.
+        DataError: the data, the weights, or the two together cannot be used.
+    """
+    out = Path(arguments.out)
+    if arguments.panels < 0:
+        raise UsageError(f"--panels {arguments.panels}: give 0 for none, or the slices a panel")
+
+    from cipa import __version__, load_model
+    from cipa.data.pclt20k import PCLT20K, read_ids
+    from cipa.inference.predictor import Predictor
+    from cipa.report.evaluation import evaluate
+
+    _refuse_occupied(out, arguments.overwrite)
+    ids = read_ids(arguments.data, arguments.list)
+    model = load_model(arguments.weights)
+    predictor = Predictor(
+        model, arguments.device, arguments.batch_size, arguments.threshold, arguments.precision
+    )
+    dataset = PCLT20K(arguments.data, ids, predictor.image_size)
+    _check_size(arguments, ids[0], predictor.image_size)
+    about = {name: str(arguments[name]) for name in ("data", "list", "weights")} | {"cipa": __version__}
+    options = {"masks": not arguments.no_masks, "panels": arguments.panels, "about": about}
+    with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
+        result = evaluate(predictor, dataset, out, **options, advance=advance)
+    _print_scores(arguments, result, out)
+    return 0
+
+
+def _refuse_occupied(out: Path, overwrite: bool) -> None:
+    from cipa.report.evaluation import is_evaluation
+
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: a file stands there; name another folder")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not is_evaluation(out):
+        raise UsageError(f"{out}: the folder holds something other than an evaluation; name another")
+    if not overwrite:
+        raise UsageError(f"{out}: holds an evaluation; name another folder, or replace it with --overwrite")
+
+
+def _check_size(arguments: Namespace, slice_id: str, size: int) -> None:
+    from cipa.data.layout import image_path
+    from cipa.io.png import read_grey
+
+    height, width = read_grey(image_path(arguments.data, slice_id, "CT")).shape
+    if (height, width) != (size, size):
+        raise DataError(
+            f"{arguments.data}: slices of {width} x {height} pixels, but {arguments.weights} takes "
+            f"{size} x {size}; use weights of the data's size, or data of the weights'"
+        )
+
+
+@contextmanager
+def _progress(total: int, name: str) -> Iterator[Callable[[], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    counted = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("slices,"))
+    timed = (TimeElapsedColumn(), TextColumn("gone,"), TimeRemainingColumn(), TextColumn("left"))
+    with Progress(*counted, *timed, console=Console(stderr=True)) as progress:
+        yield partial(progress.advance, progress.add_task(name, total=total))
+
+
+def _print_scores(arguments: Namespace, result: "PublishedResult", out: Path) -> None:
+    from rich.console import Console
+
+    from cipa.report.scores import scores_table
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(scores_table(result, f"{arguments.weights} on {arguments.data} ({arguments.list})"))
+    names = [path.name + "/" * path.is_dir() for path in sorted(out.iterdir())]
+    console.print(f"written to {out}: {', '.join(names)}", markup=False)

@@ -1,0 +1,95 @@
+"""A whole test set through a network and the protocol, with files read ahead and scores taken behind.
+
+The network is whatever turns slices into masks; while it works on one batch, threads read the next ones and
+score the last. Pillow and NumPy let go of the interpreter lock for most of that.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from cipa.evaluation.published import PublishedProtocol, PublishedResult
+
+READ_AHEAD = 2
+"""Batches read before the one at work: enough to hide an uneven disk, little memory."""
+
+Segment = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""CT and PET, uint8 (S, H, W) each, to masks (S, H, W) in which what is not 0 is tumour."""
+
+OnSlice = Callable[[str, np.ndarray], None]
+"""Told the id of each slice and its mask, uint8 0/1 (H, W); from a thread, in no given order."""
+
+
+Result = TypeVar("Result")
+
+
+class Slices(Protocol):
+    """What `cipa.data.pclt20k.PCLT20K` is to this module."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Id of each slice, by its index."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of slices."""
+        ...
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return "ct", "pet" and "mask", uint8 tensors (1, H, W)."""
+        ...
+
+
+def score_slices(
+    dataset: Slices, segment: Segment, *, batch_size: int = 4, on_slice: OnSlice | None = None
+) -> PublishedResult:
+    """Segment every slice of a data set and score it with the published protocol.
+
+    Args:
+        dataset: slices with their masks.
+        segment: the network with its threshold.
+        batch_size: slices given to `segment` at a time.
+        on_slice: called once for each slice when it is scored.
+
+    Returns:
+        The scores of all slices.
+
+    Raises:
+        DataError: a slice cannot be read (from `dataset`) or segmented (from `segment`).
+    """
+    protocol = PublishedProtocol()
+
+    def finish(item: dict[str, Any], mask: np.ndarray) -> None:
+        slice_id = dataset.ids[item["index"]]
+        protocol.update(slice_id, mask, item["mask"][0].numpy())
+        if on_slice is not None:
+            on_slice(slice_id, mask)
+
+    with ThreadPoolExecutor(min(8, 1 + (os.cpu_count() or 1))) as pool:
+        finishing: list[Future[None]] = []
+        for batch in _read_ahead(dataset, batch_size, pool):
+            ct, pet = (np.stack([item[name][0].numpy() for item in batch]) for name in ("ct", "pet"))
+            masks = segment(ct, pet).astype(bool).view(np.uint8)
+            _wait(finishing)
+            finishing = [pool.submit(finish, *pair) for pair in zip(batch, masks, strict=True)]
+        _wait(finishing)
+    return protocol.result()
+
+
+def _read_ahead(dataset: Slices, batch_size: int, pool: ThreadPoolExecutor) -> Iterator[list[dict[str, Any]]]:
+    reading: deque[list[Future[dict[str, Any]]]] = deque()
+    for first in range(0, len(dataset), batch_size):
+        batch = range(first, min(first + batch_size, len(dataset)))
+        reading.append([pool.submit(dataset.__getitem__, index) for index in batch])
+        if len(reading) > READ_AHEAD:
+            yield _wait(reading.popleft())
+    while reading:
+        yield _wait(reading.popleft())
+
+
+def _wait(futures: list[Future[Result]]) -> list[Result]:
+    return [future.result() for future in futures]

@@ -1,0 +1,96 @@
+"""Everything one evaluation leaves behind: masks, tables and panels in one folder."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cipa.data.layout import patient_of
+from cipa.evaluation.published import PublishedResult
+from cipa.evaluation.scoring import Slices, score_slices
+from cipa.evaluation.tables import write_tables
+from cipa.files import atomic_folder
+from cipa.inference.predictor import Predictor
+from cipa.report.extremes import save_extremes
+from cipa.report.mask_store import MaskStore
+
+
+def evaluate(
+    predictor: Predictor,
+    dataset: Slices,
+    out: str | os.PathLike[str],
+    *,
+    masks: bool = True,
+    panels: int = 4,
+    about: Mapping[str, Any] | None = None,
+    advance: Callable[[], None] | None = None,
+) -> PublishedResult:
+    """Segment and score a data set with the published protocol and write it all to a folder.
+
+    OUT/masks/<patient>/<slice>.png (uint8, 255 is tumour), OUT/per_slice.csv, OUT/per_patient.csv,
+    OUT/summary.json and OUT/panels/worst.png, median.png, best.png. The folder appears when all is done; a
+    folder that stood there is replaced then.
+
+    Args:
+        predictor: the network on its device, with its threshold.
+        dataset: slices with masks, of the network's image size.
+        out: the folder.
+        masks: whether to write the predicted masks.
+        panels: slices a panel at most; 0 for no panels.
+        about: what summary.json shall say besides scores, network and threshold; plain values.
+        advance: called as each slice is done, from a thread.
+
+    Returns:
+        The scores.
+
+    Raises:
+        DataError: a slice cannot be read or segmented; nothing is written.
+        OSError: the folder cannot be written; what stood there stands there still.
+    """
+    store = MaskStore()
+    with atomic_folder(out) as folder:
+
+        def on_slice(slice_id: str, mask: np.ndarray) -> None:
+            if panels:
+                store.add(slice_id, mask)
+            if masks:
+                _write_mask(folder / "masks" / patient_of(slice_id) / f"{slice_id}.png", mask)
+            if advance is not None:
+                advance()
+
+        result = score_slices(
+            dataset,
+            lambda ct, pet: predictor.mask(predictor.predict_slices(ct, pet)),
+            batch_size=predictor.batch_size,
+            on_slice=on_slice,
+        )
+        write_tables(folder, result, {**_network(predictor), **(about or {})})
+        if panels:
+            save_extremes(folder / "panels", result.slices, dataset, store, panels)
+    return result
+
+
+def is_evaluation(folder: Path) -> bool:
+    """Say whether a folder is one that `evaluate` wrote, so that it may be replaced by another."""
+    return (folder / "summary.json").is_file() and (folder / "per_slice.csv").is_file()
+
+
+def _write_mask(path: Path, mask: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask * np.uint8(255)).save(path)  # the folder appears whole, so a file in it need not
+
+
+def _network(predictor: Predictor) -> dict[str, Any]:
+    config = predictor.config
+    return {
+        "variant": config.variant,
+        "crm": config.crm,
+        "dcim": config.dcim,
+        "image_size": config.image_size,
+        "threshold": predictor.threshold,
+        "precision": predictor.precision,
+        "device": str(predictor.device),
+    }

@@ -1,0 +1,59 @@
+"""The scores of a set of slices as text for the terminal, in the paper's units."""
+
+import math
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cipa.evaluation.published import PublishedResult
+from cipa.evaluation.tables import PROTOCOL
+
+
+def scores_table(result: PublishedResult, title: str = "") -> RenderableType:
+    """Return IoU, Dice and Acc in percent and HD95 in pixels, with what a reader must know beside them.
+
+    Args:
+        result: the scores.
+        title: what was scored.
+
+    Returns:
+        Something `rich.print` shows: the table, the protocol with the number of slices and patients, the
+        spread over patients, and the slices whose HD95 is by convention or left out.
+    """
+    heading = Text(title, style="bold") if title else None  # as Text, so that [brackets] of a path stay
+    table = Table(title=heading, title_justify="left", header_style="bold")
+    for name in ("IoU %", "Dice %", "Acc %", "HD95 px"):
+        table.add_column(name, justify="right", min_width=8)
+    percents = [_shown(100 * score) for score in (result.iou, result.dice, result.acc)]
+    table.add_row(*percents, _shown(result.hd95))
+    return Group(table, *(Text(line) for line in _remarks(result)))
+
+
+def _remarks(result: PublishedResult) -> list[str]:
+    slices, patients = len(result.slices), len(result.patients)
+    lines = [f"protocol {PROTOCOL}; {_number(slices, 'slice')}, {_number(patients, 'patient')}"]
+    dice = np.array([row["dice"] for row in result.patients])
+    if np.isfinite(dice).any():
+        low, middle, high = (100 * np.nanquantile(dice, part) for part in (0.25, 0.5, 0.75))
+        lines.append(f"Dice a patient: median {middle:.1f} %, half of them within {low:.1f} to {high:.1f} %")
+    if result.missed:
+        lines.append(
+            f"missed: {_number(len(result.missed), 'slice')} with tumour where none was predicted; "
+            "HD95 there is to the centre pixel"
+        )
+    if result.unfounded:
+        lines.append(
+            f"unfounded: {_number(len(result.unfounded), 'slice')} without tumour where some was predicted; "
+            "left out of HD95"
+        )
+    return lines
+
+
+def _number(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
+def _shown(score: float) -> str:
+    return "-" if math.isnan(score) else f"{score:.2f}"

@@ -1,0 +1,134 @@
+"""`cipa evaluate` from the command line, on a data set and weights made here."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import cipa
+from cipa.cli.main import main
+
+SIZE = 128
+
+
+class HotSpots(nn.Module):
+    """Calls tumour whatever is brighter than grey in PET."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = SimpleNamespace(
+            variant="nano", crm=True, dcim=True, num_classes=1, image_size=SIZE, threshold=0.5
+        )
+
+    def forward(self, ct: torch.Tensor, pet: torch.Tensor) -> torch.Tensor:
+        return pet * 20
+
+
+def write_slice(data, slice_id, side, size=SIZE):
+    folder = data / slice_id.split("_")[0]
+    folder.mkdir(parents=True, exist_ok=True)
+    pet, mask = np.full((size, size), 10, np.uint8), np.zeros((size, size), np.uint8)
+    pet[30:50, 30:50], mask[30 : 30 + side, 30:50] = 240, 255
+    for name, image in (("CT", np.full_like(pet, 90)), ("PET", pet), ("mask", mask)):
+        Image.fromarray(image).save(folder / f"{slice_id}_{name}.png")
+
+
+@pytest.fixture
+def data(tmp_path):
+    root = tmp_path / "data"
+    for slice_id, side in (("0001_001", 20), ("0001_002", 10), ("0002_001", 20)):
+        write_slice(root, slice_id, side)
+    (root / "test.txt").write_text("0001_001\n0001_002")
+    (root / "train.txt").write_text("0002_001\n")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def weights(monkeypatch):
+    monkeypatch.setitem(vars(cipa), "load_model", lambda path: HotSpots())
+
+
+def evaluate(data, out, *options):
+    words = ["evaluate", data, "--weights", "best", "-o", out, "--device", "cpu", *options]
+    return main([str(word) for word in words])
+
+
+def one_line(capsys) -> str:
+    message = capsys.readouterr().err.strip()
+    assert "\n" not in message
+    assert message.startswith("cipa: ")
+    return message
+
+
+def test_scores_the_test_list_and_prints_the_papers_metrics(data, tmp_path, capsys):
+    assert evaluate(data, tmp_path / "out") == 0
+    text = capsys.readouterr().out
+    assert "75.00" in text  # IoU of 600 of 800 pixels
+    assert "85.71" in text  # Dice
+    assert "protocol published: pooled pixels; 2 slices, 1 patient" in text
+    assert "per_slice.csv" in text
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["iou"] == 0.75
+    assert (summary["list"], summary["weights"]) == ("test", "best")
+    assert (tmp_path / "out" / "masks" / "0001" / "0001_002.png").is_file()
+
+
+def test_options_reach_the_evaluation(data, tmp_path, capsys):
+    options = ["--list", "train", "--no-masks", "--panels", "0", "--threshold", "0.9", "--batch-size", "1"]
+    assert evaluate(data, tmp_path / "out", *options) == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["list"], summary["slices"], summary["threshold"]) == ("train", 1, 0.9)
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["per_patient.csv", "per_slice.csv", "summary.json"]
+
+
+def test_data_of_another_size_is_one_line_with_both_sizes(data, tmp_path, capsys):
+    for slice_id in ("0001_001", "0001_002"):
+        write_slice(data, slice_id, 20, size=256)
+    assert evaluate(data, tmp_path / "out") == 1
+    message = one_line(capsys)
+    assert "256 x 256" in message
+    assert "128 x 128" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_earlier_evaluation_is_replaced_only_when_asked(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert evaluate(data, out) == 0
+    capsys.readouterr()
+    assert evaluate(data, out) == 2
+    assert "--overwrite" in one_line(capsys)
+    assert evaluate(data, out, "--overwrite", "--no-masks") == 0
+    assert not (out / "masks").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+def test_a_folder_with_anything_else_is_never_replaced(data, tmp_path, capsys, options):
+    assert evaluate(data, data, *options) == 2
+    assert "something other" in one_line(capsys)
+    assert (data / "test.txt").is_file()
+
+
+def test_a_missing_mask_is_one_line_and_nothing_is_left(data, tmp_path, capsys):
+    (data / "0001" / "0001_002_mask.png").unlink()
+    assert evaluate(data, tmp_path / "out") == 1
+    assert "0001_002_mask.png" in one_line(capsys)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+
+
+@pytest.mark.parametrize(
+    "options", [("--panels", "-1"), ("--batch-size", "0"), ("--threshold", "1.5"), ("--list", "validation")]
+)
+def test_options_out_of_range_are_usage_errors(data, tmp_path, capsys, options):
+    assert evaluate(data, tmp_path / "out", *options) == 2
+    one_line(capsys)
+
+
+def test_an_empty_list_is_a_data_error(data, tmp_path, capsys):
+    (data / "test.txt").write_text("\n")
+    assert evaluate(data, tmp_path / "out") == 1
+    assert "test.txt" in one_line(capsys)
