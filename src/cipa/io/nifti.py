@@ -35,6 +35,9 @@ VOXEL_MM = (0.01, 100.0)
 """Voxel edges believed to be millimetres; metres and micrometres fall outside."""
 
 
+COMPRESSED: dict[str, type[gzip.GzipFile] | type[bz2.BZ2File]] = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File}
+"""What opens a file of this last suffix."""
+
 DAMAGE = (OSError, EOFError, zlib.error, ValueError, ImageFileError, HeaderDataError)
 """What nibabel and the decompressors raise for a file that is not what it should be."""
 
@@ -143,11 +146,11 @@ def _empty_image(array: npt.NDArray[np.generic], like: Volume) -> nibabel.Nifti1
 def _load(path: Path) -> Any:
     try:
         image = nibabel.load(path)
-        opener = {".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix.lower())
-        if opener is None or not isinstance(image, nibabel.Nifti1Image):
+        kind = COMPRESSED.get(path.suffix.lower())
+        if kind is None or not isinstance(image, nibabel.Nifti1Image):
             return image
         # nibabel stops reading at the last voxel, before the checksum: damage in the voxels would pass
-        with opener(path) as file:
+        with kind(path) as file:
             return type(image).from_bytes(file.read())
     except PermissionError:
         raise

@@ -1,0 +1,166 @@
+"""From files to files: what `cipa predict` does, callable without a command line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cipa.data.layout import image_path
+from cipa.data.pclt20k import PCLT20K
+from cipa.errors import DataError, UsageError
+from cipa.inference.names import mask_name, probability_name
+from cipa.inference.predictor import Predictor
+from cipa.inference.volume import Progress
+from cipa.io.nifti import read_volume, write_volume
+from cipa.io.orientation import axial_stack
+from cipa.io.png import read_grey, write_grey
+
+NOTE = "CIPA tumour {}; research software, not a medical device"
+"""Field `descrip` of the NIfTI files written."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was found.
+
+    Attributes:
+        out: the mask written, or the folder of masks.
+        slices: axial slices looked at.
+        slices_with_tumour: those with at least one tumour pixel.
+        pixels: tumour pixels or voxels in all.
+        millilitres: their volume; None for PNG, which do not say how large a pixel is.
+    """
+
+    out: Path
+    slices: int
+    slices_with_tumour: int
+    pixels: int
+    millilitres: float | None = None
+
+
+def predict_nifti(
+    predictor: Predictor, ct: Path, pet: Path, out: Path, probability: bool = False, **options: Any
+) -> Summary:
+    """Segment a pair of NIfTI volumes and write the mask (uint8, 0 and 1) on the CT's grid.
+
+    Args:
+        predictor: the network.
+        ct: CT in HU.
+        pet: PET in SUV.
+        out: the mask's name, `.nii` or `.nii.gz`; any other name is a folder that gets `mask.nii.gz`.
+        probability: write the map (float32) too, beside the mask.
+        options: as `cipa.inference.volume.predict_volume` takes them.
+
+    Returns:
+        What was found.
+
+    Raises:
+        DataError: a file cannot be read, or the volumes cannot be CT and PET of one patient.
+        UsageError: an option is out of its range, or `out` is one of the inputs.
+    """
+    name = mask_name(out, (".nii.gz", ".nii"), inputs=(ct, pet))
+    ct_volume, pet_volume = read_volume(ct), read_volume(pet)
+    chances = predictor.predict_volume(ct_volume, pet_volume, **options)
+    mask = predictor.mask(chances)
+    if probability:
+        write_volume(probability_name(name), chances, ct_volume, NOTE.format("probability"))
+    write_volume(name, mask, ct_volume, NOTE.format("mask"))
+    found = np.any(axial_stack(mask, ct_volume.affine)[0], axis=(1, 2))
+    voxels = int(np.count_nonzero(mask))
+    return Summary(name, len(found), int(found.sum()), voxels, voxels * ct_volume.voxel_ml)
+
+
+def predict_png(predictor: Predictor, ct: Path, pet: Path, out: Path, probability: bool = False) -> Summary:
+    """Segment one pair of PNG slices and write the mask (8-bit, 0 and 255).
+
+    Args:
+        predictor: the network.
+        ct: 8-bit grey CT, windowed as the weights expect, of their image size.
+        pet: 8-bit grey PET, scaled as the weights expect, of their image size.
+        out: the mask's name, `.png`; any other name is a folder that gets `mask.png`.
+        probability: write the map (16-bit, 65535 is 1) too, beside the mask.
+
+    Returns:
+        What was found.
+
+    Raises:
+        DataError: a file cannot be read or has another size.
+        UsageError: `out` is one of the inputs.
+    """
+    name = mask_name(out, (".png",), inputs=(ct, pet))
+    pair = [_read_slice(path, predictor.image_size)[None] for path in (ct, pet)]
+    chances = predictor.predict_slices(pair[0], pair[1])[0]
+    mask = predictor.mask(chances)
+    _write_slice(name, chances, mask, probability)
+    return Summary(name, 1, int(mask.any()), int(np.count_nonzero(mask)))
+
+
+def predict_folder(
+    predictor: Predictor,
+    root: Path,
+    ids: Sequence[str],
+    out: Path,
+    probability: bool = False,
+    progress: Progress | None = None,
+) -> Summary:
+    """Segment slices of a PCLT20K folder; write `<patient>/<patient>_<slice>_mask.png` into `out`.
+
+    Masks are written batch by batch: what was finished before an interruption is whole and on disk.
+
+    Args:
+        predictor: the network.
+        root: folder of the data set.
+        ids: slices to segment.
+        out: folder for the masks, of the same layout.
+        probability: write `..._probability.png` too.
+        progress: called after every batch.
+
+    Returns:
+        What was found.
+
+    Raises:
+        DataError: a slice cannot be read or has another size than the weights take.
+        UsageError: `out` is `root`, whose own masks would be overwritten.
+    """
+    if out.resolve() == root.resolve():
+        raise UsageError(f"-o {out}: the data set's own masks would be overwritten; choose another folder")
+    found = pixels = 0
+    data = PCLT20K(root, ids, size=predictor.image_size, masks=False)
+    for batch in predictor.batches(len(ids)):
+        maps = predictor.predict_slices(*_stack(data, batch))
+        for slice_id, chances in zip(ids[batch], maps, strict=True):
+            mask = predictor.mask(chances)
+            _write_slice(image_path(out, slice_id, "mask"), chances, mask, probability)
+            found += int(mask.any())
+            pixels += int(np.count_nonzero(mask))
+        if progress:
+            progress(batch.stop, len(ids))
+    return Summary(out, len(ids), found, pixels)
+
+
+def _stack(data: PCLT20K, batch: slice) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Read a run of slices as uint8 (B, S, S), CT and PET."""
+    slices: list[Any] = [data[index] for index in range(batch.start, batch.stop)]
+    ct, pet = (np.concatenate([images[name].numpy() for images in slices]) for name in ("ct", "pet"))
+    return ct, pet
+
+
+def _read_slice(path: Path, size: int) -> npt.NDArray[np.uint8]:
+    image = read_grey(path)
+    if image.shape != (size, size):
+        raise DataError(
+            f"{path}: {image.shape[0]} x {image.shape[1]} pixels, but these weights take {size} x {size}; "
+            "resize the images or use weights of their size"
+        )
+    return image
+
+
+def _write_slice(
+    name: Path, chances: npt.NDArray[np.float32], mask: npt.NDArray[np.uint8], probability: bool
+) -> None:
+    if probability:
+        write_grey(probability_name(name), np.rint(chances * np.float32(65535)).astype(np.uint16))
+    write_grey(name, mask * np.uint8(255))

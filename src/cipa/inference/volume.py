@@ -1,0 +1,93 @@
+"""A pair of volumes through the network, slice by slice, and back onto the CT's own voxels.
+
+CT and PET are windowed to bytes as PCLT20K stores them, a batch of axial slices at a time: beyond the two
+volumes and the answer, memory holds one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from cipa.data.intensity import window_ct, window_pet
+from cipa.inference.checks import check_pair
+from cipa.io.grid import resample
+from cipa.io.nifti import Volume
+from cipa.io.orientation import axial_stack, spacing
+from cipa.io.plane import FIELD_OF_VIEW_MM, PlaneFit, fit_plane
+
+if TYPE_CHECKING:
+    from cipa.inference.predictor import Predictor
+
+Progress = Callable[[int, int], None]
+"""Called with the slices done and their total."""
+
+
+def predict_volume(
+    predictor: Predictor,
+    ct: Volume,
+    pet: Volume,
+    fit: str = "auto",
+    field_of_view: float = FIELD_OF_VIEW_MM,
+    ct_window: tuple[float, float] | None = None,
+    suv_max: float | None = None,
+    progress: Progress | None = None,
+) -> npt.NDArray[np.float32]:
+    """Segment a pair of volumes.
+
+    Both are seen as axial slices whatever the order of their axes; PET is interpolated linearly at the CT's
+    voxels in world coordinates; what a slice of another size than the network's goes through is in
+    `cipa.io.plane`. Oblique CT is taken slice by slice as it was acquired.
+
+    Args:
+        predictor: the network.
+        ct: CT in HU.
+        pet: PET in body-weight SUV, in the same world.
+        fit: `auto`, `pad` or `resample`.
+        field_of_view: millimetres that the network's image spans.
+        ct_window: HU that become 0 and 255; by default those stored with the model.
+        suv_max: SUV that becomes 255 (0 stays 0); by default the one stored with the model.
+        progress: called after every batch.
+
+    Returns:
+        float32 of the shape and axes of `ct`, probability of tumour, 0 to 1.
+
+    Raises:
+        DataError: as `cipa.inference.checks.check_pair` and `Predictor.predict_slices`.
+        UsageError: an option is out of its range.
+    """
+    window = predictor.config.ct_window if ct_window is None else ct_window
+    white = predictor.config.suv_max if suv_max is None else suv_max
+    plane = plan_plane(ct, predictor.image_size, fit, field_of_view)
+    check_pair(ct, pet)
+    probability = np.zeros(ct.shape, dtype=np.float32)
+    answers, _ = axial_stack(probability, ct.affine)
+    slices, world = axial_stack(ct.array, ct.affine)
+    for batch in predictor.batches(len(slices)):
+        uptake = _pet_at(pet, world, batch, slices.shape)
+        maps = predictor.predict_slices(
+            plane.to_network(window_ct(slices[batch], window)), plane.to_network(window_pet(uptake, white))
+        )
+        answers[batch] = plane.to_source(maps)
+        if progress:
+            progress(batch.stop, len(slices))
+    return probability
+
+
+def plan_plane(ct: Volume, size: int, fit: str, field_of_view: float) -> PlaneFit:
+    """Decide how the axial slices of a CT go onto an image of `size` x `size`, as `fit_plane` says."""
+    slices, world = axial_stack(ct.array, ct.affine)
+    _, rows, columns = slices.shape
+    return fit_plane((rows, columns), spacing(world)[1:], size, fit, field_of_view)
+
+
+def _pet_at(
+    pet: Volume, world: npt.NDArray[np.float64], batch: slice, shape: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    """Interpolate the PET at a run of axial CT slices; float32 (B, H, W), 0 where there is no PET."""
+    first = world.copy()
+    first[:, 3] = world @ [batch.start, 0.0, 0.0, 1.0]
+    return resample(pet.array, pet.affine, first, (batch.stop - batch.start, shape[1], shape[2]))

@@ -1,0 +1,150 @@
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cipa.errors import DataError, UsageError
+from cipa.inference.predictor import Predictor
+
+
+def slices(count, size=32, seed=0):
+    random = np.random.default_rng(seed)
+    return tuple(random.integers(0, 256, (count, size, size), dtype=np.uint8) for _ in range(2))
+
+
+def expected(ct, pet):
+    return (pet > 127) & (ct > 100)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 100])
+def test_slices_come_back_in_order_whatever_the_batch(network, batch_size):
+    ct, pet = slices(7)
+    predictor = Predictor(network(), "cpu", batch_size)
+    probability = predictor.predict_slices(ct, pet)
+    assert probability.shape == (7, 32, 32)
+    assert probability.dtype == np.float32
+    assert np.array_equal(predictor.mask(probability), expected(ct, pet))
+    assert max(len(images) for images, _ in predictor.model.seen) <= batch_size
+
+
+def test_network_sees_normalised_single_channels(network):
+    predictor = Predictor(network(), "cpu")
+    ct = np.full((1, 32, 32), 255, np.uint8)
+    predictor.predict_slices(ct, np.zeros_like(ct))
+    seen_ct, seen_pet = predictor.model.seen[0]
+    assert seen_ct.shape == (1, 1, 32, 32)
+    assert seen_ct.unique().item() == pytest.approx(1.6)
+    assert seen_pet.unique().item() == pytest.approx(-1.6)
+
+
+def test_views_of_any_stride_are_taken(network):
+    ct, pet = slices(4)
+    flipped = Predictor(network(), "cpu").predict_slices(ct[::-1, ::-1], pet[::-1, ::-1])
+    assert np.array_equal(flipped[::-1, ::-1], Predictor(network(), "cpu").predict_slices(ct, pet))
+
+
+def test_threshold_is_the_weights_own_unless_given(network):
+    probability = np.array([0.2, 0.5, 0.7], np.float32)
+    assert Predictor(network(threshold=0.6), "cpu").mask(probability).tolist() == [0, 0, 1]
+    assert Predictor(network(threshold=0.6), "cpu", threshold=0.5).mask(probability).tolist() == [0, 1, 1]
+    assert Predictor(network(), "cpu").mask(probability).dtype == np.uint8
+
+
+class Linear(nn.Module):
+    """Answers with the dtype its product is computed in: 0 where float32, 1 where narrower."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.layer = nn.Linear(32, 32, bias=False)
+
+    def forward(self, ct, pet):
+        return torch.full_like(ct, 0.0 if self.layer(ct).dtype == torch.float32 else 50.0)
+
+
+@pytest.mark.parametrize(("precision", "answer"), [("float32", 0.5), ("bf16", 1.0)])
+def test_precision_is_that_of_the_forward_pass(network, precision, answer):
+    predictor = Predictor(Linear(network().config), "cpu", precision=precision)
+    assert np.all(predictor.predict_slices(*slices(1)) == answer)
+
+
+def test_threads_share_one_predictor(network):
+    predictor = Predictor(network(), "cpu")
+    work = [slices(3, seed=seed) for seed in range(16)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda pair: predictor.predict_slices(*pair), work))
+    for (ct, pet), answer in zip(work, answers, strict=True):
+        assert np.array_equal(predictor.mask(answer), expected(ct, pet))
+
+
+def test_predictor_can_be_sent_to_another_process():
+    predictor = Predictor(Travelling(), "cpu")
+    ct, pet = slices(2)
+    answer = pickle.loads(pickle.dumps(predictor)).predict_slices(ct, pet)
+    assert np.array_equal(answer, predictor.predict_slices(ct, pet))
+
+
+class Configuration:
+    image_size, num_classes, threshold = 32, 1, 0.5
+
+
+class Travelling(nn.Module):
+    config = Configuration()
+
+    def forward(self, ct, pet):
+        return pet - ct
+
+
+def test_answer_that_is_not_finite_is_an_error(network):
+    model = network()
+    model.scale.data.fill_(float("nan"))
+    with pytest.raises(DataError, match="not finite in float32"):
+        Predictor(model, "cpu").predict_slices(*slices(1))
+
+
+def test_memory_that_ran_out_is_one_line(network):
+    model = network()
+    model.forward = lambda ct, pet: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory"))
+    with pytest.raises(DataError, match="out of memory at a batch of 2: take a smaller batch"):
+        Predictor(model, "cpu", batch_size=2).predict_slices(*slices(4))
+
+
+def test_slices_of_another_size_are_refused(network):
+    ct, pet = slices(2, size=16)
+    with pytest.raises(
+        DataError, match=r"CT slices of shape \(2, 16, 16\): these weights take \(2, 32, 32\)"
+    ):
+        Predictor(network(), "cpu").predict_slices(ct, pet)
+
+
+def test_unequal_numbers_of_slices_are_refused(network):
+    ct, pet = slices(2)
+    with pytest.raises(DataError, match="PET slices of shape"):
+        Predictor(network(), "cpu").predict_slices(ct, pet[:1])
+
+
+def test_floats_are_refused_for_their_scale_is_not_known(network):
+    ct, pet = slices(2)
+    with pytest.raises(DataError, match="PET slices of float32: scale them to 0-255"):
+        Predictor(network(), "cpu").predict_slices(ct, pet.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"batch_size": 0}, "batch size 0"),
+        ({"threshold": 1.5}, r"threshold 1\.5"),
+        ({"precision": "fp8"}, "unknown precision 'fp8': choose float32, bf16, fp16"),
+    ],
+)
+def test_options_out_of_range_are_refused(network, options, words):
+    with pytest.raises(UsageError, match=words):
+        Predictor(network(), "cpu", **options)
+
+
+def test_weights_of_several_classes_are_refused(network):
+    with pytest.raises(UsageError, match="weights of 3 classes"):
+        Predictor(network(num_classes=3), "cpu")
