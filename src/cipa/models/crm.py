@@ -1,0 +1,46 @@
+"""CRM, channel-wise rectification: a weight decided by both modalities amplifies each channel of each.
+
+From CIPA (CVPR 2025). A token is one channel's whole map, so the layers are sized by the grid and the weights
+belong to one image size.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from cipa.models.ss2d import SS1D
+
+STATES = 16
+
+
+class CRM(nn.Module):
+    """Weigh the channels of both modalities: two maps (B, H, W, C) -> the same two, rectified.
+
+    Args:
+        pixels: H W, the positions of the grid.
+        width: width each channel's map is projected to.
+    """
+
+    def __init__(self, pixels: int, width: int) -> None:
+        super().__init__()
+        self.map_norm = nn.LayerNorm(pixels)
+        self.map_proj = nn.Linear(pixels, width)
+        self.activation = nn.GELU()
+        self.ss1d = SS1D(width, STATES)
+        self.norm = nn.LayerNorm(width)
+        self.weight_proj = nn.Linear(width, 1)
+
+    def forward(self, ct: Tensor, pet: Tensor) -> tuple[Tensor, Tensor]:
+        """Rectify a pair of feature maps.
+
+        Args:
+            ct: (B, H, W, C).
+            pet: (B, H, W, C).
+
+        Returns:
+            ct (1 + w_ct) and pet (1 + w_pet), with a weight in (0, 1) for each image and channel.
+        """
+        channels = torch.cat([ct, pet], dim=-1).flatten(1, 2).transpose(1, 2)
+        tokens = self.activation(self.map_proj(self.map_norm(channels)))
+        weights = torch.sigmoid(self.weight_proj(self.norm(self.ss1d(tokens))))
+        ct_weight, pet_weight = weights.reshape(ct.shape[0], 1, 1, -1).chunk(2, dim=-1)
+        return ct * (1 + ct_weight), pet * (1 + pet_weight)

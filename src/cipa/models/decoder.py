@@ -1,0 +1,161 @@
+"""The Mamba decoder: from four fused maps back to logits at full size.
+
+As in CIPA (CVPR 2025), which took it from Sigma (arXiv 2404.04256): VMamba blocks of 4 states followed by the
+channel-attention convolutions of MambaIR (arXiv 2402.15648). Letters: B batch, w width of a stage.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cipa.models.layers import Conv2d, DropPath, drop_path_rates, upsample2
+from cipa.models.ss2d import SS2D
+
+STATES = 4
+BLOCKS = 4
+LARGEST_DROP_PATH = 0.1
+
+
+class ChannelAttention(nn.Module):
+    """Scale channels by what their mean and their maximum say: (B, H, W, w) -> (B, H, W, w).
+
+    Args:
+        width: w.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        narrow = max(width // 30, 1)
+        self.down = Conv2d(width, narrow, 1, bias=False)
+        self.up = Conv2d(narrow, width, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale a map (B, H, W, w)."""
+        mean, largest = x.mean((1, 2), keepdim=True), x.amax((1, 2), keepdim=True)
+        return x * torch.sigmoid(self._excite(mean) + self._excite(largest))
+
+    def _excite(self, pooled: Tensor) -> Tensor:
+        return self.up(F.silu(self.down(pooled)))
+
+
+class DecoderBlock(nn.Module):
+    """SS2D, then a convolutional channel attention, each with a scaled skip: (B, H, W, w) -> (B, H, W, w).
+
+    Args:
+        width: w.
+        drop_path: rate at which samples skip the SS2D while training.
+    """
+
+    def __init__(self, width: int, drop_path: float) -> None:
+        super().__init__()
+        narrow = max(width // 3, 1)
+        self.norm1 = nn.LayerNorm(width)
+        self.ss2d = SS2D(width, STATES)
+        self.drop_path = DropPath(drop_path)
+        self.skip1 = nn.Parameter(torch.ones(width))
+        self.norm2 = nn.LayerNorm(width)
+        self.convs = nn.Sequential(
+            Conv2d(width, narrow, 3, padding=1), nn.GELU(), Conv2d(narrow, width, 3, padding=1)
+        )
+        self.attention = ChannelAttention(width)
+        self.skip2 = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix a map (B, H, W, w)."""
+        x = x * self.skip1 + self.drop_path(self.ss2d(self.norm1(x)))
+        return self.attention(self.convs(self.norm2(x))) + x * self.skip2
+
+
+class Expand(nn.Module):
+    """Double a map's sides by a learned pixel shuffle: (B, H, W, C) -> (B, 2H, 2W, C/2).
+
+    Args:
+        width: C.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, 2 * width, bias=False)
+        self.norm = nn.LayerNorm(width // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Double a map (B, H, W, C); the new channels are ordered row, column, channel."""
+        batch, height, width = x.shape[:3]
+        pixels = self.linear(x).reshape(batch, height, width, 2, 2, -1)
+        return self.norm(pixels.transpose(2, 3).reshape(batch, 2 * height, 2 * width, -1))
+
+
+class Upsample(nn.Module):
+    """Halve the channels, double the sides bilinearly: (B, H, W, w) -> (B, 2H, 2W, w/2).
+
+    Args:
+        width: w.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, width // 2, bias=False)
+        self.norm = nn.LayerNorm(width // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Double a map (B, H, W, w)."""
+        return self.norm(upsample2(self.linear(x)))
+
+
+class FinalUpsample(nn.Module):
+    """From patches to pixels: (B, H, W, w) -> (B, 4H, 4W, w).
+
+    Args:
+        width: w.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear1 = nn.Linear(width, width, bias=False)
+        self.linear2 = nn.Linear(width, width, bias=False)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Quadruple a map (B, H, W, w)."""
+        return self.norm(upsample2(self.linear2(upsample2(self.linear1(x)))))
+
+
+class Decoder(nn.Module):
+    """Fused maps of four stages -> logits.
+
+    Args:
+        dim: channels of the finest stage; stage i has dim * 2^i.
+        num_classes: channels of the logits.
+    """
+
+    def __init__(self, dim: int, num_classes: int) -> None:
+        super().__init__()
+        rates = drop_path_rates(LARGEST_DROP_PATH, 4 * BLOCKS)  # the coarsest four belong to no block
+        self.expand = Expand(8 * dim)
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(DecoderBlock(dim * 2**i, rate) for rate in rates[BLOCKS * i : BLOCKS * (i + 1)]))
+            for i in (2, 1, 0)
+        )
+        self.upsamples = nn.ModuleList([Upsample(4 * dim), Upsample(2 * dim), nn.Identity()])
+        self.norm = nn.LayerNorm(dim)
+        self.final_upsample = FinalUpsample(dim)
+        self.output = Conv2d(dim, num_classes, 1, bias=False)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+
+    def forward(self, fused: Sequence[Tensor]) -> Tensor:
+        """Decode.
+
+        Args:
+            fused: map i is (B, H/2^i, W/2^i, dim * 2^i).
+
+        Returns:
+            Logits, channel last, (B, 4H, 4W, num_classes).
+        """
+        x = self.expand(fused[3])
+        for blocks, upsample, skip in zip(self.stages, self.upsamples, fused[2::-1], strict=True):
+            x = upsample(blocks(x + skip))
+        return self.output(self.final_upsample(self.norm(x)))

@@ -1,0 +1,107 @@
+"""The blocks around the selective scan: SS2D for maps (VMamba, arXiv 2401.10166), SS1D for token lists.
+
+Letters: B batch, H x W grid, L tokens, C width outside, D = 2C width inside, N states.
+"""
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cipa.models.layers import channels_first, channels_last
+from cipa.models.scan import SelectiveScan
+
+ALL_DIRECTIONS = (0, 1, 2, 3)
+FORWARD_ONLY = (0,)
+
+
+class SS2D(nn.Module):
+    """Gated scan of a map along rows and columns, both ways: (B, H, W, C) -> (B, H, W, C).
+
+    Args:
+        width: C.
+        states: N, 16 in encoder and fusion, 4 in the decoder.
+    """
+
+    def __init__(self, width: int, states: int) -> None:
+        super().__init__()
+        inner = 2 * width
+        self.in_proj = nn.Linear(width, 2 * inner, bias=False)
+        self.depthwise = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)
+        self.scan = SelectiveScan(inner, states, math.ceil(width / 16), ALL_DIRECTIONS)
+        self.out_norm = nn.LayerNorm(inner)
+        self.out_proj = nn.Linear(inner, width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix a map.
+
+        Args:
+            x: (B, H, W, C).
+
+        Returns:
+            The residual branch's value, (B, H, W, C).
+        """
+        # Two products instead of one and a split: both halves come out contiguous, as the kernels want them.
+        scanned, gate = (F.linear(x, half) for half in self.in_proj.weight.chunk(2))
+        scanned = depthwise_silu(scanned, self.depthwise.weight, self.depthwise.bias)
+        return self.out_proj(norm_gate(self.scan(scanned), gate, self.out_norm))
+
+
+class SS1D(nn.Module):
+    """Gated scan of a token list in one direction, without convolution (CIPA's CRM): (B, L, C) -> (B, L, C).
+
+    Unlike SS2D, scanned half and gate both pass a SiLU before the scan, and the gate none after it.
+
+    Args:
+        width: C.
+        states: N.
+    """
+
+    def __init__(self, width: int, states: int) -> None:
+        super().__init__()
+        inner = 2 * width
+        self.in_proj = nn.Linear(width, 2 * inner, bias=False)
+        self.scan = SelectiveScan(inner, states, math.ceil(width / 16), FORWARD_ONLY)
+        self.out_norm = nn.LayerNorm(inner)
+        self.out_proj = nn.Linear(inner, width, bias=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Mix a list of tokens.
+
+        Args:
+            tokens: (B, L, C).
+
+        Returns:
+            (B, L, C).
+        """
+        scanned, gate = (F.silu(F.linear(tokens, half)) for half in self.in_proj.weight.chunk(2))
+        scanned = self.scan(scanned.unsqueeze(1)).squeeze(1)  # a token list is a map of one row
+        return self.out_proj(self.out_norm(scanned) * gate)
+
+
+def depthwise_silu(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Convolve each channel with its own 3x3 kernel, zero padded, then SiLU.
+
+    Args:
+        x: (B, H, W, D).
+        weight: (D, 1, 3, 3).
+        bias: (D,).
+
+    Returns:
+        (B, H, W, D).
+    """
+    return channels_last(F.silu(F.conv2d(channels_first(x), weight, bias, padding=1, groups=x.shape[-1])))
+
+
+def norm_gate(y: Tensor, gate: Tensor, norm: nn.LayerNorm) -> Tensor:
+    """Normalise over channels, then multiply by SiLU(gate).
+
+    Args:
+        y: (..., D).
+        gate: (..., D).
+        norm: LayerNorm(D).
+
+    Returns:
+        (..., D).
+    """
+    return norm(y) * F.silu(gate)

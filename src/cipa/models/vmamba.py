@@ -1,0 +1,149 @@
+"""The shared encoder: VMamba v0 without MLPs (arXiv 2401.10166), as CIPA uses it.
+
+From the same weights come the features of CT and of PET: stack both along the batch and call it once.
+Letters: B images, C = dim * 2^i channels of stage i on a grid of H/4/2^i x W/4/2^i.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cipa.models.layers import DropPath, drop_path_rates
+from cipa.models.ss2d import SS2D
+
+STATES = 16
+PATCH = 4
+
+
+class PatchEmbedding(nn.Module):
+    """Cut an image into 4 x 4 patches and embed each: (B, 1, H, W) -> (B, H/4, W/4, dim).
+
+    Args:
+        dim: channels of a patch's embedding.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.projection = nn.Conv2d(3, dim, PATCH, stride=PATCH)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Embed grey images.
+
+        The published network repeats the grey value in three channels; the sum of the three kernels applied
+        to one channel is the same function. A stride equal to the kernel makes it one product over patches.
+
+        Args:
+            image: (B, 1, H, W), sides multiples of 4.
+        """
+        batch, _, height, width = image.shape
+        patches = (
+            image.reshape(batch, height // PATCH, PATCH, width // PATCH, PATCH).transpose(2, 3).flatten(-2)
+        )
+        grey_kernel = self.projection.weight.sum(1).flatten(1)
+        return self.norm(F.linear(patches, grey_kernel, self.projection.bias))
+
+
+class Block(nn.Module):
+    """Residual SS2D on the normalised map: (B, H, W, C) -> (B, H, W, C).
+
+    Args:
+        width: C.
+        drop_path: rate at which samples skip the block while training.
+    """
+
+    def __init__(self, width: int, drop_path: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.ss2d = SS2D(width, STATES)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix a map (B, H, W, C)."""
+        return x + self.drop_path(self.ss2d(self.norm(x)))
+
+
+class Downsample(nn.Module):
+    """Merge 2 x 2 neighbours: (B, H, W, C) -> (B, ceil(H/2), ceil(W/2), 2C).
+
+    Args:
+        width: C.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(4 * width)
+        self.reduction = nn.Linear(4 * width, 2 * width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Halve a map (B, H, W, C); odd sides are first zero-padded at the bottom and the right."""
+        height, width = x.shape[1:3]
+        if height % 2 or width % 2:
+            x = F.pad(x, (0, 0, 0, width % 2, 0, height % 2))
+        corners = [x[:, row::2, column::2] for column in (0, 1) for row in (0, 1)]
+        return self.reduction(self.norm(torch.cat(corners, dim=-1)))
+
+
+class Stage(nn.Module):
+    """Blocks on one grid, and the norm that makes their output a feature map.
+
+    Args:
+        width: C.
+        drop_paths: rate of each block.
+        last: whether no smaller grid follows.
+    """
+
+    def __init__(self, width: int, drop_paths: Sequence[float], last: bool) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*(Block(width, rate) for rate in drop_paths))
+        self.output_norm = nn.LayerNorm(width)
+        self.downsample = nn.Identity() if last else Downsample(width)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the stage.
+
+        Args:
+            x: (B, H, W, C).
+
+        Returns:
+            The feature map (B, H, W, C) and the next stage's input (B, H/2, W/2, 2C).
+        """
+        x = self.blocks(x)
+        return self.output_norm(x), self.downsample(x)
+
+
+class VMamba(nn.Module):
+    """Four stages of feature maps from a grey image.
+
+    Args:
+        dim: channels of the first stage.
+        depths: blocks of each stage.
+        drop_path: rate of the last block; the first has 0, those between are evenly spaced.
+    """
+
+    def __init__(self, dim: int, depths: Sequence[int], drop_path: float = 0.0) -> None:
+        super().__init__()
+        rates = iter(drop_path_rates(drop_path, sum(depths)))
+        self.patch_embedding = PatchEmbedding(dim)
+        self.stages = nn.ModuleList(
+            Stage(dim * 2**i, [next(rates) for _ in range(depth)], last=i == len(depths) - 1)
+            for i, depth in enumerate(depths)
+        )
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Compute the features of grey images.
+
+        Args:
+            image: (B, 1, H, W) in [-1.6, 1.6], sides multiples of 4.
+
+        Returns:
+            One map a stage, (B, H/4/2^i, W/4/2^i, dim * 2^i).
+        """
+        x = self.patch_embedding(image)
+        features = []
+        for stage in self.stages:
+            feature, x = stage(x)
+            features.append(feature)
+        return features
