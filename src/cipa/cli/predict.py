@@ -150,7 +150,8 @@ def _report(summary: "Summary", predictor: "Predictor", seconds: float) -> None:
     size = "" if summary.millilitres is None else f", {summary.millilitres:.2f} mL"
     slices = "1 slice" if summary.slices == 1 else f"{summary.slices} slices"
     print(f"{slices} on {predictor.device} in {seconds:.1f} s, threshold {predictor.threshold:g}")
-    print(f"tumour: {summary.pixels} pixels in {summary.slices_with_tumour} of {slices}{size}")
+    unit = "pixels" if summary.millilitres is None else "voxels"
+    print(f"tumour: {summary.pixels} {unit} in {summary.slices_with_tumour} of {slices}{size}")
     print(f"written: {summary.out}")
     print("Research software, not a medical device.")
 

@@ -152,7 +152,7 @@ def _read_slice(path: Path, size: int) -> npt.NDArray[np.uint8]:
     image = read_grey(path)
     if image.shape != (size, size):
         raise DataError(
-            f"{path}: {image.shape[0]} x {image.shape[1]} pixels, but these weights take {size} x {size}; "
+            f"{path}: {image.shape[1]} x {image.shape[0]} pixels, but these weights take {size} x {size}; "
             "resize the images or use weights of their size"
         )
     return image

@@ -129,7 +129,8 @@ class Predictor:
 
     def _to_device(self, grey: npt.NDArray[np.uint8]) -> torch.Tensor:
         """Send bytes and normalise there: a quarter of the traffic."""
-        return normalise(torch.from_numpy(np.ascontiguousarray(grey))[:, None].to(self.device))
+        own = np.array(grey, order="C")  # a view may be read-only or run backwards, which torch does not take
+        return normalise(torch.from_numpy(own)[:, None].to(self.device))
 
     def _autocast(self) -> torch.autocast:
         dtype = PRECISIONS[self.precision]
