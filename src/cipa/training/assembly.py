@@ -113,9 +113,11 @@ def _announce(
     millions = sum(parameter.numel() for parameter in checkpoints.model.parameters()) / 1e6
     processes = accelerator.num_processes
     display.line(
-        f"{network.model}, {millions:.2f} M parameters, {optimisation.precision} on {accelerator.device.type}; "
-        f"{processes} process{'es' * (processes > 1)} x {optimisation.micro_batch} slices at once, "
-        f"{optimisation.batch_size} slices a step"
+        f"{network.model}, {millions:.2f} M parameters, {optimisation.precision} on {accelerator.device.type}"
+    )
+    display.line(
+        f"{optimisation.batch_size} slices a step: {processes} process{'es' * (processes > 1)}, "
+        f"{optimisation.micro_batch} slices at once in each"
     )
     display.line(f"learns from {count(slices.training)}")
     if slices.validation is None:

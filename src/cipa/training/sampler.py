@@ -1,5 +1,4 @@
-"""Which slices a process reads at which step: a function of (seed, epoch), the same however many processes
-share it.
+"""Which slices a process reads at which step: a function of (seed, epoch), for any number of processes.
 
 An epoch is a permutation of the training slices cut into batches of `batch_size`. What is left over at the
 end is dropped for that epoch, so that every step and every batch normalisation sees as many slices; the next

@@ -83,8 +83,8 @@ class Trainer:
                 self._train_epoch()
             except torch.OutOfMemoryError as error:
                 raise DataError(
-                    f"{self.accelerator.device} ran out of memory at {self.loader.sampler.micro_batch} slices "
-                    "at once: start again with a lower --micro_batch"
+                    f"{self.accelerator.device} ran out of memory at {self.loader.sampler.micro_batch} "
+                    "slices at once: start again with a lower --micro_batch"
                 ) from error
             if position.step % self.epoch_steps == 0:
                 self._end_epoch()
@@ -136,7 +136,7 @@ class Trainer:
         return mean
 
     def _loss(self, epoch: int, batch: Batch) -> Tensor:
-        """Give a micro-batch's part of the global batch's mean loss, times what averaging gradients divides by."""
+        """Give a micro-batch's part of the global mean loss, times what averaging gradients divides by."""
         parameters = sample(
             self.recipe.optimisation.seed, epoch, batch["index"].tolist(), self.recipe.augmentation
         )
@@ -200,8 +200,8 @@ class Trainer:
         named = [self.loader.ids[index] for index in batch]
         slices = f" on slices {', '.join(named[:4])}{', ...' if len(named) > 4 else ''}" if named else ""
         return DataError(
-            f"the {what} is no longer finite at step {step} (epoch {epoch + 1}){slices}: nothing of it was "
-            "saved; lower --lr, add --clip_norm 1 or --precision fp32, or look at these slices with cipa check"
+            f"the {what} is no longer finite at step {step} (epoch {epoch + 1}){slices}: nothing of "
+            "it was saved; lower --lr, add --clip_norm 1 or --precision fp32, or look at them with cipa check"
         )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -64,7 +65,7 @@ class Validator:
             model: unwrapped network on the training device with a `config.threshold`; left in the mode it
                 came in.
         """
-        training = model.training
+        training, threshold = model.training, cast(Any, model).config.threshold
         model.eval()
         protocol = PublishedProtocol(surfaces=self.hd95)
         losses: list[tuple[int, float]] = []
@@ -72,7 +73,7 @@ class Validator:
             losses += zip(
                 batch["index"].tolist(), segmentation_loss(logits, batch["mask"]).tolist(), strict=True
             )
-            self._update(protocol, batch, torch.sigmoid(logits) > model.config.threshold)  # type: ignore[union-attr]
+            self._update(protocol, batch, torch.sigmoid(logits) > threshold)
         model.train(training)
         return self._pool(protocol, losses)
 
