@@ -59,7 +59,8 @@ class PlaneFit:
             uint8 (B, size, size).
         """
         canvas = np.zeros((len(images), self.size, self.size), dtype=np.uint8)
-        canvas[:, *self.window] = np.rint(_resize(images, self.content))
+        kept = self.content == self.source
+        canvas[:, *self.window] = images if kept else np.rint(_resize(images, self.content))
         return canvas
 
     def to_source(self, maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -71,7 +72,8 @@ class PlaneFit:
         Returns:
             float32 (B, H, W); the very values where pixels were kept, bilinear otherwise.
         """
-        return _resize(maps[:, *self.window], self.source).astype(np.float32, copy=False)
+        content = maps[:, *self.window]
+        return content if self.content == self.source else _resize(content, self.source)
 
 
 def fit_plane(
@@ -124,9 +126,7 @@ def _keeps_pixels(
     return all(1 / NEAR <= step * size / field_of_view <= NEAR for step in spacing)
 
 
-def _resize(images: npt.NDArray[np.generic], shape: tuple[int, int]) -> npt.NDArray[np.generic]:
+def _resize(images: npt.NDArray[np.generic], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
     """Resize (B, h, w) bilinearly, edges of the image on edges, averaging where pixels grow larger."""
-    if images.shape[1:] == shape:
-        return images
     pixels = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))[:, None]
     return interpolate(pixels, shape, mode="bilinear", align_corners=False, antialias=True)[:, 0].numpy()
