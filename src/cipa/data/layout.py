@@ -21,6 +21,9 @@ Image = Literal["CT", "PET", "mask"]
 SPLITS: tuple[Split, ...] = ("train", "test")
 IMAGES: tuple[Image, ...] = ("CT", "PET", "mask")
 
+FOREGROUND = 128
+"""Smallest grey value of a mask that is tumour: the published code divides by 255 and cuts at one half."""
+
 _SLICE_ID = re.compile(r"[^_/\\\s.][^_/\\\s]*_[^/\\\s]*\d[^/\\\s]*")
 _FILE = re.compile(r"(?P<slice_id>.+)_(?P<image>CT|PET|mask)\.png")
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cipa.data.layout import (
+    FOREGROUND,
     IMAGES,
     Image,
     image_path,
@@ -27,10 +28,7 @@ from cipa.data.layout import (
 from cipa.errors import DataError
 from cipa.io.png import read_grey
 
-__all__ = ["FOREGROUND", "PCLT20K", "SliceError", "patient_of", "read_ids", "slice_number"]
-
-FOREGROUND = 128
-"""Smallest grey value of a mask that is tumour, as the published code rounds it."""
+__all__ = ["PCLT20K", "SliceError", "patient_of", "read_ids", "slice_number"]
 
 
 class SliceError(DataError):
