@@ -18,11 +18,11 @@ from matplotlib.patches import Rectangle
 from cipa.files import atomic_file
 
 TRUTH, PREDICTION = "#2fd67a", "#ff3dd1"
-TRUTH_WIDTH, PREDICTION_WIDTH = 2.2, 1.2
+TRUTH_WIDTH, PREDICTION_WIDTH = 2.0, 1.1
 BACKGROUND, TEXT, QUIET, FRAME = "#101214", "#f2f2f2", "#9aa0a6", "#e0a030"
 
-PET_TOP = 128
-"""8-bit value shown black in PET: SUV 10 where 255 is SUV 20, near the top of a clinical FDG window."""
+PET_TOP = 89
+"""8-bit value shown black in PET: SUV 7 where 255 is SUV 20, a usual window for FDG."""
 
 CELL_INCHES = 2.7
 ROW_HEADER_INCHES = 0.34
@@ -30,7 +30,7 @@ MARGIN_INCHES = 0.12
 TOP_INCHES = 0.66
 DPI = 120
 
-SMALLEST_VIEW = 0.22
+SMALLEST_VIEW = 0.17
 """Side of the enlarged square, as a part of the slice, where the outlines need less."""
 
 Panel = Mapping[str, Any]
