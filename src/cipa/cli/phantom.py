@@ -1,0 +1,131 @@
+"""Draw practice PET-CT data in PCLT20K layout and print what PET thresholds alone score on it."""
+
+import os
+import sys
+from argparse import Namespace
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from cipa.errors import UsageError
+
+_PREVIEWED = 4
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what `cipa phantom` takes."""
+    add = parser.add_argument
+    add("out", type=str, help="folder to make: train.txt, test.txt and a folder a patient")
+    add("--patients", type=int, default=40, help="how many patients to draw")
+    add("--seed", type=int, default=0, help="of the data set; a patient depends on it and on its own number")
+    add("--size", type=int, default=512, help="pixels a side over 500 mm, a multiple of 128")
+    add(
+        "--slices",
+        type=int,
+        nargs=2,
+        default=[4, 40],
+        help="fewest and most slices a patient, all with tumour",
+    )
+    add("--test-fraction", type=float, default=0.2, help="share of the patients in test.txt")
+    add("--workers", type=int | None, help="processes (default: one a processor)")
+    add("--preview", type=str | None, help="also write this PNG: some slices and their tumours")
+
+
+def run(arguments: Namespace) -> int:
+    """Draw the data set, print its baseline, write the preview.
+
+    Returns:
+        0.
+
+    Raises:
+        UsageError: an option is out of range, or OUT holds something.
+    """
+    if arguments.preview and not arguments.preview.lower().endswith(".png"):
+        raise UsageError(f"--preview {arguments.preview}: give the name of a .png file")
+    _draw(arguments)
+
+    from cipa.data.layout import list_path, read_list
+
+    lists = {split: read_list(list_path(arguments.out, split)) for split in ("train", "test")}
+    _print_summary(arguments.out, lists)
+    if arguments.preview:
+        _write_preview(arguments, lists["test"] + lists["train"])
+    return 0
+
+
+def _draw(arguments: Namespace) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from cipa.data.phantom import write_phantoms
+
+    columns = (TextColumn("drawing patients"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task("", total=arguments.patients)
+        write_phantoms(
+            arguments.out,
+            arguments.patients,
+            seed=arguments.seed,
+            size=arguments.size,
+            slices=(arguments.slices[0], arguments.slices[1]),
+            test_fraction=arguments.test_fraction,
+            workers=_processors() if arguments.workers is None else arguments.workers,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from cipa.data.layout import patient_of
+    from cipa.data.phantom import threshold_baseline
+
+    console = Console(highlight=False)
+    for split, ids in lists.items():
+        patients = len({patient_of(each) for each in ids})
+        console.print(f"{escape(out)}/{split}.txt: {len(ids):,} slices of {patients:,} patients")
+    scored, tuned_on = (lists["test"], lists["train"]) if lists["test"] else (lists["train"], [])
+    name = "test" if lists["test"] else "training"
+    table = Table(title=f"Baseline to beat, {name} slices, pixels pooled", title_justify="left")
+    table.add_column("rule")
+    table.add_column("Dice, %", justify="right")
+    for score in threshold_baseline(out, scored, tuned_on):
+        table.add_row(score.rule, f"{100 * score.dice:.1f}")
+    console.print(table)
+
+
+def _write_preview(arguments: Namespace, ids: list[str]) -> None:
+    from cipa.data.layout import patient_of, slice_number
+    from cipa.report.panels import save_panel
+
+    largest: dict[str, dict[str, Any]] = {}
+    for name in ids:
+        patient = patient_of(name)
+        if patient not in largest and len(largest) == _PREVIEWED:
+            break
+        row = _panel_row(arguments.out, name)
+        row["title"] = f"patient {patient}, slice {slice_number(name)}"
+        if patient not in largest or row["truth"].sum() > largest[patient]["truth"].sum():
+            largest[patient] = row
+    save_panel(arguments.preview, list(largest.values()), heading="Phantom PET-CT: drawn, of no person")
+    print(f"preview: {arguments.preview}")
+
+
+def _panel_row(root: str, name: str) -> dict[str, Any]:
+    import numpy as np
+    from PIL import Image
+
+    from cipa.data.layout import image_path
+
+    ct, pet, mask = (np.asarray(Image.open(image_path(root, name, kind))) for kind in ("CT", "PET", "mask"))
+    truth = mask > 0
+    return {"ct": ct, "pet": pet, "truth": truth, "note": f"tumour {truth.sum():,} px"}

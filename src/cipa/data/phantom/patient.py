@@ -1,0 +1,132 @@
+"""One phantom patient, from seed to images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cipa.data.phantom import organs, wall
+from cipa.data.phantom.acquisition import Scanner, ct_slice, draw_scanner, height_of, pet_slices
+from cipa.data.phantom.decoys import draw_decoys
+from cipa.data.phantom.frame import Frame, draw_frame
+from cipa.data.phantom.plane import FIELD_OF_VIEW, SLICE_SPACING, Floats, Plane
+from cipa.data.phantom.scene import Part
+from cipa.data.phantom.sites import Sites, map_sites
+from cipa.data.phantom.tumours import Tumour, draw_tumour
+from cipa.data.phantom.vessels import grow_tree
+
+_MOST_TUMOURS = 40
+_SMALLEST_AREA = 11 / 512**2
+_LEAVES = 700
+
+
+@dataclass(frozen=True)
+class PhantomPatient:
+    """The images of a phantom patient, slices from head to feet, rows front to back, columns right to left.
+
+    Attributes:
+        ct_hu: (S, H, W) float32, HU.
+        suv: (S, H, W) float32, body-weight SUV on the CT's grid.
+        mask: (S, H, W) uint8, 1 is tumour.
+        spacing: z, y and x in mm between voxels whose slice numbers follow one another.
+        numbers: (S,) slice numbers, ascending; a gap in them is a gap between the slices.
+    """
+
+    ct_hu: Floats
+    suv: Floats
+    mask: NDArray[np.uint8]
+    spacing: tuple[float, float, float]
+    numbers: tuple[int, ...]
+
+
+def draw_patient(
+    seed: int, index: int, size: int = 512, slices: tuple[int, int] = (4, 40), whole: bool = False
+) -> PhantomPatient:
+    """Draw the patient `index` of the data set `seed`.
+
+    Anatomy, lesions and noise come from generators seeded by (seed, index), so that a patient is the same
+    whatever else is drawn. Tumours are added until `slices[0]` slices show one.
+
+    Args:
+        seed: of the data set.
+        index: of the patient, from 0.
+        size: pixels on a side over a field of view of 500 mm, a multiple of 128.
+        slices: fewest and most slices that show tumour (at least 11 px of it at 512 x 512).
+        whole: return every slice of the thorax rather than those that show tumour.
+
+    Returns:
+        The images; without `whole` between `slices[0]` and `slices[1]` slices, each with tumour.
+    """
+    body = _body(seed, index)
+    tumours, masks = _tumours(np.random.default_rng([seed, index, 1]), body, size, slices)
+    parts = [*body.parts, *(part for tumour in tumours for part in tumour.parts)]
+    numbers = body.numbers if whole else sorted(masks)
+    blank = np.zeros((size, size), np.uint8)
+    return PhantomPatient(
+        ct_hu=np.stack([ct_slice(parts, body.scanner, body.frame, n, size) for n in numbers]),
+        suv=pet_slices(parts, body.scanner, body.frame, numbers, size),
+        mask=np.stack([masks.get(n, blank) for n in numbers]),
+        spacing=(SLICE_SPACING, FIELD_OF_VIEW / size, FIELD_OF_VIEW / size),
+        numbers=tuple(numbers),
+    )
+
+
+@dataclass(frozen=True)
+class _Body:
+    frame: Frame
+    scanner: Scanner
+    sites: Sites
+    parts: list[Part]
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """Return the slice numbers of the whole thorax."""
+        return range(1, int((self.frame.dome + 65) / SLICE_SPACING))
+
+
+def _body(seed: int, index: int) -> _Body:
+    """Draw everything but the tumours, in painting order."""
+    rng = np.random.default_rng([seed, index, 0])
+    frame = draw_frame(rng)
+    scanner = draw_scanner(rng, key=(seed, index, 2))
+    outside = wall.soft_wall(rng, frame)
+    lungs = organs.lungs(rng, frame)
+    inside = [*organs.mediastinum(rng, frame), *organs.abdomen(rng, frame), *organs.heart(rng, frame)]
+    bones = wall.bones(rng, frame)
+    sites = map_sites([*outside, *lungs, *inside, *bones], frame)
+    vessels = [
+        Part(grow_tree(organs.hilum(frame, side), sites.leaves(rng, side, _LEAVES)), organs.BLOOD, None)
+        for side in (-1, 1)
+    ]
+    decoys = draw_decoys(rng, frame, sites)
+    return _Body(frame, scanner, sites, [*outside, *lungs, *vessels, *inside, *bones, *decoys])
+
+
+def _tumours(
+    rng: np.random.Generator, body: _Body, size: int, slices: tuple[int, int]
+) -> tuple[list[Tumour], dict[int, NDArray[np.uint8]]]:
+    """Draw tumours until enough slices show one; return them and masks by slice number, not too many."""
+    wanted = 1 + rng.poisson(0.5)
+    tumours: list[Tumour] = []
+    masks: dict[int, NDArray[np.uint8]] = {}
+    while len(tumours) < wanted or (len(masks) < slices[0] and len(tumours) < _MOST_TUMOURS):
+        tumours.append(draw_tumour(rng, body.frame, body.sites))
+        masks = _masks(tumours, body, size)
+    shown = sorted(masks)
+    start = int(rng.random() * (len(shown) - slices[1] + 1)) if len(shown) > slices[1] else 0
+    return tumours, {number: masks[number] for number in shown[start : start + slices[1]]}
+
+
+def _masks(tumours: Sequence[Tumour], body: _Body, size: int) -> dict[int, NDArray[np.uint8]]:
+    smallest = max(1, round(_SMALLEST_AREA * size**2))
+    masks = {}
+    for number in body.numbers:
+        z = height_of(number)
+        near = [t for t in tumours if t.heights[0] <= z <= t.heights[1]]
+        if near:
+            plane = Plane(size, z, body.frame.warp)
+            mask = np.max([tumour.cover(plane) for tumour in near], axis=0) >= 0.5
+            if mask.sum() >= smallest:
+                masks[number] = mask.astype(np.uint8)
+    return masks
