@@ -1,4 +1,4 @@
-"""Compare CPUSyncBatchNorm over two processes of unequal shares with BatchNorm2d over the whole: by torchrun."""
+"""Compare CPUSyncBatchNorm over two processes of unequal shares with BatchNorm2d over the whole: torchrun."""
 
 import torch
 from torch import distributed, nn

@@ -1,12 +1,15 @@
-"""A run from beginning to end, and what it leaves behind."""
+"""A run from beginning to end, what it leaves behind, and how it ends when it cannot go on."""
 
 import csv
+from pathlib import Path
 
 import pytest
 import torch
 
+from cipa.data.pclt20k import patient_of, read_ids
 from cipa.errors import DataError, UsageError
 from cipa.training.run import train
+from cipa.training.slices import read_slices
 
 
 def rows_of(path):
@@ -26,4 +29,136 @@ def test_a_run_learns_and_leaves_its_tables_and_weights(helpers, stub, data, tmp
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "best", "config.yaml", "last", "metrics.csv", "state", "validation.csv",
     }  # fmt: skip
-    assert "learns from 12 slices of 4 patients" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "learns from 12 slices of 4 patients" in shown
+    assert "epoch 8  validation: Dice" in shown
+
+
+def test_gradients_accumulate_to_those_of_the_whole_batch(helpers, stub, data, tmp_path, monkeypatch):
+    """Batch normalisation sees micro-batches, so it is left out here."""
+    monkeypatch.setattr("torch.nn.BatchNorm2d.forward", lambda _, x: x)
+    for size in (1, 4):
+        train(helpers.small_recipe(micro_batch=size), data, tmp_path / str(size))
+    one, four = (helpers.weights_of(tmp_path / size / "last") for size in "14")
+    for name, tensor in one.items():
+        torch.testing.assert_close(four[name], tensor, rtol=0, atol=1e-4, msg=name)
+
+
+def test_the_average_is_what_is_kept(helpers, stub, data, tmp_path):
+    train(helpers.small_recipe(), data, tmp_path / "plain")
+    train(helpers.small_recipe(ema_decay=0.5), data, tmp_path / "average")
+    state = torch.load(tmp_path / "average/state/state.pt", weights_only=True)
+    kept = helpers.weights_of(tmp_path / "average/last")["first.weight"]
+    assert torch.equal(
+        state["model"]["first.weight"], helpers.weights_of(tmp_path / "plain/last")["first.weight"]
+    )
+    assert torch.equal(kept, state["average"]["module.first.weight"])
+    assert not torch.equal(kept, state["model"]["first.weight"])
+
+
+def test_bf16_trains_and_differs_from_fp32(helpers, stub, data, tmp_path):
+    for precision in ("bf16", "fp32"):
+        train(helpers.small_recipe(precision=precision), data, tmp_path / precision)
+    losses = [float(rows_of(tmp_path / name / "metrics.csv")[-1]["loss"]) for name in ("bf16", "fp32")]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+    assert losses[0] != losses[1]
+
+
+def test_a_loss_that_is_not_finite_names_step_and_slices_and_saves_nothing(
+    helpers, stub, data, tmp_path, monkeypatch
+):
+    from cipa.training import trainer
+
+    real, calls = trainer.segmentation_loss, []
+
+    def failing(logits, mask):
+        calls.append(1)
+        return real(logits, mask) * (float("nan") if len(calls) > 8 else 1)  # two micro-batches a step
+
+    monkeypatch.setattr(trainer, "segmentation_loss", failing)
+    with pytest.raises(
+        DataError, match=r"^the loss is no longer finite at step 4 \(epoch 2\) on slices 0"
+    ) as stop:
+        train(helpers.small_recipe(), data, tmp_path / "run")
+    assert "\n" not in str(stop.value)
+    state = torch.load(tmp_path / "run/state/state.pt", weights_only=True)
+    assert state["position"]["step"] == 3
+    assert all(tensor.isfinite().all() for tensor in state["model"].values())
+
+
+def test_gradients_that_are_not_finite_never_reach_a_checkpoint(helpers, stub, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "cipa.training.trainer.learning_rate", lambda step, *_: float("inf") if step == 2 else 0.01
+    )
+    with pytest.raises(DataError, match="the weights are no longer finite at step 3"):
+        train(helpers.small_recipe(), data, tmp_path / "run")
+    assert not (tmp_path / "run/last").exists()
+    assert not (tmp_path / "run/state").exists()
+
+
+def test_validation_on_the_test_set_is_announced_and_on_none_keeps_the_last(
+    helpers, stub, data, tmp_path, capsys
+):
+    train(helpers.small_recipe(epochs=1, validation="test"), data, tmp_path / "test")
+    assert "warning: best weights will be chosen on the test set" in capsys.readouterr().out
+    result = train(helpers.small_recipe(epochs=1, validation="none"), data, tmp_path / "none")
+    assert result.best_dice is None
+    assert (tmp_path / "none/last").exists()
+    assert not (tmp_path / "none/best").exists()
+    assert rows_of(tmp_path / "none/validation.csv") == []
+
+
+def test_validation_rests_between_and_never_at_the_end(helpers, stub, data, tmp_path):
+    train(helpers.small_recipe(epochs=5, validate_every=2, hd95=True), data, tmp_path / "run")
+    rows = rows_of(tmp_path / "run/validation.csv")
+    assert [row["epoch"] for row in rows] == ["2", "4", "5"]
+    assert all(float(row["hd95"]) > 0 for row in rows)
+
+
+def test_no_patient_is_both_learnt_from_and_validated_on(helpers, data):
+    slices = read_slices(helpers.small_recipe(), data)
+    learnt, held = ({patient_of(each) for each in part.ids} for part in (slices.training, slices.validation))
+    assert learnt
+    assert held
+    assert not learnt & held
+    assert not held & {patient_of(each) for each in read_ids(data, "test")}
+
+
+def test_tensorboard_gets_the_tables_numbers(helpers, stub, data, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train(helpers.small_recipe(epochs=1, tensorboard=True), data, tmp_path / "run")
+    events = accumulator.EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
+    losses = [event.value for event in events.Scalars("train/loss")]
+    assert losses == pytest.approx([float(row["loss"]) for row in rows_of(tmp_path / "run/metrics.csv")])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 64}, "12 training slices make no batch of 64: lower --batch_size"),
+        ({"micro_batch": 3}, "--micro_batch 3 does not divide"),
+        ({"precision": "fp16"}, "--precision fp16 needs a CUDA device"),
+        ({"image_size": 256}, "128 x 128 pixels where 256 x 256"),
+        ({"weights": "absent"}, "absent"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_no_weights(helpers, data, tmp_path, changes, message):
+    with pytest.raises((UsageError, DataError), match=message) as failure:
+        train(helpers.small_recipe(**changes), data, tmp_path / "run")
+    assert "\n" not in str(failure.value)
+    assert not (tmp_path / "run/last").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_gpu_that_is_not_there_is_named(helpers, data, tmp_path):
+    with pytest.raises(UsageError, match="--device cuda: PyTorch sees no CUDA device"):
+        train(helpers.small_recipe(device="cuda"), data, tmp_path / "run")
+
+
+def test_an_existing_run_is_not_overwritten(helpers, stub, data, tmp_path):
+    train(helpers.small_recipe(epochs=1), data, tmp_path / "run")
+    before = (tmp_path / "run/metrics.csv").read_bytes()
+    with pytest.raises(UsageError, match="add --resume"):
+        train(helpers.small_recipe(epochs=1), data, tmp_path / "run")
+    assert (tmp_path / "run/metrics.csv").read_bytes() == before
+    assert Path(tmp_path / "run/last").is_dir()

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from cipa import __version__
 from cipa.errors import DataError
@@ -57,11 +57,11 @@ def read_recipe(path: Path) -> TrainRecipe:
     Raises:
         DataError: the file is missing or is not such a recipe.
     """
+    if not path.is_file():
+        raise DataError(f"{path} is missing: is this the folder of a training run?")
     try:
         return recipe_from(_parser().parse_path(str(path)))
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing: is this the folder of a training run?") from None
-    except (TypeError, ValueError) as error:
+    except ArgumentError as error:
         line = " ".join(str(error).split())
         raise DataError(f"{path} is not a training recipe ({line}): restore it or start a new run") from error
 

@@ -1,6 +1,7 @@
 """The record of a run: metrics.csv and validation.csv always, TensorBoard when asked, the display."""
 
 import math
+from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,8 +17,8 @@ from cipa.training.validation import Score
 METRICS = ("epoch", "step", "lr", "loss", "seconds", "slices_per_second", "memory_mib")
 VALIDATION = ("epoch", "step", "iou", "dice", "acc", "hd95", "loss")
 
-SMOOTHING = 0.95
-"""Decay of the running mean of the loss that the display shows; the tables hold every step's own."""
+SHOWN_STEPS = 20
+"""The display shows the mean loss of this many steps; the tables hold every step's own."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Journal:
         self._metrics = Table(run.metrics, METRICS, step) if write else None
         self._validation = Table(run.validation, VALIDATION, step) if write else None
         self._events = _summary_writer(run, step) if write and tensorboard else None
-        self._smooth = math.nan
+        self._recent: deque[float] = deque(maxlen=SHOWN_STEPS)
 
     def write_step(
         self, epoch: int, step: int, lr: float, loss: float, pace: Pace, device: torch.device
@@ -77,15 +78,20 @@ class Journal:
         if self._metrics:
             self._metrics.add(**row)
         self._write_events("train", row, step)
-        self._smooth = loss if math.isnan(self._smooth) else SMOOTHING * self._smooth + (1 - SMOOTHING) * loss
-        self.display.numbers(step, self._smooth, lr, pace.slices_per_second, memory)
+        self._recent.append(loss)
+        self.display.numbers(step, sum(self._recent) / len(self._recent), lr, pace.slices_per_second, memory)
 
-    def write_validation(self, epoch: int, step: int, score: Score) -> None:
-        """Write a row for one validation."""
+    def write_validation(self, epoch: int, step: int, score: Score, *, best: bool) -> None:
+        """Write the row of one validation and show it; `best` says that it is the highest Dice so far."""
         row = asdict(score)
         if self._validation:
             self._validation.add(epoch=epoch, step=step, **row)
         self._write_events("validation", row, step)
+        hd95 = "" if math.isnan(score.hd95) else f"  HD95 {score.hd95:.2f} px"
+        self.display.line(
+            f"epoch {epoch}  validation: Dice {score.dice:.4f}  IoU {score.iou:.4f}  Acc {score.acc:.4f}"
+            f"{hd95}  loss {score.loss:.4f}{'  best so far' * best}"
+        )
 
     def close(self) -> None:
         """Close the files."""

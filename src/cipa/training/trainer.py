@@ -3,7 +3,7 @@
 import math
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from itertools import islice
 
@@ -25,7 +25,7 @@ from cipa.training.recipe import TrainRecipe
 from cipa.training.schedule import learning_rate
 from cipa.training.seeds import Purpose, derive
 from cipa.training.state import Position
-from cipa.training.validation import Score, Validator
+from cipa.training.validation import Validator
 
 Batch = dict[str, Tensor]
 
@@ -124,7 +124,8 @@ class Trainer:
             total += loss.detach()
         mean = self._agree(total)
         if not math.isfinite(mean):
-            raise self._not_finite("loss", epoch)
+            step = self.position.step % self.epoch_steps
+            raise self._not_finite("the loss is", epoch, self.loader.sampler.batch(epoch, step))
         if optimisation.clip_norm is not None:
             accelerator.clip_grad_norm_(self.model.parameters(), optimisation.clip_norm)
         for group in self.optimizer.param_groups:
@@ -172,8 +173,7 @@ class Trainer:
         if best:
             self.position.best_dice, self.position.best_step = score.dice, self.position.step
             self.checkpoints.save_best(self._kept_network())
-        self.journal.write_validation(epoch, self.position.step, score)
-        self.journal.display.line(_describe(epoch, self.recipe.optimisation.epochs, score, best=best))
+        self.journal.write_validation(epoch, self.position.step, score, best=best)
 
     def _kept_network(self) -> nn.Module:
         """Return what is validated and kept: the average where there is one, else the network itself."""
@@ -188,26 +188,15 @@ class Trainer:
     def _save(self, *, weights: bool = False) -> None:
         self.position.seconds = time.monotonic() - self._began
         if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
-            raise self._not_finite("weights", (self.position.step - 1) // self.epoch_steps)
+            raise self._not_finite("the weights are", (self.position.step - 1) // self.epoch_steps)
         if weights:
             self.checkpoints.save_last(self._kept_network())
         self.checkpoints.save_state()
 
-    def _not_finite(self, what: str, epoch: int) -> DataError:
-        step = self.position.step
-        sampler = self.loader.sampler
-        batch = sampler.batch(epoch, step % self.epoch_steps) if what == "loss" else []
-        named = [self.loader.ids[index] for index in batch]
-        slices = f" on slices {', '.join(named[:4])}{', ...' if len(named) > 4 else ''}" if named else ""
+    def _not_finite(self, what: str, epoch: int, batch: Sequence[int] = ()) -> DataError:
+        named = [self.loader.ids[index] for index in batch[:4]]
+        slices = f" on slices {', '.join(named)}{', ...' * (len(batch) > 4)}" if named else ""
         return DataError(
-            f"the {what} is no longer finite at step {step} (epoch {epoch + 1}){slices}: nothing of "
-            "it was saved; lower --lr, add --clip_norm 1 or --precision fp32, or look at them with cipa check"
+            f"{what} no longer finite at step {self.position.step} (epoch {epoch + 1}){slices}: nothing of it "
+            "was saved; begin a new run with a lower --lr, with --clip_norm 1 or with --precision fp32"
         )
-
-
-def _describe(epoch: int, epochs: int, score: Score, *, best: bool) -> str:
-    hd95 = "" if math.isnan(score.hd95) else f"  HD95 {score.hd95:.2f} px"
-    return (
-        f"epoch {epoch}/{epochs}  validation: Dice {score.dice:.4f}  IoU {score.iou:.4f}  Acc {score.acc:.4f}"
-        f"{hd95}  loss {score.loss:.4f}{'  best so far' if best else ''}"
-    )

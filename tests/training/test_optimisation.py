@@ -1,0 +1,102 @@
+"""Loss, schedule, parameter groups, average: each against its definition."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cipa.training.ema import average_of
+from cipa.training.loss import segmentation_loss
+from cipa.training.optimizer import build_optimizer, raw_parameters, split_by_decay
+from cipa.training.recipe import OptimisationRecipe
+from cipa.training.schedule import learning_rate
+from cipa.training.seeds import Purpose, derive
+
+
+def test_the_loss_is_cross_entropy_plus_soft_dice_of_each_image():
+    draw = np.random.default_rng(0)
+    logits, mask = draw.normal(0, 2, (3, 1, 8, 8)), draw.integers(0, 2, (3, 1, 8, 8)).astype(float)
+    mask[1] = 0
+    p = 1 / (1 + np.exp(-logits))
+    axes = (1, 2, 3)
+    cross_entropy = -(mask * np.log(p) + (1 - mask) * np.log(1 - p)).mean(axes)
+    dice = (2 * (p * mask).sum(axes) + 1) / (p.sum(axes) + mask.sum(axes) + 1)
+
+    found = segmentation_loss(torch.tensor(logits), torch.tensor(mask))
+    np.testing.assert_allclose(found.numpy(), cross_entropy + 1 - dice, rtol=1e-5)
+
+
+def test_the_loss_of_a_batch_is_the_mean_of_its_parts():
+    logits, mask = torch.randn(4, 1, 8, 8), (torch.rand(4, 1, 8, 8) > 0.5).float()
+    whole = segmentation_loss(logits, mask).mean()
+    parts = [segmentation_loss(logits[i : i + 2], mask[i : i + 2]).sum() / 4 for i in (0, 2)]
+    torch.testing.assert_close(sum(parts), whole)
+
+
+def test_the_published_schedule_is_half_a_cosine_from_lr_to_a_millionth_of_it():
+    recipe = OptimisationRecipe()
+    assert learning_rate(0, 100, recipe) == 6e-5
+    assert learning_rate(50, 100, recipe) == pytest.approx(3e-5, rel=1e-5)
+    assert learning_rate(100, 100, recipe) == pytest.approx(6e-11, rel=1e-9)
+    assert learning_rate(25, 100, recipe) == pytest.approx(6e-5 * (1 + math.cos(math.pi / 4)) / 2, rel=1e-5)
+
+
+def test_warm_up_rises_in_a_line_and_then_joins_the_cosine():
+    recipe = OptimisationRecipe(lr=1.0, warmup_steps=4)
+    rates = [learning_rate(step, 20, recipe) for step in range(20)]
+    assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    from cipa.models.cipa import create_model
+
+    with torch.device("meta"):
+        return create_model("tiny")
+
+
+def test_the_published_grouping_leaves_219_tensors_out(tiny):
+    left_out = raw_parameters(tiny)
+    assert len(list(tiny.parameters())) == 776
+    assert len(left_out) == 219
+    assert sum(parameter.numel() for parameter in left_out) == pytest.approx(8.67e6, rel=1e-3)
+
+
+def test_every_parameter_is_trained_once_and_none_of_biases_norms_and_states_decays(tiny):
+    with_decay, without = (set(map(id, group)) for group in split_by_decay(tiny))
+    assert not with_decay & without
+    assert len(with_decay | without) == 776
+    for name, parameter in tiny.named_parameters():
+        exempt = name.endswith(("bias", "A_logs", "Ds")) or "norm" in name or parameter.ndim < 2
+        assert (id(parameter) in without) == exempt, name
+
+
+def test_the_published_grouping_freezes_what_it_leaves_out():
+    model = nn.Sequential(nn.Linear(2, 2))
+    model.raw = nn.Parameter(torch.ones(2, 2))
+    optimizer = build_optimizer(model, OptimisationRecipe(parameters="published"))
+    assert not model.raw.requires_grad
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [1e-2, 0.0]
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == 2
+
+
+def test_the_average_follows_parameters_and_running_statistics():
+    model = nn.BatchNorm2d(1)
+    average = average_of(model, 0.9)
+    average.update_parameters(model)
+    with torch.no_grad():
+        model.weight.fill_(2)
+        model.running_mean.fill_(10)
+    average.update_parameters(model)
+    assert average.module.weight.item() == pytest.approx(0.9 * 1 + 0.1 * 2)
+    assert average.module.running_mean.item() == pytest.approx(0.1 * 10)
+
+
+def test_seeds_differ_by_purpose_and_place_and_are_the_same_again():
+    seeds = {derive(seed, purpose, place) for seed in (0, 1) for purpose in Purpose for place in range(50)}
+    assert len(seeds) == 2 * len(Purpose) * 50
+    assert derive(42, Purpose.ORDER, 3) == derive(42, Purpose.ORDER, 3)
+    assert all(0 <= seed < 2**63 for seed in seeds)

@@ -1,0 +1,80 @@
+"""The recipe: published by default, refused where impossible, the same after a way through YAML."""
+
+import dataclasses
+
+import pytest
+
+from cipa.errors import DataError, UsageError
+from cipa.training.config_file import keep_defaults_of, read_recipe, write_recipe
+from cipa.training.recipe import NetworkRecipe, OptimisationRecipe, TrainRecipe, ValidationRecipe
+
+
+def test_the_default_is_the_published_recipe():
+    recipe = TrainRecipe()
+    optimisation = recipe.optimisation
+    assert (optimisation.lr, optimisation.betas, optimisation.eps) == (6e-5, (0.9, 0.999), 1e-8)
+    assert (optimisation.weight_decay, optimisation.epochs, optimisation.batch_size) == (1e-2, 50, 16)
+    assert (optimisation.final_lr, optimisation.warmup_steps, optimisation.seed) == (1e-6, 0, 42)
+    assert (optimisation.clip_norm, optimisation.ema_decay, optimisation.parameters) == (None, None, "all")
+    assert (recipe.network.model, recipe.network.crm, recipe.network.dcim) == ("tiny", True, True)
+    assert recipe.validation.validation == "hold-out"
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "value"),
+    [
+        (OptimisationRecipe, "epochs", 0),
+        (OptimisationRecipe, "lr", 0.0),
+        (OptimisationRecipe, "betas", (0.9, 1.0)),
+        (OptimisationRecipe, "ema_decay", 1.0),
+        (NetworkRecipe, "image_size", 500),
+        (NetworkRecipe, "ct_window", (200.0, -1200.0)),
+        (ValidationRecipe, "validation_fraction", 1.0),
+    ],
+)
+def test_an_impossible_value_is_refused_by_name(group, name, value):
+    with pytest.raises(UsageError, match=f"^--{name} .* is not possible: it must be "):
+        group(**{name: value})
+
+
+def test_no_two_groups_share_the_name_of_a_field():
+    names = [
+        field.name
+        for group in ("network", "optimisation", "validation", "running")
+        for field in dataclasses.fields(getattr(TrainRecipe(), group))
+    ]
+    assert len(names) == len(set(names))
+
+
+def test_a_recipe_comes_back_from_yaml_as_it_was(helpers, tmp_path):
+    recipe = helpers.small_recipe(
+        lr=1e-7, ct_window=(-1000.0, 400.0), ema_decay=0.999, init="some file.pth", crop=0.25, crm=False
+    )
+    write_recipe(recipe, tmp_path / "config.yaml")
+    assert read_recipe(tmp_path / "config.yaml") == recipe
+
+
+@pytest.mark.parametrize("text", ["lr: fast\n", "epochz: 3\n", "- a\n- b\n", "lr: [\n", "epochs: 0\n"])
+def test_a_spoilt_file_is_named_in_one_line(tmp_path, text):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises((DataError, UsageError)) as failure:
+        read_recipe(tmp_path / "config.yaml")
+    assert "\n" not in str(failure.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"config\.yaml is missing"):
+        read_recipe(tmp_path / "config.yaml")
+
+
+def test_what_a_command_line_leaves_at_its_default_comes_from_the_run(helpers):
+    begun = helpers.small_recipe(lr=0.3, crop=0.25, workers=3)
+    assert keep_defaults_of(begun, TrainRecipe()) == begun
+    wanted = dataclasses.replace(TrainRecipe(), optimisation=OptimisationRecipe(epochs=7))
+    assert keep_defaults_of(begun, wanted).difference(begun) == [("epochs", 7, 3)]
+
+
+def test_running_may_change_and_nothing_else(helpers):
+    begun = helpers.small_recipe()
+    assert helpers.small_recipe(workers=2, tensorboard=True, save_every=1).difference(begun) == []
+    assert helpers.small_recipe(crop=0.1).difference(begun) == [("augmentation.crop", 0.1, 0.5)]
