@@ -22,7 +22,7 @@ from cipa.models.pretrained import PretrainedFolder
 from cipa.models.vmamba import VMamba
 
 
-class CIPA(PretrainedFolder, nn.Module):
+class CIPA(PretrainedFolder):
     """The network.
 
     Args:

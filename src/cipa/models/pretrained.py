@@ -5,7 +5,7 @@ Folders on this machine never need the network.
 """
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from huggingface_hub import ModelHubMixin, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -32,7 +32,9 @@ Python package `cipa`. Research software, not a medical device.
 """
 
 
-class PretrainedFolder(ModelHubMixin, model_card_template=CARD, library_name="cipa", license="apache-2.0"):
+class PretrainedFolder(
+    nn.Module, ModelHubMixin, model_card_template=CARD, library_name="cipa", license="apache-2.0"
+):
     """A module whose first argument is a `CIPAConfig`, saved as a folder."""
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
@@ -53,7 +55,6 @@ class PretrainedFolder(ModelHubMixin, model_card_template=CARD, library_name="ci
             return super().save_pretrained(partial, **options)
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        assert isinstance(self, nn.Module)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         save_file(tensors, save_directory / WEIGHTS_NAME, metadata={"format": "pt"})
 
@@ -72,12 +73,12 @@ class PretrainedFolder(ModelHubMixin, model_card_template=CARD, library_name="ci
         Raises:
             DataError: neither such a folder nor such a model, or what it holds is damaged.
         """
-        from cipa.models.checkpoints.own import read_folder  # it builds this very class
+        from cipa.models.checkpoints import load_model  # it builds this very class
 
         folder = Path(pretrained_model_name_or_path)
         if not folder.is_dir():
             folder = _download(str(pretrained_model_name_or_path), options)
-        return read_folder(folder)
+        return cast(Self, load_model(folder))
 
 
 def _require_replaceable(folder: Path) -> None:

@@ -1,0 +1,56 @@
+"""A network from any file this project reads."""
+
+from pathlib import Path
+
+from cipa.errors import DataError
+from cipa.models.checkpoints.fit import build
+from cipa.models.checkpoints.infer import infer_config
+from cipa.models.checkpoints.own import read_config, read_tensors
+from cipa.models.checkpoints.published import published_name, read_published
+from cipa.models.checkpoints.resample import resample_crm as resample
+from cipa.models.cipa import CIPA
+from cipa.models.pretrained import CONFIG_NAME, WEIGHTS_NAME
+
+
+def load_model(path: str | Path, image_size: int | None = None, resample_crm: bool = False) -> CIPA:
+    """Build the network a file holds; variant, ablation and sizes come with it.
+
+    Args:
+        path: a folder of ours or the `.safetensors` file in it; or a published checkpoint or bare state dict
+            (`.pth`), whose variant, ablation and image size are inferred from its tensors.
+        image_size: side of the images the network shall take, in pixels; by default the one it was made for.
+        resample_crm: if that is another size, resample the CRM's weights to it (see `resample`) instead of
+            refusing.
+
+    Returns:
+        The network in eval mode on the CPU, float32.
+
+    Raises:
+        DataError: missing, a Git-LFS pointer, damaged, unsafe to read, not a CIPA network, with tensors
+            missing, left over or mis-shaped, or made for another image size.
+        UsageError: image_size is not a multiple of 128.
+    """
+    path = Path(path)
+    model = _read(path)
+    if image_size is None or image_size == model.config.image_size:
+        return model
+    return _at_size(model, image_size, resample_crm, path)
+
+
+def _read(path: Path) -> CIPA:
+    if path.is_dir() or path.suffix == ".safetensors":
+        weights = path / WEIGHTS_NAME if path.is_dir() else path
+        return build(read_config(weights.with_name(CONFIG_NAME)), read_tensors(weights), path, named=str)
+    tensors = read_published(path)
+    return build(infer_config(tensors, path), tensors, path, named=published_name)
+
+
+def _at_size(model: CIPA, image_size: int, resample_crm: bool, path: Path) -> CIPA:
+    config = model.config.replaced(image_size=image_size)
+    if config.crm and not resample_crm:
+        made_for = model.config.image_size
+        raise DataError(
+            f"{path} is for images of {made_for} x {made_for}, not {image_size} x {image_size}: resize the "
+            "images, or ask for the CRM's weights to be resampled (resample_crm=True)"
+        )
+    return build(config, resample(model.state_dict(), config.grids), path, named=str)

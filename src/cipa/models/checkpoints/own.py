@@ -1,0 +1,60 @@
+"""This project's own format: `config.json` beside a safetensors file."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from cipa.errors import CipaError, DataError
+from cipa.models.checkpoints.torch_file import require_content
+from cipa.models.config import CIPAConfig
+from cipa.models.pretrained import CONFIG_NAME, WEIGHTS_NAME
+
+
+def read_config(path: Path) -> CIPAConfig:
+    """Read a `config.json`.
+
+    Raises:
+        DataError: missing, not JSON, or with a field missing, unknown or out of its range.
+    """
+    if not path.is_file():
+        raise DataError(
+            f"{path}: no such file; a saved model is a folder with {CONFIG_NAME} and {WEIGHTS_NAME}"
+        )
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON ({error}): save the model again") from error
+    return _config(values, path)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        DataError: missing, a Git-LFS pointer, truncated or damaged.
+    """
+    require_content(path)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise DataError(f"{path} is truncated or damaged: copy or save it again ({error})") from error
+
+
+def _config(values: Any, path: Path) -> CIPAConfig:
+    names = {field.name for field in fields(CIPAConfig)}
+    found = set(values) if isinstance(values, dict) else set()
+    if found != names:
+        odd = ", ".join(sorted(found ^ names)[:3])
+        raise DataError(
+            f"{path} has missing or unknown fields ({odd}): save the model again with this version"
+        )
+    arguments: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    try:
+        return CIPAConfig(**arguments)
+    except (CipaError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: {error}") from error

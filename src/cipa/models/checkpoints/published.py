@@ -1,0 +1,77 @@
+"""Networks from the published checkpoints, and encoders from VMamba's ImageNet weights."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cipa.errors import DataError
+from cipa.models.checkpoints.fit import require_match
+from cipa.models.checkpoints.names import canonical, canonical_imagenet, to_ours, to_published
+from cipa.models.checkpoints.torch_file import read_torch_file
+from cipa.models.cipa import CIPA
+
+
+def read_published(path: Path) -> dict[str, Tensor]:
+    """Read a published checkpoint, either dialect, with or without its training state.
+
+    Args:
+        path: a `.pth` file.
+
+    Returns:
+        Tensors by our names and in our shapes; a tensor the network has no name for keeps its own.
+
+    Raises:
+        DataError: unreadable, see `read_torch_file`.
+    """
+    return _rename([(canonical(name), tensor) for name, tensor in read_torch_file(path).items()], path)
+
+
+def init_encoder(model: CIPA, path: str | Path) -> None:
+    """Start the encoder from VMamba's ImageNet weights; feature norms, fusion and decoder stay as they are.
+
+    Args:
+        model: tiny takes `vssmtiny_dp01_ckpt_epoch_292.pth`, small `vssmsmall_dp03_ckpt_epoch_238.pth`, base
+            `vssmbase_dp06_ckpt_epoch_241.pth`.
+        path: that file; older and newer tensor names are both understood.
+
+    Raises:
+        DataError: unreadable, or a tensor of the encoder is missing, left over or of another shape; the model
+            is unchanged.
+    """
+    path = Path(path)
+    named = [(canonical_imagenet(name), tensor) for name, tensor in read_torch_file(path).items()]
+    tensors = _rename([(name, tensor) for name, tensor in named if name], path)
+    own = {f"encoder.{name}": tensor for name, tensor in model.encoder.state_dict().items()}
+    needed = {name: tensor.shape for name, tensor in own.items() if ".output_norm." not in name}
+    require_match(needed, tensors, path, published_name)
+    with torch.no_grad():
+        for name in needed:
+            own[name].copy_(tensors[name])
+
+
+def published_name(name: str) -> str:
+    """Return what a published file calls a tensor of ours, or the name itself if it has no other."""
+    return to_published(name) or name
+
+
+def _rename(published: Sequence[tuple[str, Tensor]], path: Path) -> dict[str, Tensor]:
+    ours: dict[str, Tensor] = {}
+    for name, tensor in published:
+        new = to_ours(name) or name
+        if new in ours:
+            raise DataError(f"{path} has {name} twice, once by an older name: keep one and save it again")
+        ours[new] = _in_our_shape(name, tensor)
+    return ours
+
+
+def _in_our_shape(name: str, tensor: Tensor) -> Tensor:
+    """Give A_logs (K D, N) and Ds (K D), which stack the directions, a dimension for them."""
+    leaf = name.rsplit(".", 1)[-1]
+    if leaf not in ("A_logs", "Ds"):
+        return tensor
+    directions = 1 if ".channel_weights." in name else 4
+    if tensor.shape[0] % directions:
+        return tensor  # its shape is wrong, and reported as such later
+    return tensor.unflatten(0, (directions, -1))
