@@ -151,6 +151,20 @@ def test_pet_in_becquerel_is_refused(network, make_volume):
         predict(network, ct, pet)
 
 
+def test_pet_in_becquerel_with_a_little_noise_below_zero_is_still_told_as_such(network, make_volume):
+    ct, pet = make_volume(body, LPS, SHAPE), make_volume(uptake, PET, PET_SHAPE)
+    pet.array[3, 3, 3:5] = 25000, -300
+    with pytest.raises(DataError, match="looks like Bq/mL"):
+        predict(network, ct, pet)
+
+
+def test_ct_given_as_pet_is_told_from_becquerel(network, make_volume):
+    ct, bone = make_volume(body, LPS, SHAPE), make_volume(body, LPS, SHAPE, "bone.nii")
+    bone.array[3, 3, 3] = 1547
+    with pytest.raises(DataError, match=r"bone\.nii: lowest PET value -1000 is negative.*exchanged"):
+        predict(network, ct, bone)
+
+
 def test_exchanged_ct_and_pet_are_refused(network, make_volume):
     ct, pet = make_volume(body, LPS, SHAPE, "ct.nii"), make_volume(uptake, PET, PET_SHAPE)
     with pytest.raises(DataError, match=r"ct\.nii: lowest PET value -1000 is negative"):

@@ -54,15 +54,15 @@ def _check_ct(ct: Volume) -> None:
 
 def _check_pet(pet: Volume) -> None:
     lowest, highest = float(np.min(pet.array)), float(np.max(pet.array))
-    if highest > HIGHEST_SUV:
+    if highest > HIGHEST_SUV and lowest > -0.1 * highest:  # CT is as far below zero as above; Bq/mL are not
         raise DataError(
             f"{pet.name}: highest PET value {highest:g} looks like Bq/mL, not SUV: multiply by "
             "weight in g / (dose in Bq decayed to the scan) first"
         )
     if lowest < LOWEST_SUV:
         raise DataError(
-            f"{pet.name}: lowest PET value {lowest:g} is negative, which no SUV is: convert to SUV, or swap "
-            "CT and PET if they are exchanged"
+            f"{pet.name}: lowest PET value {lowest:g} is negative, which no SUV is: give PET in SUV, not the "
+            "CT (are the two exchanged?)"
         )
     if highest <= 0:
         _warn(f"{pet.name}: no PET value above 0: is this the right file?")
