@@ -1,25 +1,19 @@
 """HD95 against MedPy on 512 x 512 slices: equal numbers first, then the ratio of times.
 
-    python benchmarks/hd95.py [--slices 60] [--seed 0]
-
 Tumours have areas like PCLT20K's (11 to 5,830 px, 59 % under 500 px). A prediction is the tumour shifted
 and swollen or shrunk; every fourth has a false positive far away, which makes the box about both masks large.
-Set OMP_NUM_THREADS=1 to hold NumPy to one core. Needs MedPy (the dev extra).
+Needs MedPy (the dev extra).
 """
-
-import argparse
-import sys
-import time
 
 import numpy as np
 from medpy.metric.binary import hd95 as medpy_hd95
 from scipy.ndimage import gaussian_filter
 
+from benchmarks.harness import Row, require, seconds
 from cipa.evaluation.hd95 import hd95
-from cipa.evaluation.published import PublishedProtocol
 
 SIZE = 512
-LEAST_RATIO = 10
+SLICES = 60
 
 
 def disc(row, column, radius):
@@ -46,39 +40,18 @@ def pair(random, number):
     return (prediction if prediction.any() else truth.copy()), truth
 
 
-def seconds(function, pairs):
-    start = time.perf_counter()
-    for each in pairs:
-        function(*each)
-    return time.perf_counter() - start
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--slices", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    random = np.random.default_rng(arguments.seed)
-    pairs = [pair(random, number) for number in range(arguments.slices)]
-    areas = [np.count_nonzero(truth) for _, truth in pairs]
-    print(f"{len(pairs)} slices of {SIZE} x {SIZE}, tumours of {min(areas)} to {max(areas)} px")
-
+def run():
+    """Require the same number on every slice, then time both."""
+    random = np.random.default_rng(0)
+    pairs = [pair(random, number) for number in range(SLICES)]
     wrong = sum(hd95(*each) != medpy_hd95(*each) for each in pairs)
-    print(f"differ from MedPy: {wrong} of {len(pairs)}")
-    if wrong:
-        return 1
-
-    ours = min(seconds(hd95, pairs) for _ in range(3))
-    theirs = min(seconds(medpy_hd95, pairs) for _ in range(2))
-    protocol = PublishedProtocol()
-    whole = seconds(lambda *each: protocol.update("0001_001", *each), pairs)
-    print(f"MedPy {1000 * theirs / len(pairs):.2f} ms a slice, here {1000 * ours / len(pairs):.2f} ms")
-    print(f"ratio {theirs / ours:.0f} (at least {LEAST_RATIO} wanted)")
-    print(f"published protocol, pixels and HD95: {1000 * whole / len(pairs):.2f} ms a slice")
-    return 0 if theirs / ours >= LEAST_RATIO else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    require(not wrong, f"{wrong} of {SLICES} slices differ from MedPy")
+    ours, ours_spread = seconds(lambda: [hd95(*each) for each in pairs], repeats=3)
+    theirs, theirs_spread = seconds(lambda: [medpy_hd95(*each) for each in pairs], repeats=3, warm_up=0)
+    case = f"{SLICES} slices of {SIZE} x {SIZE}"
+    per_slice = 1000 / SLICES
+    return [
+        Row("HD95, here", case, per_slice * ours, "ms/slice", per_slice * ours_spread),
+        Row("HD95, MedPy", case, per_slice * theirs, "ms/slice", per_slice * theirs_spread),
+        Row("HD95, MedPy / here", case, theirs / ours, "ratio", 0, ">= 10"),
+    ]

@@ -5,6 +5,7 @@ user can put right arrives here as a `CipaError` and leaves as one line on stand
 """
 
 import errno
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -65,18 +66,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if debug:
             raise
-        return _complain("interrupted; what was finished is on disk", 128 + signal.SIGINT)
+        return _complain("interrupted: nothing half-written is left", 128 + signal.SIGINT)
     except CipaError as error:
         if debug:
             raise
         return _complain(str(error), error.exit_code)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13
     except OSError as error:
         if debug:
             raise
-        return _complain(_explain(error), DATA)
-
-
-DATA = CipaError.exit_code
+        return _complain(_explain(error), CipaError.exit_code)
 
 
 def _run_verb(verb: str, words: Sequence[str]) -> int:

@@ -1,0 +1,1 @@
+"""Measurements with a correctness gate: `python -m benchmarks` lists and runs them."""

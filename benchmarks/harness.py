@@ -1,0 +1,98 @@
+"""What every benchmark shares: timing, the facts of the machine, the committed table.
+
+A benchmark is a function that checks first and measures second. It returns rows; a failed check raises `GateFailed`
+and no speed is printed.
+"""
+
+import csv
+import importlib.metadata
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+RESULTS = Path(__file__).parent / "results.csv"
+
+
+class GateFailed(Exception):
+    """The fast form's numbers are not the slow form's: its speed means nothing."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured number.
+
+    Attributes:
+        benchmark: what was run.
+        case: on which input.
+        value: median.
+        unit: of the value.
+        spread: largest minus smallest of the repeats, in the same unit.
+        target: the bound it is held to, "" for none.
+    """
+
+    benchmark: str
+    case: str
+    value: float
+    unit: str
+    spread: float = 0.0
+    target: str = ""
+
+
+def require(holds: bool, what: str) -> None:
+    """Raise `GateFailed` unless the check holds."""
+    if not holds:
+        raise GateFailed(what)
+
+
+def seconds(work: Callable[[], object], repeats: int = 5, warm_up: int = 1) -> tuple[float, float]:
+    """Return median and spread of the wall-clock time of `work`."""
+    for _ in range(warm_up):
+        work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times), max(times) - min(times)
+
+
+def machine() -> dict[str, str]:
+    """Return processor or GPU, threads and versions: what a number means nothing without."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
+        name = models[0] if models else name
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name()
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "device": name,
+        "threads": str(torch.get_num_threads()),
+        "torch": torch.__version__,
+        "numba": importlib.metadata.version("numba"),
+        "cipa": importlib.metadata.version("cipa"),
+    }
+
+
+def record(rows: list[Row], path: Path = RESULTS) -> None:
+    """Append rows and the machine's facts to the table."""
+    facts = machine()
+    fields = [*facts, *Row.__dataclass_fields__]
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, fields)
+        if new:
+            writer.writeheader()
+        writer.writerows(
+            {**facts, **asdict(row), "value": f"{row.value:.4g}", "spread": f"{row.spread:.2g}"}
+            for row in rows
+        )
