@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from cipa.models.layers import DropPath
 from cipa.training import recipe as recipes
 from cipa.training.recipe import TrainRecipe
 
@@ -25,18 +26,19 @@ class StubConfig:
 
 
 class StubNetwork(nn.Module):
-    """Two convolutions about a batch normalisation and a dropout, with the interface of `cipa.CIPA`."""
+    """Two convolutions about a batch normalisation and a drop path, with the interface of `cipa.CIPA`."""
 
-    def __init__(self, dropout=0.0):
+    def __init__(self, drop_path=0.3):
         super().__init__()
         self.config = StubConfig()
         self.first = nn.Conv2d(2, 4, 5, stride=4, padding=2, bias=False)
         self.norm = nn.BatchNorm2d(4)
-        self.dropout = nn.Dropout(dropout)
+        self.drop_path = DropPath(drop_path)
         self.last = nn.Conv2d(4, 1, 1)
 
     def forward(self, ct, pet):
-        hidden = self.dropout(self.norm(self.first(torch.cat([ct, pet], 1))).relu())
+        hidden = self.norm(self.first(torch.cat([ct, pet], 1))).relu()
+        hidden = hidden + self.drop_path(hidden)
         return nn.functional.interpolate(self.last(hidden), scale_factor=4, mode="bilinear")
 
     def save_pretrained(self, folder):
@@ -77,18 +79,14 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def stub(monkeypatch):
-    """Train a stub instead of CIPA; set `stub.dropout` before training."""
-
-    class Settings:
-        dropout = 0.0
+    """Train a stub instead of CIPA, and draw no pictures."""
 
     def build(_, seed):
         torch.manual_seed(seed)
-        return StubNetwork(Settings.dropout)
+        return StubNetwork()
 
     monkeypatch.setattr("cipa.training.assembly.build_network", build)
     monkeypatch.setattr("cipa.training.run.draw_pictures", lambda *_: None)
-    return Settings
 
 
 def small_recipe(**changes):

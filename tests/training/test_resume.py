@@ -47,7 +47,6 @@ def assert_same_run(one, other, weights_of):
 def test_a_run_stopped_by_sigterm_resumes_to_the_same_weights(
     helpers, stub, data, tmp_path, monkeypatch, step
 ):
-    stub.dropout = 0.3
     recipe = helpers.small_recipe(ema_decay=0.9, clip_norm=1.0)
     train(recipe, data, tmp_path / "whole")
 

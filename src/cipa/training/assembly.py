@@ -7,6 +7,7 @@ from dataclasses import replace
 from accelerate import Accelerator
 
 from cipa.training.checkpoints import Checkpoints
+from cipa.training.drop_path import sample_drop_paths
 from cipa.training.ema import average_of
 from cipa.training.interrupts import StopFlag
 from cipa.training.journal import Journal
@@ -58,6 +59,7 @@ def assembled(
     model = build_network(network, optimisation.seed).to(accelerator.device)
     if accelerator.num_processes > 1:
         model = synchronise_batchnorm(model, accelerator.device)
+    drop_path = sample_drop_paths(model, optimisation.seed)
     average = average_of(model, optimisation.ema_decay) if optimisation.ema_decay else None
     optimizer = accelerator.prepare_optimizer(build_optimizer(model, optimisation))
     checkpoints = Checkpoints(run, accelerator, model, optimizer, average, running, slices.fingerprint)
@@ -80,6 +82,7 @@ def assembled(
                 prepared,
                 optimizer,
                 average,
+                drop_path,
                 loader,
                 validator,
                 checkpoints,

@@ -1,7 +1,7 @@
 """Seeds for every random draw of a run, derived from one number and what the draw is for.
 
 A draw depends on (seed, purpose, where in the run) and on nothing that happened before it, so that a resumed
-run needs no generator's state and the number of processes does not change the order of slices.
+run needs no generator's state and the number of processes changes neither order nor draws.
 """
 
 from enum import IntEnum
@@ -14,7 +14,7 @@ class Purpose(IntEnum):
 
     INITIAL_WEIGHTS = 0
     ORDER = 1
-    STEP = 2
+    DROP_PATH = 2
 
 
 def derive(seed: int, purpose: Purpose, *place: int) -> int:

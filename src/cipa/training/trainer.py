@@ -17,13 +17,13 @@ from cipa.data.augmentation import augment, sample
 from cipa.data.intensity import normalise
 from cipa.errors import DataError
 from cipa.training.checkpoints import Checkpoints
+from cipa.training.drop_path import DropPathDraws
 from cipa.training.interrupts import StopFlag
 from cipa.training.journal import Journal, Pace
 from cipa.training.loader import TrainingLoader
 from cipa.training.loss import segmentation_loss
 from cipa.training.recipe import TrainRecipe
 from cipa.training.schedule import learning_rate
-from cipa.training.seeds import Purpose, derive
 from cipa.training.state import Position
 from cipa.training.validation import Validator
 
@@ -40,6 +40,7 @@ class Trainer:
         model: nn.Module,
         optimizer: AcceleratedOptimizer,
         average: AveragedModel | None,
+        drop_path: DropPathDraws,
         loader: TrainingLoader,
         validator: Validator | None,
         checkpoints: Checkpoints,
@@ -51,6 +52,7 @@ class Trainer:
         self.model = model
         self.optimizer = optimizer
         self.average = average
+        self.drop_path = drop_path
         self.loader = loader
         self.validator = validator
         self.checkpoints = checkpoints
@@ -111,10 +113,6 @@ class Trainer:
     def _step(self, epoch: int, lr: float, batches: Iterable[Batch]) -> float:
         """Do one optimiser step on one global batch; return its mean loss."""
         optimisation, accelerator = self.recipe.optimisation, self.accelerator
-        # Drop path draws from the global stream: seeded here, a resumed run needs no generator's state.
-        torch.manual_seed(
-            derive(optimisation.seed, Purpose.STEP, self.position.step, accelerator.process_index)
-        )
         total = torch.zeros((), device=accelerator.device)
         for number, batch in enumerate(batches, start=1):
             last = number == self.micro_batches
@@ -138,12 +136,12 @@ class Trainer:
 
     def _loss(self, epoch: int, batch: Batch) -> Tensor:
         """Give a micro-batch's part of the global mean loss, times what averaging gradients divides by."""
-        parameters = sample(
-            self.recipe.optimisation.seed, epoch, batch["index"].tolist(), self.recipe.augmentation
-        )
+        indices = batch["index"].tolist()
+        parameters = sample(self.recipe.optimisation.seed, epoch, indices, self.recipe.augmentation)
         ct, pet, mask = augment(
             normalise(batch["ct"]), normalise(batch["pet"]), batch["mask"].float(), parameters
         )
+        self.drop_path.draw(epoch, indices, self.accelerator.device)
         losses = segmentation_loss(self.model(ct, pet), mask)
         return losses.sum() * (self.accelerator.num_processes / self.recipe.optimisation.batch_size)
 
@@ -197,6 +195,6 @@ class Trainer:
         named = [self.loader.ids[index] for index in batch[:4]]
         slices = f" on slices {', '.join(named)}{', ...' * (len(batch) > 4)}" if named else ""
         return DataError(
-            f"{what} no longer finite at step {self.position.step} (epoch {epoch + 1}){slices}: nothing of it "
-            "was saved; begin a new run with a lower --lr, with --clip_norm 1 or with --precision fp32"
+            f"{what} no longer finite at step {self.position.step} (epoch {epoch + 1}){slices}: nothing "
+            "of it was saved; begin a new run with a lower --lr, with --clip_norm 1 or with --precision fp32"
         )
