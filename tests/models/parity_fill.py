@@ -1,7 +1,7 @@
 """Weights and inputs that any machine rebuilds from names and seeds: what the golden outputs were made with.
 
-Every tensor is drawn from a NumPy generator seeded by the CRC-32 of its published name, from a distribution that
-keeps the activations of a 512 x 512 forward pass in a healthy range.
+Every tensor is drawn from a NumPy generator seeded by the CRC-32 of its published name, from a distribution
+that keeps the activations of a 512 x 512 forward pass in a healthy range.
 """
 
 import zlib

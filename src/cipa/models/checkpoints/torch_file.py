@@ -6,7 +6,6 @@ training script stores beside its weights.
 """
 
 import argparse
-import pickle
 import re
 import zipfile
 from pathlib import Path
@@ -19,7 +18,7 @@ from cipa.errors import DataError
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _ZIP_START = b"PK\x03\x04"
-_REFUSED_CLASS = re.compile(r"GLOBAL (\S+) was not|Unsupported class (\S+)|Trying to \w+ (\S+)")
+_REFUSED_NAME = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")
 
 
 def read_torch_file(path: Path) -> dict[str, Tensor]:
@@ -80,24 +79,15 @@ def _load(path: Path) -> Any:
     except OSError:
         raise
     except Exception as error:  # a damaged pickle makes the reader fail in any way there is
-        refused = _REFUSED_CLASS.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
-        if refused:
-            name = next(group for group in refused.groups() if group)
+        if refused := _REFUSED_NAME.search(str(error)):
             raise DataError(
-                f"{path} refers to {name}, which could run code when loaded: not read; "
+                f"{path} refers to {refused[1]}, which could run code when loaded: not read; "
                 "ask its author for a file that holds tensors only"
             ) from error
-        raise DataError(
-            f"{path} is damaged or no PyTorch file: copy or download it again ({_first_line(error)})"
-        ) from error
+        raise DataError(f"{path} is damaged or no PyTorch file: copy or download it again") from error
 
 
 def _describe(content: Any) -> str:
     if not isinstance(content, dict):
         return f"a {type(content).__name__}"
     return f"the keys {', '.join(map(str, list(content)[:6]))}" if content else "an empty dict"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:120] if lines else type(error).__name__

@@ -1,0 +1,72 @@
+import json
+
+import pytest
+
+import cipa
+from cipa.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path, nano):
+    nano.save_pretrained(tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+def edit(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def refusal(path):
+    with pytest.raises(DataError) as caught:
+        cipa.load_model(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_missing_config_is_named(folder):
+    (folder / "config.json").unlink()
+    assert "config.json: no such file" in refusal(folder)
+
+
+def test_missing_weights_are_named(folder):
+    (folder / "model.safetensors").unlink()
+    assert "model.safetensors: no such file" in refusal(folder)
+
+
+def test_a_config_that_is_not_json_is_named(folder):
+    (folder / "config.json").write_text("{")
+    assert "config.json is not JSON" in refusal(folder)
+
+
+def test_an_unknown_field_is_named(folder):
+    edit(folder, colour="red")
+    assert "(colour)" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("image_size", 100), ("image_size", "big"), ("ct_window", [1]), ("depths", 3)]
+)
+def test_a_wrong_value_is_a_data_error_of_the_file(folder, field, value):
+    edit(folder, **{field: value})
+    assert "config.json" in refusal(folder)
+
+
+def test_weights_of_another_configuration_are_listed(folder):
+    edit(folder, dcim=False)
+    assert "left over (dcim.0" in refusal(folder)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
+def test_truncated_weights_are_named_as_such(folder, share):
+    path = folder / "model.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    assert "truncated or damaged" in refusal(folder)
+
+
+def test_a_git_lfs_pointer_is_named_as_such(folder):
+    (folder / "model.safetensors").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 7\n"
+    )
+    assert "Git-LFS pointer" in refusal(folder)

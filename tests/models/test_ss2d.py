@@ -1,0 +1,46 @@
+import torch
+import torch.nn.functional as F
+
+from cipa.models.ss2d import SS1D, SS2D, depthwise_silu, norm_gate
+
+
+def test_ss1d_hears_only_earlier_tokens():
+    torch.manual_seed(0)
+    layer = SS1D(16, 4)
+    tokens = torch.randn(1, 12, 16)
+    changed = tokens.clone()
+    changed[:, 7] += 1
+    moved = (layer(changed) - layer(tokens)).abs().amax(-1)[0]
+    assert (moved[:7] == 0).all()
+    assert (moved[7:] > 0).all()
+
+
+def test_ss2d_hears_every_pixel():
+    torch.manual_seed(0)
+    layer = SS2D(16, 4).eval()
+    x = torch.randn(1, 6, 9, 16, requires_grad=True)
+    layer(x)[0, 2, 3].sum().backward()
+    assert (x.grad.abs().amax(-1) > 0).all()
+
+
+def test_ss2d_treats_samples_apart():
+    torch.manual_seed(0)
+    layer = SS2D(16, 4)
+    x = torch.randn(3, 4, 4, 16)
+    assert torch.allclose(layer(x)[1:2], layer(x[1:2]), atol=1e-6)
+
+
+def test_depthwise_convolution_keeps_channels_apart():
+    x, weight, bias = torch.randn(2, 5, 6, 4), torch.randn(4, 1, 3, 3), torch.randn(4)
+    one_by_one = [
+        F.silu(F.conv2d(x[..., c].unsqueeze(1), weight[c : c + 1], bias[c : c + 1], padding=1))[:, 0]
+        for c in range(4)
+    ]
+    assert torch.allclose(depthwise_silu(x, weight, bias), torch.stack(one_by_one, -1), atol=1e-5)
+
+
+def test_gate_multiplies_the_normalised_map():
+    norm = torch.nn.LayerNorm(8)
+    y, gate = torch.randn(2, 3, 8), torch.randn(2, 3, 8)
+    plain = (y - y.mean(-1, keepdim=True)) / (y.var(-1, unbiased=False, keepdim=True) + 1e-5).sqrt()
+    assert torch.allclose(norm_gate(y, gate, norm), plain * gate * gate.sigmoid(), atol=1e-5)
