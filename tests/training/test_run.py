@@ -142,11 +142,11 @@ def test_tensorboard_gets_the_tables_numbers(helpers, stub, data, tmp_path):
         ({"weights": "absent"}, "absent"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_no_weights(helpers, data, tmp_path, changes, message):
+def test_what_cannot_be_done_is_one_line_and_no_folder(helpers, data, tmp_path, changes, message):
     with pytest.raises((UsageError, DataError), match=message) as failure:
         train(helpers.small_recipe(**changes), data, tmp_path / "run")
     assert "\n" not in str(failure.value)
-    assert not (tmp_path / "run/last").exists()
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from accelerate import Accelerator
 
 from cipa.training.checkpoints import Checkpoints
+from cipa.training.config_file import write_recipe
 from cipa.training.drop_path import sample_drop_paths
 from cipa.training.ema import average_of
 from cipa.training.interrupts import StopFlag
@@ -69,6 +70,10 @@ def assembled(
     workers = count_workers(running.workers)
     loader = TrainingLoader(slices.training, sampler, workers, accelerator.device)
     validator = _validator(recipe, slices, accelerator, workers)
+    accelerator.wait_for_everyone()  # nobody writes before everybody has found everything fit to use
+    if main:
+        run.clear_remains()
+        write_recipe(recipe, run.config)
     step = checkpoints.position.step
     total = steps_per_epoch(len(slices.training), optimisation.batch_size) * optimisation.epochs
     with Display(total, step, silent=silent or not main) as display:

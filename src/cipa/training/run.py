@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cipa.errors import UsageError
 from cipa.training.assembly import assembled
-from cipa.training.config_file import read_recipe, write_recipe
+from cipa.training.config_file import read_recipe
 from cipa.training.devices import devices, settle
 from cipa.training.interrupts import stop_signals
 from cipa.training.pictures import draw_pictures
@@ -71,10 +71,6 @@ def train(
         recipe = _for_processes(recipe, accelerator.num_processes)
         slices = read_slices(recipe, Path(data))
         steps_per_epoch(len(slices.training), recipe.optimisation.batch_size)
-        accelerator.wait_for_everyone()  # nobody writes before everybody has found the folder fit to use
-        if accelerator.is_main_process:
-            run.clear_remains()
-            write_recipe(recipe, run.config)
         with assembled(recipe, slices, run, accelerator, stop, resume=resume, silent=silent) as trainer:
             stopped_by = trainer.fit()
             if accelerator.is_main_process and not stopped_by:

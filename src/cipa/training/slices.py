@@ -31,7 +31,8 @@ def read_slices(recipe: TrainRecipe, data: Path) -> Slices:
     """Open the data set in `data` as the recipe divides it.
 
     Raises:
-        DataError: a list or an image is missing, or there are too few patients to hold one out.
+        DataError: a list or an image is missing, or there are too few patients to hold one out; the
+            first slice is not of the recipe's image_size.
     """
     wanted, size = recipe.validation, recipe.network.image_size
     training, validation = read_ids(data, "train"), list[str]()
@@ -39,8 +40,11 @@ def read_slices(recipe: TrainRecipe, data: Path) -> Slices:
         training, validation = hold_out(training, wanted.validation_fraction, wanted.validation_seed)
     elif wanted.validation == "test":
         validation = read_ids(data, "test")
-    held_out = PCLT20K(data, validation, size=size) if validation else None
-    return Slices(PCLT20K(data, training, size=size), held_out)
+    slices = Slices(
+        PCLT20K(data, training, size=size), PCLT20K(data, validation, size=size) if validation else None
+    )
+    slices.training[0]  # so that a wrong image_size shows now, not after the run's folder is made
+    return slices
 
 
 def count(dataset: PCLT20K) -> str:

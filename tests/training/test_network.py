@@ -1,0 +1,46 @@
+"""The network of a recipe: seeded, with the recipe's settings in its config, or refused by name."""
+
+import pytest
+import torch
+
+from cipa.errors import UsageError
+from cipa.training.network import build_network
+from cipa.training.recipe import NetworkRecipe
+
+SMALL = {"model": "nano", "image_size": 128}
+
+
+def test_the_seed_alone_decides_the_initial_weights():
+    before = torch.get_rng_state()
+    one, same, other = (build_network(NetworkRecipe(**SMALL), seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_config_holds_what_the_recipe_says():
+    recipe = NetworkRecipe(**SMALL, crm=False, dcim=False, ct_window=(-1000.0, 400.0), suv_max=15.0)
+    config = build_network(recipe, 0).config
+    assert (config.variant, config.image_size, config.crm, config.dcim) == ("nano", 128, False, False)
+    assert (config.ct_window, config.suv_max) == ((-1000.0, 400.0), 15.0)
+
+
+def test_weights_are_taken_up_in_training_mode_and_refused_where_they_do_not_fit(tmp_path):
+    model = build_network(NetworkRecipe(**SMALL), 3)
+    model.save_pretrained(tmp_path / "weights")
+    weights = str(tmp_path / "weights")
+    loaded = build_network(NetworkRecipe(**SMALL, weights=weights), seed=4)
+    assert loaded.training
+    assert all(torch.equal(loaded.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
+
+    with pytest.raises(
+        UsageError, match=r"--model tiny does not fit --weights .* made with nano: give --model nano"
+    ):
+        build_network(NetworkRecipe(image_size=128, weights=weights), 0)
+    with pytest.raises(UsageError, match=r"--suv_max 10.0 does not fit"):
+        build_network(NetworkRecipe(**SMALL, weights=weights, suv_max=10.0), 0)
+
+
+def test_init_and_weights_exclude_each_other():
+    with pytest.raises(UsageError, match=r"--init .* absent where --weights is given"):
+        NetworkRecipe(init="a", weights="b")
