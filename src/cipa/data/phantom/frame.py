@@ -75,5 +75,5 @@ def draw_frame(rng: np.random.Generator) -> Frame:
         deep=float(deep),
         tall=float(tall),
         dome=205.0 * float(tall),
-        warp=Warp(rng, amplitude=3.0),
+        warp=Warp(rng, amplitude=3.8),
     )

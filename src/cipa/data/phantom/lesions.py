@@ -78,7 +78,7 @@ def lobulated(
     count = 14
     waves = rng.standard_normal((count, 3))
     waves *= (rng.uniform(1.5, 9.0, count) / np.linalg.norm(waves, axis=1))[:, None]
-    heights = rough * rng.uniform(0.3, 1.0, count) * 2.0 / np.linalg.norm(waves, axis=1)
+    heights = rough * rng.uniform(0.2, 1.0, count) * 2.6 / np.linalg.norm(waves, axis=1) ** 1.25
     stretch = np.exp(rng.normal(0, 0.13, 3))
     stretch /= np.prod(stretch) ** (1 / 3)
     return Lobulated(centre, diameter / 2, stretch, waves, heights, rng.uniform(0, 2 * np.pi, count))

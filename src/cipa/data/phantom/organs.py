@@ -97,7 +97,7 @@ def heart(rng: np.random.Generator, frame: Frame) -> list[Part]:
     centre = (20 * w, -74 * d, h(0.93))
     size = np.array([58 * w, 46 * d, 52]) * rng.uniform(0.92, 1.1)
     inside = frame.cavity.grown(-1)
-    uptake = float(np.clip(rng.lognormal(np.log(2.8), 0.65), 1.2, 11))
+    uptake = float(np.clip(rng.lognormal(np.log(4.0), 0.65), 1.2, 12))
     long_axis = np.array([0.72, -0.45, 0.52])
     axes = _axes(long_axis / np.linalg.norm(long_axis))
     ventricle = (centre[0] + 22 * w, centre[1] - 2, centre[2] + 6)

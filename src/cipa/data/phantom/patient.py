@@ -94,7 +94,7 @@ def _body(seed: int, index: int) -> _Body:
     lungs = organs.lungs(rng, frame)
     inside = [*organs.mediastinum(rng, frame), *organs.abdomen(rng, frame), *organs.heart(rng, frame)]
     bones = wall.bones(rng, frame)
-    sites = map_sites([*outside, *lungs, *inside, *bones], frame)
+    sites = map_sites([*lungs, *inside, *bones], frame)
     vessels = [
         Part(grow_tree(organs.hilum(frame, side), sites.leaves(rng, side, _LEAVES)), organs.BLOOD, None)
         for side in (-1, 1)

@@ -82,7 +82,7 @@ class Column:
         if self._turn:
             cos, sin = np.float32(np.cos(self._turn)), np.float32(np.sin(self._turn))
             x, y = x * cos + y * sin, y * cos - x * sin
-        x2, y2 = (x / np.float32(a)) ** 2, (y / np.float32(b)) ** 2
+        x2, y2 = np.square(x / np.float32(a)), np.square(y / np.float32(b))
         square = np.float32(self._square)
         level: Floats = (np.float32(1) - square) * (x2 + y2) + square * (x2 * x2 + y2 * y2)
         narrow = np.float32(min(a, b) / (2 + 2 * self._square))  # over the slope of `level` at the rim
@@ -126,11 +126,13 @@ class Ellipsoid:
         ):
             along = (dx * offset[0] + dy * offset[1] + dz * offset[2]) / half
             level += along * along
-            slope += (along / half) ** 2
+            slope += np.square(along / half)
             upright += along * dz / half
         slope = np.sqrt(slope) + np.float32(1e-6)
-        leaning: Floats = np.abs(upright) / slope
-        yield box, covered(level / slope / np.float32(2), edge_width(plane, leaning))
+        yield (
+            box,
+            covered(level / slope / np.float32(2), edge_width(plane, np.divide(np.abs(upright), slope))),
+        )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from cipa.data.phantom.plane import FIELD_OF_VIEW, Plane
 from cipa.data.phantom.scene import Part, aeration
 
 _SIZE = 80
-_STEP = 6.0
+_STEP = 8.0
 
 Site = Literal["lung", "pleura", "mediastinum"]
 
@@ -54,7 +54,7 @@ class Sites:
 
 
 def map_sites(parts: Sequence[Part], frame: Frame) -> Sites:
-    """Return the points of the lungs that `parts` leave aerated, on a grid of about 6 mm."""
+    """Return the points of the lungs that `parts` leave aerated, on a grid of 6 to 8 mm."""
     heights = np.arange(0, frame.dome + 55, _STEP)
     planes = [Plane(_SIZE, float(z), frame.warp) for z in heights]
     air = np.stack([aeration(parts, plane) for plane in planes]) > 0.7

@@ -16,9 +16,9 @@ from cipa.data.phantom.scene import Mottled, Part
 from cipa.data.phantom.shapes import Clipped, Shape
 from cipa.data.phantom.sites import Sites
 
-_MEDIAN_DIAMETER = 23.5
-_SPREAD = 0.54
-_SMALLEST, _LARGEST = 7.0, 76.0
+_MEDIAN_DIAMETER = 22.0
+_SPREAD = 0.53
+_SMALLEST, _LARGEST = 7.0, 72.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def draw_tumour(rng: np.random.Generator, frame: Frame, sites: Sites) -> Tumour:
     outline: Shape = Clipped(mass, frame.cavity.grown(1.0)) if site == "pleura" else mass
     texture = SmoothNoise(rng, scale=max(6.0, diameter / 4))
     uptake = _uptake(rng, diameter)
-    hot = Mottled(uptake, 0.18 * uptake, texture, floor=0.5 * uptake)
+    hot = Mottled(uptake, 0.3 * uptake, texture, floor=0.35 * uptake)
     solid = Mottled(_density(rng, diameter), 7.0, texture)
     strands = spicules(rng, mass, int(rng.integers(5, 22))) if rng.random() < 0.55 else None
     parts = [
@@ -61,9 +61,9 @@ def draw_tumour(rng: np.random.Generator, frame: Frame, sites: Sites) -> Tumour:
 
 
 def _uptake(rng: np.random.Generator, diameter: float) -> float:
-    """Draw the SUV before the scanner's blur: log-normal about 7.5, lower in tumours under 30 mm."""
+    """Draw the SUV before the scanner's blur: log-normal about 6, lower in tumours under 30 mm."""
     small = min(1.0, (diameter / 30) ** 0.35)
-    return float(np.clip(7.5 * small * np.exp(0.5 * rng.standard_normal()), 1.6, 19))
+    return float(np.clip(6.0 * small * np.exp(0.55 * rng.standard_normal()), 1.6, 19))
 
 
 def _density(rng: np.random.Generator, diameter: float) -> float:
@@ -74,7 +74,7 @@ def _density(rng: np.random.Generator, diameter: float) -> float:
 
 def _core(rng: np.random.Generator, mass: Lobulated, diameter: float, uptake: float) -> list[Part]:
     """Draw a dead centre (fluid, or air where it drained) in some large tumours, inside the outline."""
-    if diameter < 26 or rng.random() > 0.4:
+    if diameter < 24 or rng.random() > 0.5:
         return []
     core = mass.scaled(float(rng.uniform(0.42, 0.66)))
     hu = -930.0 if rng.random() < 0.25 else 16.0

@@ -25,6 +25,7 @@ Progress = Callable[[int, int], None]
 """Called with the number of patients done and of patients in all."""
 
 _MOST_PATIENTS = 9999  # ids have four digits
+_MOST_FEWEST = 40  # slices that tumours can be made to fill in the smallest lungs
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,8 @@ def _refuse(out: Path, recipe: _Recipe, patients: int, test_fraction: float, wor
         raise UsageError(
             f"slices {recipe.slices[0]} to {recipe.slices[1]}: give the fewer first, 1 or more, as 4 40"
         )
+    if recipe.slices[0] > _MOST_FEWEST:
+        raise UsageError(f"at least {recipe.slices[0]} slices: a thorax has room for {_MOST_FEWEST} at most")
     if not 0 <= test_fraction < 1:
         raise UsageError(f"test fraction {test_fraction:g}: give at least 0 and less than 1, as 0.2")
     if workers < 1:

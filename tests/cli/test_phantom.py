@@ -1,0 +1,63 @@
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from cipa.cli.main import main
+
+_SMALL = ["--size", "128", "--slices", "1", "2", "--workers", "1"]
+
+
+def test_phantom_draws_a_data_set_and_prints_the_baseline(tmp_path, capsys):
+    out = tmp_path / "data"
+    preview = tmp_path / "preview.png"
+    assert main(["phantom", str(out), "--patients", "2", "--preview", str(preview), *_SMALL]) == 0
+    printed = capsys.readouterr().out
+    assert "of 1 patients" in printed
+    assert "PET above SUV 2.5" in printed
+    assert "best on the training slices" in printed
+    assert (out / "train.txt").exists()
+    with Image.open(preview) as image:
+        assert image.width > 400
+
+
+def test_one_patient_is_all_training(tmp_path, capsys):
+    assert main(["phantom", str(tmp_path / "data"), "--patients", "1", *_SMALL]) == 0
+    assert "training slices" in capsys.readouterr().out
+    assert (tmp_path / "data" / "test.txt").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--size", "100"],
+        ["--patients", "none"],
+        ["--patients", "0"],
+        ["--slices", "3"],
+        ["--workers", "0"],
+        ["--preview", "picture.jpg"],
+        ["--colour"],
+    ],
+)
+def test_a_wrong_option_is_one_line_and_exit_code_2(tmp_path, capsys, words):
+    assert main(["phantom", str(tmp_path / "data"), *words]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("cipa: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_occupied_folder_is_refused(tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text("x")
+    assert main(["phantom", str(tmp_path), "--patients", "1"]) == 2
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_drawing_needs_no_torch(tmp_path):
+    code = (
+        "import sys; from cipa.cli.main import main;"
+        f"main(['phantom', {str(tmp_path / 'data')!r}, '--patients', '1', *{_SMALL!r}]);"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
