@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser
 
 from cipa.errors import UsageError
 
-_PREVIEWED = 4
+_PREVIEWED = 3
 
 
 def add_arguments(parser: ArgumentParser) -> None:
