@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import cipa
 from cipa.models.checkpoints.names import to_ours
 
 VARIANTS = [
@@ -97,8 +98,6 @@ def test_loss_and_gradients_are_the_published_ones(run):
 
 @pytest.mark.parametrize("variant", ["tiny", "small", "base"])
 def test_every_published_tensor_has_a_place_of_its_size(golden, variant):
-    import cipa
-
     with torch.device("meta"):
         own = {name: tensor.numel() for name, tensor in cipa.create_model(variant).state_dict().items()}
     published = golden(variant)["published"]

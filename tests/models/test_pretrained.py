@@ -27,6 +27,13 @@ def test_a_saved_folder_holds_config_weights_and_card(tmp_path, nano):
     assert "not a medical device" in (tmp_path / "deep" / "saved" / "README.md").read_text()
 
 
+def test_saved_files_can_be_read_by_whoever_may_read_the_folder(tmp_path, nano):
+    nano.save_pretrained(tmp_path / "saved")
+    (tmp_path / "ordinary").touch()
+    modes = {file.stat().st_mode for file in (tmp_path / "saved").iterdir()}
+    assert modes == {(tmp_path / "ordinary").stat().st_mode}
+
+
 def test_an_earlier_model_is_replaced(tmp_path, nano):
     nano.save_pretrained(tmp_path / "saved")
     cipa.create_model("nano", crm=False, image_size=256).save_pretrained(tmp_path / "saved")

@@ -56,7 +56,11 @@ class PretrainedFolder(
 
     def _save_pretrained(self, save_directory: Path) -> None:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
-        save_file(tensors, save_directory / WEIGHTS_NAME, metadata={"format": "pt"})
+        path = save_directory / WEIGHTS_NAME
+        path.touch()
+        mode = path.stat().st_mode
+        save_file(tensors, path, metadata={"format": "pt"})
+        path.chmod(mode)  # save_file leaves it readable by its owner alone; outputs follow the user's umask
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> Self:

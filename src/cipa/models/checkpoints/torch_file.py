@@ -57,20 +57,18 @@ def require_content(path: Path) -> None:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; give the path of a weights file or of a saved model's folder")
-    with path.open("rb") as file:
-        start = file.read(len(LFS_POINTER))
-    if start == LFS_POINTER:
+    if _starts_with(path, LFS_POINTER):
         raise DataError(
             f"{path} is a Git-LFS pointer, not the weights: run 'git lfs pull' in its repository, "
             "or download the file itself"
         )
-    if not start:
+    if path.stat().st_size == 0:
         raise DataError(f"{path} is empty: copy or download it again")
 
 
 def _load(path: Path) -> Any:
     is_zip = zipfile.is_zipfile(path)
-    if not is_zip and path.open("rb").read(len(_ZIP_START)) == _ZIP_START:
+    if not is_zip and _starts_with(path, _ZIP_START):
         raise DataError(f"{path} is truncated ({path.stat().st_size} bytes): copy or download it again")
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):
@@ -85,6 +83,11 @@ def _load(path: Path) -> Any:
                 "ask its author for a file that holds tensors only"
             ) from error
         raise DataError(f"{path} is damaged or no PyTorch file: copy or download it again") from error
+
+
+def _starts_with(path: Path, start: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
 
 
 def _describe(content: Any) -> str:
