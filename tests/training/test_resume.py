@@ -118,7 +118,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_state_before_it(helpers, stub, d
     with monkeypatch.context() as patch:
         patch.setattr("cipa.training.state.torch.save", full)
         with pytest.raises(
-            DataError, match=r"state\.pt could not be written \(no space left.*--resume"
+            DataError, match=r"state\.pt could not be written \(No space left.*--resume"
         ) as failure:
             train(None, data, tmp_path / "run", resume=True)
     assert "\n" not in str(failure.value)

@@ -4,15 +4,19 @@ One process: cipa train DATA -o RUN. Several GPUs: torchrun --nproc-per-node 4 -
 A run that was stopped, by Ctrl-C, SIGTERM or a crash, goes on with: cipa train DATA -o RUN --resume
 """
 
+import os
 import signal
 import sys
 from argparse import SUPPRESS
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cipa.cli.parser import Parser
 from cipa.errors import UsageError
 from cipa.training.config_file import add_recipe, keep_defaults_of, read_recipe, recipe_from
+
+if TYPE_CHECKING:
+    from cipa.training.run import TrainResult
 
 
 def add_arguments(parser: Parser) -> None:
@@ -63,7 +67,9 @@ def run(arguments: Any) -> int:
     from cipa.training.run import train
 
     result = train(recipe, data, out, resume=arguments.get("resume", False))
-    return _conclude(result, data)
+    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks for all
+        _report(result, data)
+    return 128 + result.stopped_by if result.stopped_by else 0
 
 
 def _needed(value: Path | None, name: str) -> Path:
@@ -72,7 +78,7 @@ def _needed(value: Path | None, name: str) -> Path:
     return value
 
 
-def _conclude(result: Any, data: Path) -> int:
+def _report(result: "TrainResult", data: Path) -> None:
     if result.stopped_by:
         name = signal.Signals(result.stopped_by).name
         print(
@@ -80,11 +86,10 @@ def _conclude(result: Any, data: Path) -> int:
             f"go on with: cipa train {data} -o {result.run} --resume",
             file=sys.stderr,
         )
-        return 128 + result.stopped_by
+        return
     best = (
         ""
         if result.best_dice is None
         else f"; best validation Dice {result.best_dice:.4f} at step {result.best_step}"
     )
     print(f"done: {result.step} steps{best}. Weights, tables and pictures are in {result.run}")
-    return 0

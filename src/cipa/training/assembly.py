@@ -140,8 +140,9 @@ def _announce(
         )
     if checkpoints.position.step:
         display.line(f"resumed at step {checkpoints.position.step}")
-    if checkpoints.processes not in (None, accelerator.num_processes):
+    if checkpoints.processes not in (None, processes):
+        seen = [(optimisation.micro_batch or 1) * count for count in (checkpoints.processes or 1, processes)]
         display.line(
-            f"note: begun on {checkpoints.processes} process(es), now {accelerator.num_processes}: "
-            "the result will agree to rounding, not to the bit"
+            f"note: begun on {checkpoints.processes} process(es), now {processes}: batch normalisation sees "
+            f"{seen[1]} slices at once instead of {seen[0]}, so that the result will not be quite the same"
         )

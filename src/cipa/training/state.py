@@ -1,6 +1,5 @@
 """The resumable state of a run: one file, whole or absent, without code in it."""
 
-import errno
 import hashlib
 import pickle
 from collections.abc import Iterator, Sequence
@@ -73,12 +72,20 @@ def saving(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
-        full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
-        cause = "no space left on its disk" if full else " ".join(str(error).split())[:200]
         raise DataError(
-            f"checkpoint {path} could not be written ({cause}): the one before it is intact; "
+            f"checkpoint {path} could not be written ({_cause(error)}): the one before it is intact; "
             "put that right, then go on with --resume"
         ) from error
+
+
+def _cause(error: BaseException) -> str:
+    """Find the system's own word for a failed write; torch puts an error of its own in front of it."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror
+        inner = inner.__cause__ or inner.__context__
+    return " ".join(str(error).split())[:200]
 
 
 def fingerprint(training: Sequence[str], validation: Sequence[str]) -> str:
