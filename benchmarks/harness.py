@@ -1,7 +1,7 @@
 """What every benchmark shares: timing, the facts of the machine, the committed table.
 
-A benchmark is a function that checks first and measures second. It returns rows; a failed check raises `GateFailed`
-and no speed is printed.
+A benchmark checks first and measures second. It returns rows; a failed check raises `GateFailed` and no speed
+is printed.
 """
 
 import csv

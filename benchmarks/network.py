@@ -1,4 +1,4 @@
-"""The whole network on a CPU: one pair through `tiny`, against the plain loop over positions; a `nano` training step."""
+"""The whole network on a CPU: a pair through `tiny` against the plain loop, and a training step of `nano`."""
 
 import subprocess
 import sys

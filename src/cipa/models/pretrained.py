@@ -1,14 +1,13 @@
 """Save a network as a folder and build it from one: `config.json` and `model.safetensors`.
 
-The interface is huggingface_hub's, so that such a folder is also a model repository of the Hugging Face Hub.
-Folders on this machine never need the network.
+The interface is huggingface_hub's, so that such a folder can be pushed as a model repository of its Hub.
+Loading reads folders only: nothing is downloaded at run time.
 """
 
 from pathlib import Path
 from typing import Any, Self, cast
 
-from huggingface_hub import ModelHubMixin, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub import ModelHubMixin
 from safetensors.torch import save_file
 from torch import nn
 
@@ -67,21 +66,20 @@ class PretrainedFolder(
         """Build the network a folder holds.
 
         Args:
-            pretrained_model_name_or_path: a folder written by `save_pretrained`, or the name OWNER/MODEL of
-                one on the Hugging Face Hub, which is downloaded.
-            options: `huggingface_hub.snapshot_download`'s, such as revision or cache_dir.
+            pretrained_model_name_or_path: a folder written by `save_pretrained`.
+            options: the interface's (revision, cache_dir and so on), without effect on a folder.
 
         Returns:
             The network in eval mode on the CPU.
 
         Raises:
-            DataError: neither such a folder nor such a model, or what it holds is damaged.
+            DataError: no such folder, or what it holds is damaged.
         """
         from cipa.models.checkpoints import load_model  # it builds this very class
 
         folder = Path(pretrained_model_name_or_path)
         if not folder.is_dir():
-            folder = _download(str(pretrained_model_name_or_path), options)
+            raise DataError(f"{folder}: no such folder here; a model on the Hub must be downloaded first")
         return cast(Self, load_model(folder))
 
 
@@ -95,10 +93,3 @@ def _require_replaceable(folder: Path) -> None:
     )
     if others:
         raise DataError(f"{folder} holds other files ({others[0]}, ...): choose a new or an empty folder")
-
-
-def _download(name: str, options: dict[str, Any]) -> Path:
-    try:
-        return Path(snapshot_download(name, allow_patterns=[CONFIG_NAME, WEIGHTS_NAME], **options))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise DataError(f"{name}: no such folder here, nor a model that could be downloaded") from error

@@ -172,17 +172,16 @@ def _prepare(
 ) -> ScanInputs:
     batch, height, width, channels = x.shape
     padded = _round_up(channels, LANES)
-    extra = padded - channels
-    missing = -A_logs.shape[-1] % STATES_AT_ONCE
+    states = _round_up(A_logs.shape[-1], STATES_AT_ONCE)
     a = (-torch.exp(A_logs.float()) * float(LOG2E)).transpose(1, 2)
     return ScanInputs(
         x=_map(x, padded),
         projection=_array(projection.reshape(batch, height * width, len(directions), -1)),
         dt=np.empty((0, 0, 0), np.float32) if dt is None else _map(dt, padded),
-        dt_weight=_array(F.pad(dt_weight.transpose(1, 2), (0, extra))),
-        dt_bias=_array(F.pad(dt_bias, (0, extra))),
-        a=_array(F.pad(a, (0, extra, 0, missing))),
-        skip=_array(F.pad(Ds, (0, extra))),
+        dt_weight=_array(_pad(dt_weight.transpose(1, 2), padded)),
+        dt_bias=_array(_pad(dt_bias, padded)),
+        a=_array(_pad(_pad(a, padded).transpose(1, 2), states).transpose(1, 2)),
+        skip=_array(_pad(Ds, padded)),
         orders=_orders(directions, height, width),
     )
 
@@ -199,8 +198,12 @@ def _channel_groups(batch: int, channels: int) -> int:
 
 
 def _map(tensor: Tensor, channels: int) -> np.ndarray:
-    batch, height, width, present = tensor.shape
-    return _array(F.pad(tensor, (0, channels - present)).reshape(batch, height * width, channels))
+    return _array(_pad(tensor, channels).reshape(tensor.shape[0], -1, channels))
+
+
+def _pad(tensor: Tensor, size: int) -> Tensor:
+    missing = size - tensor.shape[-1]
+    return F.pad(tensor, (0, missing)) if missing else tensor  # F.pad copies even where nothing is added
 
 
 def _unpad(padded: Tensor, like: Tensor) -> Tensor:
