@@ -3,7 +3,7 @@ import pytest
 from numba import njit
 
 from cipa.ops.cpu import functions
-from cipa.ops.cpu.simd import LANES, load, store, total
+from cipa.ops.cpu.simd import LANES, load, store, totals
 
 
 def over_array(function):
@@ -52,9 +52,12 @@ def test_softplus_passes_nan_on():
     assert np.isnan(over_array(functions.softplus)(np.full(LANES, np.nan, np.float32))).all()
 
 
-def test_total_adds_all_lanes():
+def test_totals_sums_each_sixteen():
     @njit
-    def add(values):
-        return total(load(values, 0))
+    def add(values, results):
+        store(results, 0, totals(values, LANES))
 
-    assert add(np.arange(LANES, dtype=np.float32)) == 120
+    values = np.arange(17 * LANES, dtype=np.float32)
+    results = np.empty(LANES, np.float32)
+    add(values, results)
+    np.testing.assert_array_equal(results, values[LANES:].reshape(LANES, LANES).sum(1))

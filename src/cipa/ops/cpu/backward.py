@@ -10,8 +10,8 @@ A):
     du_l     = D dy_l + delta_l dw_l                      dD    = sum over l of dy_l u_l
 
 and ddelta goes on through softplus and the lift to dt_low, dt_weight and dt_bias. The sums over channels stay
-sixteen lanes wide until every block of the chunk has added to them: a horizontal sum costs as much as a state
-update and is needed once a position instead of once a block.
+sixteen lanes wide until every block of the chunk has added to them: a horizontal sum is
+then needed once a position instead of once a block.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from numba import njit
 
 from cipa.ops.cpu.forward import CHUNK, gather_rows, lift
 from cipa.ops.cpu.functions import exp2, sigmoid, softplus
-from cipa.ops.cpu.simd import LANES, fma, load, splat, store, total
+from cipa.ops.cpu.simd import LANES, fma, load, splat, store, totals
 
 _LN2 = np.float32(0.6931471805599453)
 _ZERO = np.float32(0)
@@ -73,7 +73,8 @@ def scan_backward(
 
     adjoint = np.empty(padded * channels, np.float32)  # decay_{l+1} g_{l+1}, carried to the chunk before
     rows = np.empty((CHUNK, columns), np.float32)
-    drows = np.empty(CHUNK * columns * LANES, np.float32)
+    drows = np.empty(columns * CHUNK * LANES, np.float32)  # by column, then position: a loop over t streams
+    sums = np.empty((columns, CHUNK), np.float32)
     vectors = np.empty((7, CHUNK * LANES), np.float32)
     delta, slope, driven, value = vectors[0], vectors[1], vectors[2], vectors[3]
     upstream, ddelta, ddriven = vectors[4], vectors[5], vectors[6]
@@ -89,8 +90,9 @@ def scan_backward(
                 count = min(CHUNK, length - start)
                 order = orders[k, start : start + count]
                 gather_rows(projection[image, :, k], order, rank, padded, rows)
-                drows[:] = 0
-                for block in range(share * blocks // groups, (share + 1) * blocks // groups):
+                first_block = share * blocks // groups
+                for block in range(first_block, (share + 1) * blocks // groups):
+                    adding = block > first_block
                     lane = block * LANES
                     parameter = k * channels + lane
                     for t in range(count):
@@ -117,7 +119,8 @@ def scan_backward(
                             history,
                         )  # fmt: skip
                         _retreat(
-                            count, rows, drows, rank + n, padded, delta, driven, upstream, ddelta, ddriven,
+                            count, adding, rows, drows, rank + n, padded,
+                            delta, driven, upstream, ddelta, ddriven,
                             a_flat, da_flat, k * padded * channels + place, adjoint, place, channels,
                             decays, history,
                         )  # fmt: skip
@@ -144,9 +147,9 @@ def scan_backward(
                     store(dbias_flat, parameter, dbias)
                     store(dskip_flat, parameter, dskip_lanes)
                     for r in range(rank):
-                        _lower(count, rows, drows, r, columns, ddelta, weight_flat, dweight_flat,
+                        _lower(count, adding, rows, drows, r, ddelta, weight_flat, dweight_flat,
                                (k * rank + r) * channels + lane)  # fmt: skip
-                _scatter_rows(drows, dprojection[share, image, :, k], order, rank, padded)
+                _scatter_rows(drows, sums, dprojection[share, image, :, k], order, rank, padded)
 
 
 @njit(nogil=True, inline="always")
@@ -182,26 +185,24 @@ def _recompute(
 
 @njit(nogil=True, inline="always")
 def _retreat(
-    count, rows, drows, column, padded, delta, driven, upstream, ddelta, ddriven,
+    count, adding, rows, drows, column, padded, delta, driven, upstream, ddelta, ddriven,
     a, da, a_place, adjoint, place, channels, decays, history,
 ):  # fmt: skip
     """Carry the gradient of two states from the chunk's last position to its first."""
-    columns = rows.shape[1]
+    to_b, to_c = column * CHUNK * LANES, (column + padded) * CHUNK * LANES
     a0, a1 = load(a, a_place) * _LN2, load(a, a_place + channels) * _LN2
     da0, da1 = load(da, a_place), load(da, a_place + channels)
     carry0, carry1 = load(adjoint, place), load(adjoint, place + channels)
     h0, h1 = load(history, 2 * count * LANES), load(history, (2 * count + 1) * LANES)
     for t in range(count - 1, -1, -1):
         at = t * LANES
-        to_b = (t * columns + column) * LANES
-        to_c = to_b + padded * LANES
         step, drive, out = load(delta, at), load(driven, at), load(upstream, at)
         g0 = fma(out, splat(rows[t, column + padded]), carry0)
         g1 = fma(out, splat(rows[t, column + padded + 1]), carry1)
-        store(drows, to_c, fma(out, h0, load(drows, to_c)))
-        store(drows, to_c + LANES, fma(out, h1, load(drows, to_c + LANES)))
-        store(drows, to_b, fma(g0, drive, load(drows, to_b)))
-        store(drows, to_b + LANES, fma(g1, drive, load(drows, to_b + LANES)))
+        _accumulate(drows, to_c + at, out * h0, adding)
+        _accumulate(drows, to_c + CHUNK * LANES + at, out * h1, adding)
+        _accumulate(drows, to_b + at, g0 * drive, adding)
+        _accumulate(drows, to_b + CHUNK * LANES + at, g1 * drive, adding)
         carry0 = g0 * load(decays, 2 * at)
         carry1 = g1 * load(decays, 2 * at + LANES)
         h0, h1 = load(history, 2 * at), load(history, 2 * at + LANES)
@@ -218,27 +219,35 @@ def _retreat(
 
 
 @njit(nogil=True, inline="always")
-def _lower(count, rows, drows, r, columns, dstep, weight, dweight, place):
+def _lower(count, adding, rows, drows, r, dstep, weight, dweight, place):
     """Gradient of one row of the lift: dt_weight of this rank, and dt_low of each position."""
     lanes, gradient = load(weight, place), load(dweight, place)
     for t in range(count):
         step = load(dstep, t * LANES)
-        to = (t * columns + r) * LANES
         gradient = fma(step, splat(rows[t, r]), gradient)
-        store(drows, to, fma(step, lanes, load(drows, to)))
+        _accumulate(drows, (r * CHUNK + t) * LANES, step * lanes, adding)
     store(dweight, place, gradient)
 
 
 @njit(nogil=True, inline="always")
-def _scatter_rows(drows, dprojection, order, rank, padded):
+def _accumulate(drows, place, value, adding):
+    """Add to what the blocks before have left there; the first finds old scratch memory and overwrites it."""
+    store(drows, place, value + load(drows, place) if adding else value)
+
+
+@njit(nogil=True, inline="always")
+def _scatter_rows(drows, sums, dprojection, order, rank, padded):
     """Sum the lanes of each projection's gradient and put it back at its pixel, padding dropped."""
     states = (dprojection.shape[1] - rank) // 2
-    columns = rank + 2 * padded
+    sums_flat = sums.reshape(-1)
+    for column in range(sums.shape[0]):
+        for t in range(0, order.size, LANES):  # the last sixteen may reach past the chunk: sums nobody reads
+            place = column * CHUNK + t
+            store(sums_flat, place, totals(drows, place * LANES))
     for t in range(order.size):
         target = dprojection[order[t]]
-        base = t * columns
         for r in range(rank):
-            target[r] = total(load(drows, (base + r) * LANES))
+            target[r] = sums[r, t]
         for n in range(states):
-            target[rank + n] = total(load(drows, (base + rank + n) * LANES))
-            target[rank + states + n] = total(load(drows, (base + rank + padded + n) * LANES))
+            target[rank + n] = sums[rank + n, t]
+            target[rank + states + n] = sums[rank + padded + n, t]

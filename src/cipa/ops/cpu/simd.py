@@ -157,19 +157,36 @@ def power_of_two(typingctx, shifted):
     return float32x16(float32x16), generate
 
 
+def _halve(builder: Any, left: Any, right: Any, lanes: int) -> Any:
+    """Add the halves of each group of `lanes` lanes, of two vectors at once: left's sums, then right's."""
+    first, second = [], []
+    for group in range(0, LANES, lanes):
+        for vector in (0, LANES):
+            first += range(vector + group, vector + group + lanes // 2)
+            second += range(vector + group + lanes // 2, vector + group + lanes)
+    pick = [builder.shuffle_vector(left, right, ir.Constant(_INTEGERS, part)) for part in (first, second)]
+    return builder.fadd(*pick)
+
+
 @intrinsic
-def total(typingctx, vector):
-    """The sum of the lanes, by halves (a fixed order)."""
+def totals(typingctx, array, index):
+    """Sixteen sums at once: lane i is the sum of array[index + 16 i : index + 16 i + 16].
+
+    A tree of 15 additions and 30 shuffles: one vector at a time would take 64 of each.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (value,) = arguments
+        array_value, start = arguments
+        vectors = []
+        for row in range(LANES):
+            place = builder.add(start, ir.Constant(start.type, row * LANES))
+            pointer = _address(context, builder, signature.args[0], array_value, place)
+            vectors.append(builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=4))
         lanes = LANES
         while lanes > 1:
+            half = len(vectors) // 2
+            vectors = [_halve(builder, vectors[i], vectors[i + half], lanes) for i in range(half)]
             lanes //= 2
-            index = ir.VectorType(ir.IntType(32), lanes)
-            low = builder.shuffle_vector(value, value, ir.Constant(index, list(range(lanes))))
-            high = builder.shuffle_vector(value, value, ir.Constant(index, list(range(lanes, 2 * lanes))))
-            value = builder.fadd(low, high)
-        return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+        return vectors[0]
 
-    return types.float32(float32x16), generate
+    return float32x16(array, types.intp), generate
