@@ -57,6 +57,8 @@ def scan_backward(
     length, channels = x.shape[1:]
     directions, padded = a.shape[:2]
     rank = dt_weight.shape[1]
+    given = (projection.shape[3] - rank) // 2
+    projection_flat, dprojection_flat = projection.reshape(-1), dprojection.reshape(-1)
     columns = rank + 2 * padded
     blocks = channels // LANES
     chunks = (length + CHUNK - 1) // CHUNK
@@ -89,7 +91,7 @@ def scan_backward(
                 start = chunk * CHUNK
                 count = min(CHUNK, length - start)
                 order = orders[k, start : start + count]
-                gather_rows(projection[image, :, k], order, rank, padded, rows)
+                gather_rows(projection_flat, (image * length, k, directions), order, rank, given, rows)
                 first_block = share * blocks // groups
                 for block in range(first_block, (share + 1) * blocks // groups):
                     adding = block > first_block
@@ -149,7 +151,8 @@ def scan_backward(
                     for r in range(rank):
                         _lower(count, adding, rows, drows, r, ddelta, weight_flat, dweight_flat,
                                (k * rank + r) * channels + lane)  # fmt: skip
-                _scatter_rows(drows, sums, dprojection[share, image, :, k], order, rank, padded)
+                pixel = (share * x.shape[0] + image) * length
+                _scatter_rows(drows, sums, dprojection_flat, (pixel, k, directions), order, rank, given)
 
 
 @njit(nogil=True, inline="always")
@@ -236,18 +239,19 @@ def _accumulate(drows, place, value, adding):
 
 
 @njit(nogil=True, inline="always")
-def _scatter_rows(drows, sums, dprojection, order, rank, padded):
+def _scatter_rows(drows, sums, dprojection, place, order, rank, given):
     """Sum the lanes of each projection's gradient and put it back at its pixel, padding dropped."""
-    states = (dprojection.shape[1] - rank) // 2
+    first, k, directions = place
+    padded = (sums.shape[0] - rank) // 2
     sums_flat = sums.reshape(-1)
     for column in range(sums.shape[0]):
         for t in range(0, order.size, LANES):  # the last sixteen may reach past the chunk: sums nobody reads
-            place = column * CHUNK + t
-            store(sums_flat, place, totals(drows, place * LANES))
+            start = column * CHUNK + t
+            store(sums_flat, start, totals(drows, start * LANES))
     for t in range(order.size):
-        target = dprojection[order[t]]
+        target = ((first + order[t]) * directions + k) * (rank + 2 * given)
         for r in range(rank):
-            target[r] = sums[r, t]
-        for n in range(states):
-            target[rank + n] = sums[rank + n, t]
-            target[rank + states + n] = sums[rank + padded + n, t]
+            dprojection[target + r] = sums[r, t]
+        for n in range(given):
+            dprojection[target + rank + n] = sums[rank + n, t]
+            dprojection[target + rank + given + n] = sums[rank + padded + n, t]

@@ -54,10 +54,12 @@ def scan_forward(
     length, channels = x.shape[1:]
     directions, padded = a.shape[:2]
     rank = dt_weight.shape[1]
+    given = (projection.shape[3] - rank) // 2
     blocks = channels // LANES
     chunks = (length + CHUNK - 1) // CHUNK
     saving = states.size > 0
     x_flat, y_flat, states_flat = x.reshape(-1), y.reshape(-1), states.reshape(-1)
+    projection_flat = projection.reshape(-1)
     dt_flat, a_flat, weight_flat = dt.reshape(-1), a.reshape(-1), dt_weight.reshape(-1)
     bias_flat, skip_flat = dt_bias.reshape(-1), skip.reshape(-1)
     state = np.empty(padded * channels, np.float32)
@@ -74,7 +76,7 @@ def scan_forward(
                 start = chunk * CHUNK
                 count = min(CHUNK, length - start)
                 order = orders[k, start : start + count]
-                gather_rows(projection[image, :, k], order, rank, padded, rows)
+                gather_rows(projection_flat, (image * length, k, directions), order, rank, given, rows)
                 for block in range(share * blocks // groups, (share + 1) * blocks // groups):
                     lane = block * LANES
                     for t in range(count):
@@ -107,17 +109,31 @@ def scan_forward(
 
 
 @njit(nogil=True, inline="always")
-def gather_rows(projection, order, rank, padded, rows):
-    """Copy the projections of a chunk into scan order as [dt_low R, B M, C M], B and C padded with zeros."""
-    states = (projection.shape[1] - rank) // 2
+def gather_rows(projection, place, order, rank, given, rows):
+    """Copy the projections of a chunk into scan order as [dt_low R, B M, C M], B and C padded with zeros.
+
+    Sixteen at a time where nothing is to be padded: one by one they took a quarter of the scan's time at 32
+    channels. `place` is (first pixel of the image, direction, directions).
+    """
+    first, k, directions = place
+    padded = (rows.shape[1] - rank) // 2
+    wide = rank + 2 * given
+    rows_flat = rows.reshape(-1)
     for t in range(order.size):
-        source = projection[order[t]]
-        for r in range(rank):
-            rows[t, r] = source[r]
-        for n in range(padded):
-            inside = n < states
-            rows[t, rank + n] = source[rank + n] if inside else np.float32(0)
-            rows[t, rank + padded + n] = source[rank + states + n] if inside else np.float32(0)
+        source = ((first + order[t]) * directions + k) * wide
+        if given == padded:
+            whole = wide // LANES * LANES
+            for column in range(0, whole, LANES):
+                store(rows_flat, t * wide + column, load(projection, source + column))
+            for column in range(whole, wide):
+                rows[t, column] = projection[source + column]
+        else:
+            rows[t] = 0
+            for r in range(rank):
+                rows[t, r] = projection[source + r]
+            for n in range(given):
+                rows[t, rank + n] = projection[source + rank + n]
+                rows[t, rank + padded + n] = projection[source + rank + given + n]
 
 
 @njit(nogil=True, inline="always")
