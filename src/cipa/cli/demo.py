@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cipa.evaluation.published import PublishedResult
 
 PATIENTS, TEST_FRACTION, SIZE, SLICES = 40, 0.25, 128, (4, 16)
-EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 10, 8, 2e-3, 20
+EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 9, 8, 4e-3, 20
 SUMMARY = "demo.json"
 
 

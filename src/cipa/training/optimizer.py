@@ -31,7 +31,8 @@ def build_optimizer(model: nn.Module, recipe: OptimisationRecipe) -> torch.optim
         {"params": with_decay, "weight_decay": recipe.weight_decay},
         {"params": without, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, eps=recipe.eps)
+    # fused: one loop over memory a tensor; on a CPU the default took a twentieth of a `nano` step
+    return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, eps=recipe.eps, fused=True)
 
 
 def split_by_decay(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
