@@ -8,8 +8,11 @@ A benchmark whose correctness gate fails prints the failure and no speed, and th
 """
 
 import argparse
+import os
 import sys
 from importlib import import_module
+
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line does, before PyTorch is imported
 
 from rich.console import Console
 from rich.table import Table

@@ -83,8 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_verb(verb: str, words: Sequence[str]) -> int:
     if verb not in VERBS:
         raise UsageError(f"unknown verb '{verb}': choose one of {', '.join(VERBS)}")
-    # After each product GNU OpenMP's threads spin for milliseconds, on the cores the scan's threads then want:
-    # 1.2 times the time of a `nano` training step on two cores. It is read when PyTorch is imported.
+    # After each product GNU OpenMP's threads spin for milliseconds on the cores that the scan's threads want:
+    # a `nano` training step took 1.2 times as long on two cores. Read when PyTorch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     from cipa.cli.parser import Parser  # here, so that `cipa --help` stays instant
 
