@@ -6,8 +6,8 @@ import pytest
 from nibabel.affines import apply_affine, from_matvec
 
 from cipa.errors import DataError, UsageError
-from cipa.inference.checks import VolumeWarning
 from cipa.inference.predictor import Predictor
+from cipa.io.checks import VolumeWarning
 from cipa.io.nifti import Volume
 
 LPS = from_matvec(np.diag([-1.0, -1.0, 3.0]), [14.0, 13.0, -9.0])
@@ -102,7 +102,7 @@ def test_network_sees_slices_as_a_radiologist_does(network, make_volume):
     assert np.all(seen[:, :3] == np.float32(-1.6)), "air is around"
 
 
-@pytest.mark.filterwarnings("ignore::cipa.inference.checks.VolumeWarning")
+@pytest.mark.filterwarnings("ignore::cipa.io.checks.VolumeWarning")
 def test_pet_beyond_its_grid_is_without_uptake(network, make_volume):
     ct = make_volume(body, LPS, SHAPE)
     pet = make_volume(lambda points: np.full(points.shape[:-1], 15.0), PET, (17, 16, 4))

@@ -2,7 +2,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from cipa.io.grid import overlap, resample
+from cipa.io.grid import overlap, resample, resample_slices, same_grid
 
 ROTATION = nibabel.eulerangles.euler2mat(0.4, -0.2, 0.3)
 OBLIQUE = nibabel.affines.from_matvec(ROTATION @ np.diag([4.0, 4.0, 3.0]), [-40.0, 12.0, 5.0])
@@ -66,3 +66,32 @@ def test_overlap_is_the_covered_part_of_the_target(shift, part):
 def test_overlap_of_a_large_grid_is_sampled_to_its_ends():
     fine = np.diag([0.1, 0.1, 0.1, 1.0])
     assert overlap(np.eye(4), (6, 10, 10), fine, (100, 100, 1)) == pytest.approx(0.55, abs=1 / 32)
+
+
+def test_nearest_keeps_labels_whole():
+    source = np.random.default_rng(0).integers(0, 3, (6, 5, 4)).astype(np.uint8)
+    shifted = OBLIQUE @ nibabel.affines.from_matvec(np.eye(3), [0.4, -0.4, 0.3])
+    assert np.array_equal(resample(source, OBLIQUE, shifted, source.shape, nearest=True), source)
+
+
+def test_a_run_of_slices_is_that_part_of_the_whole():
+    source = np.random.default_rng(0).normal(size=(9, 9, 9)).astype(np.float32)
+    inner = OBLIQUE @ nibabel.affines.from_matvec(np.diag([0.5, 0.6, 0.7]), [2.0, 1.5, 1.0])
+    run = resample_slices(source, OBLIQUE, inner, (8, 7, 6), slice(3, 5))
+    assert run.shape == (2, 7, 6)
+    assert np.allclose(run, resample(source, OBLIQUE, inner, (8, 7, 6))[3:5], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shift", "shape", "same"),
+    [(0.0, (9, 8, 7), True), (0.005, (9, 8, 7), True), (0.02, (9, 8, 7), False), (0.0, (8, 9, 7), False)],
+)
+def test_grids_are_the_same_when_every_voxel_coincides(shift, shape, same):
+    moved = OBLIQUE.copy()
+    moved[1, 3] += shift
+    assert same_grid(OBLIQUE, (9, 8, 7), moved, shape) is same
+
+
+def test_the_last_voxel_counts_too():
+    stretched = OBLIQUE @ np.diag([1.01, 1.0, 1.0, 1.0])
+    assert not same_grid(OBLIQUE, (9, 8, 7), stretched, (9, 8, 7))

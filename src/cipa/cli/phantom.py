@@ -1,6 +1,5 @@
 """Draw practice PET-CT data in PCLT20K layout and print what PET thresholds alone score on it."""
 
-import os
 import sys
 from argparse import Namespace
 from typing import Any
@@ -57,6 +56,7 @@ def _draw(arguments: Namespace) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from cipa.data.parallel import processors
     from cipa.data.phantom import write_phantoms
 
     columns = (TextColumn("drawing patients"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -69,16 +69,9 @@ def _draw(arguments: Namespace) -> None:
             size=arguments.size,
             slices=(arguments.slices[0], arguments.slices[1]),
             test_fraction=arguments.test_fraction,
-            workers=_processors() if arguments.workers is None else arguments.workers,
+            workers=processors() if arguments.workers is None else arguments.workers,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-
-
-def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
 
 
 def _print_summary(out: str, lists: dict[str, list[str]]) -> None:

@@ -172,7 +172,7 @@ def _progress() -> Iterator["Progress"]:
 @contextmanager
 def _volume_warnings() -> Iterator[None]:
     """Print each `VolumeWarning` as one line, without the source line Python adds."""
-    from cipa.inference.checks import VolumeWarning
+    from cipa.io.checks import VolumeWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", VolumeWarning)

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.data.intensity import window_ct, window_pet
-from cipa.inference.checks import check_pair
-from cipa.io.grid import resample
+from cipa.io.checks import check_pair
+from cipa.io.grid import resample_slices
 from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.plane import FIELD_OF_VIEW_MM, PlaneFit, fit_plane
@@ -56,7 +56,7 @@ def predict_volume(
         float32 of the shape and axes of `ct`, probability of tumour, 0 to 1.
 
     Raises:
-        DataError: as `cipa.inference.checks.check_pair` and `Predictor.predict_slices`.
+        DataError: as `cipa.io.checks.check_pair` and `Predictor.predict_slices`.
         UsageError: an option is out of its range.
     """
     window = predictor.config.ct_window if ct_window is None else ct_window
@@ -67,7 +67,7 @@ def predict_volume(
     answers, _ = axial_stack(probability, ct.affine)
     slices, world = axial_stack(ct.array, ct.affine)
     for batch in predictor.batches(len(slices)):
-        uptake = _pet_at(pet, world, batch, slices.shape)
+        uptake = resample_slices(pet.array, pet.affine, world, slices.shape, batch)
         maps = predictor.predict_slices(
             plane.to_network(window_ct(slices[batch], window)), plane.to_network(window_pet(uptake, white))
         )
@@ -82,12 +82,3 @@ def plan_plane(ct: Volume, size: int, fit: str, field_of_view: float) -> PlaneFi
     slices, world = axial_stack(ct.array, ct.affine)
     _, rows, columns = slices.shape
     return fit_plane((rows, columns), spacing(world)[1:], size, fit, field_of_view)
-
-
-def _pet_at(
-    pet: Volume, world: npt.NDArray[np.float64], batch: slice, shape: tuple[int, ...]
-) -> npt.NDArray[np.float32]:
-    """Interpolate the PET at a run of axial CT slices; float32 (B, H, W), 0 where there is no PET."""
-    first = world.copy()
-    first[:, 3] = world @ [batch.start, 0.0, 0.0, 1.0]
-    return resample(pet.array, pet.affine, first, (batch.stop - batch.start, shape[1], shape[2]))

@@ -11,6 +11,7 @@ def resample(
     target_affine: npt.NDArray[np.float64],
     target_shape: tuple[int, int, int],
     outside: float = 0.0,
+    nearest: bool = False,
 ) -> npt.NDArray[np.float32]:
     """Interpolate a volume linearly at the voxels of another grid.
 
@@ -24,16 +25,64 @@ def resample(
         target_affine: (4, 4), indices of the target to the same world.
         target_shape: voxels of the target along each axis.
         outside: value where `source` has none.
+        nearest: take the nearest voxel's value instead, for masks and labels.
 
     Returns:
         float32 of `target_shape`.
     """
     step = np.linalg.inv(source_affine) @ target_affine
+    order = 0 if nearest else 1
     values = ndimage.affine_transform(
-        source, step[:3, :3], step[:3, 3], target_shape, output=np.float32, order=1, mode="nearest"
+        source, step[:3, :3], step[:3, 3], target_shape, output=np.float32, order=order, mode="nearest"
     )
     values[~_inside(step, target_shape, source.shape)] = outside
     return values
+
+
+def resample_slices(
+    source: npt.NDArray[np.generic],
+    source_affine: npt.NDArray[np.float64],
+    target_affine: npt.NDArray[np.float64],
+    target_shape: tuple[int, ...],
+    run: slice,
+) -> npt.NDArray[np.float32]:
+    """Interpolate a volume at a run of another grid's slices, so that memory need not hold them all.
+
+    Args:
+        source: (I, J, K) values.
+        source_affine: (4, 4), indices of `source` to world millimetres.
+        target_affine: (4, 4), (slice, row, column) of the whole target to the same world.
+        target_shape: (S, H, W) of the whole target.
+        run: the slices wanted, start and stop given.
+
+    Returns:
+        float32 (stop - start, H, W), 0 where `source` has no values.
+    """
+    first = target_affine.copy()
+    first[:, 3] = target_affine @ [run.start, 0.0, 0.0, 1.0]
+    return resample(source, source_affine, first, (run.stop - run.start, *target_shape[1:]))
+
+
+def same_grid(
+    affine: npt.NDArray[np.float64],
+    shape: tuple[int, ...],
+    other_affine: npt.NDArray[np.float64],
+    other_shape: tuple[int, ...],
+    tolerance: float = 0.01,
+) -> bool:
+    """Tell whether voxels of two grids coincide, index by index.
+
+    Args:
+        affine: (4, 4) of one grid, indices to world millimetres.
+        shape: its voxels along each axis.
+        other_affine: (4, 4) of the other.
+        other_shape: its voxels along each axis.
+        tolerance: millimetres by which voxels may lie apart, as rounded headers make them.
+    """
+    if tuple(shape) != tuple(other_shape):
+        return False
+    corners = np.array([[i, j, k, 1] for i in (0, shape[0]) for j in (0, shape[1]) for k in (0, shape[2])])
+    return bool(np.all(np.abs(corners @ (affine - other_affine).T) <= tolerance))
 
 
 def overlap(

@@ -1,11 +1,7 @@
 """A data set of phantom patients on disk, in PCLT20K's layout."""
 
-import multiprocessing
 import os
-import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +13,7 @@ from PIL import Image
 from cipa.data.intensity import window_ct, window_pet
 from cipa.data.layout import Image as ImageName
 from cipa.data.layout import image_path, list_path
+from cipa.data.parallel import runner
 from cipa.data.phantom.patient import PhantomPatient, draw_patient
 from cipa.errors import UsageError
 from cipa.files import atomic_folder
@@ -68,7 +65,7 @@ def write_phantoms(
     recipe = _Recipe(seed, size, slices)
     _refuse(Path(out), recipe, patients, test_fraction, workers)
     numbers: dict[int, tuple[int, ...]] = {}
-    with atomic_folder(out) as folder, _runner(min(workers, patients)) as run:
+    with atomic_folder(out) as folder, runner(min(workers, patients)) as run:
         for index, written in run(partial(_write_patient, folder, recipe), range(patients)):
             numbers[index] = written
             if progress:
@@ -121,26 +118,6 @@ def _greys(patient: PhantomPatient, place: int) -> Iterator[tuple[ImageName, NDA
     yield "CT", window_ct(patient.ct_hu[place])
     yield "PET", window_pet(patient.suv[place])
     yield "mask", patient.mask[place] * np.uint8(255)
-
-
-_Job = Callable[[int], tuple[int, tuple[int, ...]]]
-_Run = Callable[[_Job, Iterable[int]], Iterator[tuple[int, tuple[int, ...]]]]
-
-
-@contextmanager
-def _runner(workers: int) -> Iterator[_Run]:
-    """Give a function that maps a job over indices, in this process or in several, results as they come."""
-    if workers == 1:
-        yield lambda job, indices: map(job, indices)
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
-    try:
-        yield lambda job, indices: (
-            each.result() for each in as_completed([pool.submit(job, i) for i in indices])
-        )
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _refuse(out: Path, recipe: _Recipe, patients: int, test_fraction: float, workers: int) -> None:

@@ -29,7 +29,7 @@ class VolumeWarning(UserWarning):
 
 
 def check_pair(ct: Volume, pet: Volume) -> None:
-    """Check two volumes before they are segmented.
+    """Check two volumes before they are taken as a pair.
 
     Args:
         ct: meant to be CT in HU.
