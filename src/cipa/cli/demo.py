@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cipa.evaluation.published import PublishedResult
 
 PATIENTS, TEST_FRACTION, SIZE, SLICES = 40, 0.25, 128, (4, 16)
-EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 9, 8, 4e-3, 20
+EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 8, 8, 4e-3, 20
 SUMMARY = "demo.json"
 
 
@@ -46,7 +46,7 @@ def run(arguments: Namespace) -> int:
 
     from cipa.files import atomic_folder
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
     with atomic_folder(out) as folder:
         console.print(f"[bold]1/3[/] drawing {PATIENTS} phantom patients, {SIZE} x {SIZE} pixels")
