@@ -12,6 +12,8 @@ def parser():
     made.add_argument("--model", type=Literal["tiny", "nano"], default="tiny")
     made.add_argument("--lr", type=float, default=0.1)
     made.add_argument("--epochs", type=int, default=1)
+    made.add_argument("--image_size", type=int, default=512)
+    made.add_argument("--batch-size", type=int, default=4)
     return made
 
 
@@ -26,7 +28,13 @@ def parser():
 )
 def test_a_wrong_option_is_named_in_one_line_with_what_it_may_be(parser, words, complaint):
     with pytest.raises(UsageError) as caught:
-        parser.parse_args(words)
+        parser.parse_words(words)
     assert complaint in str(caught.value)
     assert "cipa verb --help" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("words", [["--image-size", "128"], ["--image_size=128"], ["--image-size=128"]])
+def test_dashes_and_underscores_are_the_same_option(parser, words):
+    assert parser.parse_words([*words, "--batch_size", "2"]).image_size == 128
+    assert parser.parse_words([*words, "--batch_size", "2"]).batch_size == 2

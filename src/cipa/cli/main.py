@@ -91,7 +91,7 @@ def _run_verb(verb: str, words: Sequence[str]) -> int:
     module: Any = import_module(f"cipa.cli.{verb}")
     parser = Parser(prog=f"cipa {verb}", description=module.__doc__)
     module.add_arguments(parser)
-    return int(module.run(parser.parse_args(list(words))) or 0)
+    return int(module.run(parser.parse_words(words)) or 0)
 
 
 def _explain(error: OSError) -> str:
