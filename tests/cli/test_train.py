@@ -114,10 +114,10 @@ def test_print_config_is_the_published_recipe_and_can_be_used(tmp_path):
     [
         ([], 2, "DATA is missing"),
         (["DATA"], 2, "-o RUN is missing"),
-        (["DATA", "-o", "RUN", "--lr", "fast"], 2, '"lr"'),
+        (["DATA", "-o", "RUN", "--lr", "fast"], 2, "--lr fast is not possible: it must be a number"),
         (["DATA", "-o", "RUN", "--lr", "-1"], 2, "--lr -1.0 is not possible"),
         (["DATA", "-o", "RUN", "--speed", "9"], 2, "--speed"),
-        (["DATA", "-o", "RUN", "--model", "huge"], 2, '"model"'),
+        (["DATA", "-o", "RUN", "--model", "huge"], 2, "--model huge is not possible: it must be one of tiny"),
         (["DATA", "-o", "RUN", "--resume"], 2, "holds no run to resume"),
         (["absent", "-o", "RUN"], 1, "absent/train.txt"),
         (["DATA", "-o", "RUN", "--config", "absent.yaml"], 2, "absent.yaml"),
