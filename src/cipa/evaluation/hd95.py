@@ -40,6 +40,27 @@ def hd95(prediction: np.ndarray, truth: np.ndarray, spacing: float | Sequence[fl
         ValueError: shapes differ, or a mask is empty, where the distance has no meaning: what such a slice
             counts is for the protocol to say (see `published`).
     """
+    distances = np.concatenate(surface_distances(prediction, truth, spacing))
+    return float(np.percentile(distances, PERCENTILE))
+
+
+def surface_distances(
+    prediction: np.ndarray, truth: np.ndarray, spacing: float | Sequence[float] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distance from each surface element of either mask to the nearest of the other's.
+
+    Args:
+        prediction: mask of any number of axes; what is not 0 is inside.
+        truth: mask of the same shape.
+        spacing: size of an element along each axis, or one for all; by default 1.
+
+    Returns:
+        The distances from the prediction's surface and those from the truth's, in the unit of `spacing`, an
+        entry a surface element, in no given order.
+
+    Raises:
+        ValueError: shapes differ, or a mask is empty and has no surface.
+    """
     if prediction.shape != truth.shape:
         raise ValueError(f"masks of shapes {prediction.shape} and {truth.shape}: HD95 needs one shape")
     prediction, truth = prediction.astype(bool), truth.astype(bool)
@@ -50,8 +71,7 @@ def hd95(prediction: np.ndarray, truth: np.ndarray, spacing: float | Sequence[fl
     sampling = np.broadcast_to(np.asarray(1.0 if spacing is None else spacing, np.float64), truth.ndim)
     elements = sum(np.count_nonzero(each) for each in surfaces)
     is_sparse = elements * SPARSE < surfaces[0].size
-    distances = (_distances_by_tree if is_sparse else _distances_by_transform)(*surfaces, sampling)
-    return float(np.percentile(distances, PERCENTILE))
+    return (_distances_by_tree if is_sparse else _distances_by_transform)(*surfaces, sampling)
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
@@ -79,11 +99,15 @@ def surface(mask: np.ndarray) -> np.ndarray:
     return mask & ~core
 
 
-def _distances_by_tree(first: np.ndarray, second: np.ndarray, sampling: np.ndarray) -> np.ndarray:
+def _distances_by_tree(
+    first: np.ndarray, second: np.ndarray, sampling: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     points, others = np.argwhere(first) * sampling, np.argwhere(second) * sampling
-    return np.concatenate([KDTree(others).query(points)[0], KDTree(points).query(others)[0]])
+    return KDTree(others).query(points)[0], KDTree(points).query(others)[0]
 
 
-def _distances_by_transform(first: np.ndarray, second: np.ndarray, sampling: np.ndarray) -> np.ndarray:
+def _distances_by_transform(
+    first: np.ndarray, second: np.ndarray, sampling: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     to_first, to_second = (distance_transform_edt(~each, sampling=sampling) for each in (first, second))
-    return np.concatenate([to_second[first], to_first[second]])
+    return to_second[first], to_first[second]

@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image
 
 from cipa.data.layout import patient_of
+from cipa.evaluation.mask_store import MaskStore
 from cipa.evaluation.published import PublishedResult
 from cipa.evaluation.scoring import Slices, score_slices
 from cipa.evaluation.tables import write_tables
 from cipa.files import atomic_folder
 from cipa.inference.predictor import Predictor
 from cipa.report.extremes import save_extremes
-from cipa.report.mask_store import MaskStore
 
 
 def evaluate(

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from cipa.evaluation.mask_store import MaskStore
 from cipa.evaluation.published import Row
 from cipa.evaluation.scoring import Slices
-from cipa.report.mask_store import MaskStore
 from cipa.report.panels import Panel, save_panel
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cipa.report.mask_store import MaskStore
+from cipa.evaluation.mask_store import MaskStore
 
 
 @pytest.mark.parametrize("shape", [(512, 512), (7, 5), (1, 1)])

@@ -1,0 +1,104 @@
+"""How far apart a patient's voxels are: from a flag, or from the data set's metadata.json.
+
+    {"spacing_mm": [3.27, 0.977, 0.977],                              for every patient, and
+     "patients": {"0001": {"spacing_mm": [5.0, 1.17, 1.17]}}}         for one, which goes before
+
+The order is z, y, x: between slices whose numbers follow each other, between rows, between columns, in
+millimetres. PNG files carry none of it. Other keys are left to whoever wrote them.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cipa.errors import DataError, UsageError
+
+METADATA = "metadata.json"
+KEY = "spacing_mm"
+
+Spacing = tuple[float, float, float]
+"""z, y, x in millimetres."""
+
+
+class SpacingUnknown(DataError):
+    """Nobody said how large the voxels of a patient are."""
+
+
+def find_spacings(
+    root: str | os.PathLike[str], patients: Iterable[str], given: Iterable[float] | None = None
+) -> dict[str, Spacing]:
+    """Return the spacing of each patient.
+
+    Args:
+        root: the data set's folder, whose metadata.json is read if nothing is given.
+        patients: the patients' ids.
+        given: z, y, x in mm for all of them; goes before the file.
+
+    Returns:
+        Patient to z, y, x in mm.
+
+    Raises:
+        SpacingUnknown: nothing is given, and for some patient the file says nothing.
+        UsageError: `given` is not three positive numbers.
+        DataError: the file is not JSON, or holds a spacing that is not three positive numbers.
+    """
+    names = sorted(set(patients))
+    if given is not None:
+        values = list(given)
+        if not _is_spacing(values):
+            shown = " ".join(f"{value:g}" for value in values)
+            raise UsageError(f"--spacing {shown}: give z y x, three positive numbers of millimetres")
+        return dict.fromkeys(names, _spacing(values))
+    known = _read(Path(root) / METADATA)
+    whole_set = known.pop("", None)
+    found = {name: known.get(name, whole_set) for name in names}
+    unknown = [name for name, spacing in found.items() if spacing is None]
+    if unknown:
+        others = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        raise SpacingUnknown(
+            f"{Path(root) / METADATA}: no {KEY} of patient {unknown[0]}{others}; write it there as [z, y, x] "
+            "or give --spacing Z Y X in mm"
+        )
+    return {name: spacing for name, spacing in found.items() if spacing is not None}
+
+
+def _read(path: Path) -> dict[str, Spacing]:
+    """Return the spacings of a metadata file by patient, that of the whole set under the empty name."""
+    if not path.is_file():
+        return {}
+    try:
+        metadata = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON ({error}); mend it, or remove it and give --spacing") from error
+    entries: dict[str, Any] = {"": metadata}
+    if isinstance(metadata, Mapping) and isinstance(metadata.get("patients"), Mapping):
+        entries |= metadata["patients"]
+    spacings = {}
+    for name, entry in entries.items():
+        if not isinstance(entry, Mapping) or KEY not in entry:
+            continue
+        if not _is_spacing(entry[KEY]):
+            of_whom = f"patient {name}" if name else "the data set"
+            raise DataError(
+                f"{path}: {KEY} of {of_whom} is {json.dumps(entry[KEY])}; write [z, y, x], three positive "
+                "numbers of millimetres"
+            )
+        spacings[name] = _spacing(entry[KEY])
+    return spacings
+
+
+def _is_spacing(values: Any) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) == 3
+        and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+        and all(math.isfinite(value) and value > 0 for value in values)
+    )
+
+
+def _spacing(values: list[float]) -> Spacing:
+    z, y, x = values
+    return float(z), float(y), float(x)

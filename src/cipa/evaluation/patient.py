@@ -1,0 +1,165 @@
+"""The patient protocol: every patient one volume in millimetres, every patient one vote.
+
+The published protocol pools the pixels of all slices, so that a few large tumours decide its numbers, and
+counts distances in pixels of single slices. Here each patient is scored in three dimensions by
+`cipa.evaluation.volume_scores`, whose table says what an empty mask is worth, and means, medians and
+intervals are over patients.
+"""
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from cipa.data.layout import patient_of, slice_number
+from cipa.data.spacing import Spacing
+from cipa.errors import UsageError
+from cipa.evaluation.mask_store import MaskStore
+from cipa.evaluation.published import Row
+from cipa.evaluation.stack import slice_places, stack_slices
+from cipa.evaluation.statistics import Spread, spread
+from cipa.evaluation.volume_scores import TOLERANCE_MM, Case, VolumeScores, score_volume
+
+METRICS = (
+    "dice",
+    "iou",
+    "nsd",
+    "hd95_mm",
+    "fn_ml",
+    "fp_ml",
+    "lesion_sensitivity",
+    "lesion_precision",
+    "lesion_f1",
+    "volume_error_ml",
+    "volume_error_relative",
+)
+"""Columns of a patient's row that are averaged over patients."""
+
+
+@dataclass(frozen=True)
+class PatientResult:
+    """Scores of a set of patients.
+
+    Attributes:
+        patients: a row a patient, by id: patient, case, slices, gaps (slice numbers missing in between),
+            spacing_z_mm, spacing_y_mm, spacing_x_mm, the `METRICS`, truth_ml, prediction_ml, lesions_true,
+            lesions_found, lesions_predicted, lesions_right. A NaN is a score the patient does not have.
+        tolerance: of NSD, mm.
+    """
+
+    patients: list[Row]
+    tolerance: float
+
+    @cached_property
+    def spreads(self) -> dict[str, Spread]:
+        """Mean and median over patients of each of the `METRICS`, with 95 % intervals."""
+        return {metric: spread([row[metric] for row in self.patients]) for metric in METRICS}
+
+    def of_case(self, case: Case) -> list[str]:
+        """Return the patients of one row of the empty-mask table."""
+        return [row["patient"] for row in self.patients if row["case"] == case]
+
+    def without(self, metric: str) -> list[str]:
+        """Return the patients that do not have a score, and are not in its mean."""
+        return [row["patient"] for row in self.patients if np.isnan(row[metric])]
+
+
+class PatientProtocol:
+    """Collects slices, in any order and from any thread, and scores them patient by patient."""
+
+    def __init__(self, spacings: Mapping[str, Spacing], tolerance: float = TOLERANCE_MM) -> None:
+        """Start empty.
+
+        Args:
+            spacings: patient to z, y, x in mm (`cipa.data.spacing.find_spacings`).
+            tolerance: of NSD, mm.
+
+        Raises:
+            UsageError: the tolerance is not a number of 0 or more.
+        """
+        if not 0 <= tolerance < float("inf"):
+            raise UsageError(f"--tolerance {tolerance:g}: give millimetres, 0 or more")
+        self._spacings = dict(spacings)
+        self._tolerance = tolerance
+        self._predictions, self._truths = MaskStore(), MaskStore()
+        self._slices: dict[str, set[str]] = {}
+        self._result: PatientResult | None = None
+
+    def update(self, slice_id: str, prediction: np.ndarray, truth: np.ndarray) -> None:
+        """Take one slice.
+
+        Args:
+            slice_id: "<patient>_<slice>"; a slice given again replaces the first.
+            prediction: bool or uint8 mask (H, W); what is not 0 is tumour.
+            truth: mask of the same shape.
+
+        Raises:
+            ValueError: the shapes differ or are not two-dimensional.
+            KeyError: the patient's spacing was not given.
+        """
+        if prediction.ndim != 2 or prediction.shape != truth.shape:
+            shapes = f"{prediction.shape} and {truth.shape}"
+            raise ValueError(f"{slice_id}: masks of shapes {shapes}, expected one shape (H, W)")
+        if patient_of(slice_id) not in self._spacings:
+            raise KeyError(f"{slice_id}: no spacing of patient {patient_of(slice_id)}")
+        self._predictions.add(slice_id, prediction)
+        self._truths.add(slice_id, truth)
+        self._slices.setdefault(patient_of(slice_id), set()).add(slice_id)
+        self._result = None
+
+    def result(self) -> PatientResult:
+        """Score the slices so far, patients shared out to threads; kept until the next slice comes.
+
+        Returns:
+            The same for the same slices, whatever their order.
+
+        Raises:
+            DataError: the slice numbers of a patient do not make a volume.
+        """
+        if self._result is None:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                rows = list(pool.map(self._score, sorted(self._slices)))
+            self._result = PatientResult(rows, self._tolerance)
+        return self._result
+
+    def _score(self, patient: str) -> Row:
+        ids = sorted(self._slices[patient], key=slice_number)
+        places = slice_places(ids)
+        prediction, truth = (
+            stack_slices([store.get(slice_id) for slice_id in ids], places)
+            for store in (self._predictions, self._truths)
+        )
+        spacing = self._spacings[patient]
+        scores = score_volume(prediction, truth, spacing, self._tolerance)
+        return _row(patient, scores, spacing, slices=len(ids), gaps=len(truth) - len(ids))
+
+
+def _row(patient: str, scores: VolumeScores, spacing: Spacing, slices: int, gaps: int) -> Row:
+    lesions = scores.lesions
+    return {
+        "patient": patient,
+        "case": scores.case,
+        "slices": slices,
+        "gaps": gaps,
+        **{f"spacing_{axis}_mm": step for axis, step in zip("zyx", spacing, strict=True)},
+        "dice": scores.dice,
+        "iou": scores.iou,
+        "nsd": scores.nsd,
+        "hd95_mm": scores.hd95_mm,
+        "fn_ml": scores.fn_ml,
+        "fp_ml": scores.fp_ml,
+        "lesion_sensitivity": lesions.sensitivity,
+        "lesion_precision": lesions.precision,
+        "lesion_f1": lesions.f1,
+        "volume_error_ml": scores.volume_error_ml,
+        "volume_error_relative": scores.volume_error_relative,
+        "truth_ml": scores.truth_ml,
+        "prediction_ml": scores.prediction_ml,
+        "lesions_true": lesions.true,
+        "lesions_found": lesions.found,
+        "lesions_predicted": lesions.predicted,
+        "lesions_right": lesions.right,
+    }

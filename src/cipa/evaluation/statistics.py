@@ -1,0 +1,116 @@
+"""What a sample of patients says about all patients: intervals by bootstrap, tests of paired differences.
+
+The patient is the unit: slices and lesions of one patient resemble each other, so that resampling them would
+make every interval too narrow.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+import numpy as np
+from scipy.stats import wilcoxon
+
+RESAMPLES = 10_000
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with the bounds of its bootstrap interval (percentiles, 95 %); NaN without any value."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and median of a score over patients.
+
+    Attributes:
+        mean: over the patients that have the score.
+        median: over the same.
+        patients: how many those are.
+    """
+
+    mean: Interval
+    median: Interval
+    patients: int
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How a score of one run differs from another's on the same patients.
+
+    Attributes:
+        mean: mean of the patients' differences, with its interval from resampled patients.
+        p: of the Wilcoxon signed-rank test, two-sided, zero differences dropped; 1 if all are zero, NaN
+            without a pair. Not corrected for the number of tests.
+        patients: pairs in which both runs have the score.
+    """
+
+    mean: Interval
+    p: float
+    patients: int
+
+
+def spread(values: Sequence[float], seed: int = 0) -> Spread:
+    """Return mean and median over patients with 95 % percentile-bootstrap intervals (Efron, 1979).
+
+    Args:
+        values: one a patient; a NaN is a patient without the score and is left out, which `patients` shows.
+        seed: of the resampling; the same seed and values give the same interval.
+
+    Returns:
+        The spread; of a single patient the bounds are its value, for want of more.
+    """
+    known = _known(np.asarray(values, np.float64))
+    samples = _resamples(known, seed)
+    return Spread(_interval(np.mean, known, samples), _interval(np.median, known, samples), known.size)
+
+
+def paired_difference(values: Sequence[float], baseline: Sequence[float], seed: int = 0) -> PairedDifference:
+    """Compare a score of two runs, patient by patient.
+
+    Args:
+        values: a run's score, one a patient.
+        baseline: the other run's, of the same patients in the same order.
+        seed: of the resampling.
+
+    Returns:
+        `values` less `baseline`; pairs with a NaN are left out, which `patients` shows.
+
+    Raises:
+        ValueError: the lengths differ, so that they are not pairs.
+    """
+    if len(values) != len(baseline):
+        raise ValueError(f"{len(values)} and {len(baseline)} patients are not pairs")
+    differences = _known(np.asarray(values, np.float64) - np.asarray(baseline, np.float64))
+    mean = _interval(np.mean, differences, _resamples(differences, seed))
+    return PairedDifference(mean, _signed_rank(differences), differences.size)
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    return values[~np.isnan(values)]
+
+
+def _resamples(values: np.ndarray, seed: int) -> np.ndarray:
+    """Return (RESAMPLES, patients) values drawn with replacement."""
+    chosen = np.random.default_rng(seed).integers(0, max(values.size, 1), (RESAMPLES, values.size))
+    return values[chosen]
+
+
+def _interval(statistic: Callable[..., Any], values: np.ndarray, samples: np.ndarray) -> Interval:
+    if not values.size:
+        return Interval(nan, nan, nan)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(statistic(samples, axis=1), (tail, 1 - tail))
+    return Interval(float(statistic(values)), float(low), float(high))
+
+
+def _signed_rank(differences: np.ndarray) -> float:
+    if not differences.size:
+        return nan
+    return float(wilcoxon(differences).pvalue) if differences.any() else 1.0
