@@ -17,6 +17,7 @@ then needed once a position instead of once a block.
 import numpy as np
 from numba import njit
 
+from cipa.ops.cpu.compiled import compiled
 from cipa.ops.cpu.forward import CHUNK, gather_rows, lift
 from cipa.ops.cpu.functions import exp2, sigmoid, softplus
 from cipa.ops.cpu.simd import LANES, fma, load, splat, store, totals
@@ -25,7 +26,7 @@ _LN2 = np.float32(0.6931471805599453)
 _ZERO = np.float32(0)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def scan_backward(
     first, last, groups, x, projection, dt, dt_weight, dt_bias, a, skip, orders, states, dy,
     dx, dprojection, ddt, ddt_weight, ddt_bias, da, dskip,

@@ -11,6 +11,7 @@ Measured on two cores of an AVX-512 server: 0.1 ns a state update; `benchmarks/`
 import numpy as np
 from numba import njit
 
+from cipa.ops.cpu.compiled import compiled
 from cipa.ops.cpu.functions import exp2, softplus
 from cipa.ops.cpu.simd import LANES, fma, load, splat, store
 
@@ -18,7 +19,7 @@ CHUNK = 64
 """Positions scanned between two saved states: the chunk's vectors (4 KiB each) stay in a 32 KiB cache."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def scan_forward(
     first,
     last,
