@@ -132,3 +132,59 @@ def test_an_empty_list_is_a_data_error(data, tmp_path, capsys):
     (data / "test.txt").write_text("\n")
     assert evaluate(data, tmp_path / "out") == 1
     assert "test.txt" in one_line(capsys)
+
+
+def test_without_a_spacing_one_line_says_how_to_give_it(data, tmp_path, capsys):
+    assert evaluate(data, tmp_path / "out") == 0
+    text = capsys.readouterr().out
+    assert "published protocol only" in text
+    assert "--spacing Z Y X" in text
+    assert not (tmp_path / "out" / "per_patient_3d.csv").exists()
+
+
+def test_a_spacing_adds_the_patients_in_3d(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert evaluate(data, out, "--spacing", "3", "1", "2", "--tolerance", "1") == 0
+    text = capsys.readouterr().out
+    assert "75.00" in text  # the published protocol's IoU, as ever
+    assert "NSD % at 1 mm" in text
+    assert "voxels 3 x 1 x 2 mm" in text
+    row = (out / "per_patient_3d.csv").read_text().splitlines()[1].split(",")
+    assert row[:4] == ["0001", "scored", "2", "0"]
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["iou"] == 0.75
+    assert summary["patient_3d"]["metrics"]["iou"]["mean"] == 0.75
+    assert summary["patient_3d"]["metrics"]["volume_error_ml"]["mean"] == pytest.approx(200 * 6 / 1000)
+    assert summary["patient_3d"]["tolerance_mm"] == 1
+
+
+def test_the_spacing_comes_from_the_metadata_and_a_protocol_can_be_chosen(data, tmp_path, capsys):
+    (data / "metadata.json").write_text('{"spacing_mm": [3, 1, 1]}')
+    assert evaluate(data, tmp_path / "patient", "--protocol", "patient") == 0
+    text = capsys.readouterr().out
+    assert "protocol patient: 3-D, mm" in text
+    assert "protocol published" not in text
+    assert evaluate(data, tmp_path / "published", "--protocol", "published") == 0
+    assert "per patient, 3-D" not in capsys.readouterr().out
+    assert not (tmp_path / "published" / "per_patient_3d.csv").exists()
+
+
+def test_scores_in_mm_are_refused_by_name_without_a_spacing(data, tmp_path, capsys):
+    assert evaluate(data, tmp_path / "out", "--protocol", "patient") == 1
+    message = one_line(capsys)
+    assert "patient 0001" in message
+    assert "--spacing" in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--spacing", "3", "1"),
+        ("--spacing", "3", "0", "1"),
+        ("--spacing", "1", "1", "1", "--tolerance", "-2"),
+    ],
+)
+def test_a_wrong_spacing_or_tolerance_is_a_usage_error(data, tmp_path, capsys, options):
+    assert evaluate(data, tmp_path / "out", *options) == 2
+    one_line(capsys)

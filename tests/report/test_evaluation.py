@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from cipa.errors import DataError
+from cipa.evaluation.patient import PatientProtocol
 from cipa.inference.predictor import Predictor
 from cipa.report.evaluation import evaluate, is_evaluation
 
@@ -68,3 +69,19 @@ def test_other_folders_are_not_taken_for_an_evaluation(tmp_path):
     assert not is_evaluation(tmp_path)
     (tmp_path / "summary.json").write_text("{}")
     assert not is_evaluation(tmp_path)
+
+
+def test_patients_are_scored_in_3d_when_asked(predictor, slices, tmp_path):
+    patients = PatientProtocol(dict.fromkeys(("0000", "0001", "0002", "0003"), (3.0, 1.0, 1.0)))
+    evaluate(predictor, slices, tmp_path / "out", masks=False, panels=0, patients=patients)
+    with (tmp_path / "out" / "per_patient_3d.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["patient"] for row in rows] == ["0000", "0001", "0002", "0003"]
+    assert [float(row["dice"]) for row in rows] == pytest.approx(
+        [row["dice"] for row in patients.result().patients], abs=1e-5
+    )
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())["patient_3d"]
+    assert summary["metrics"]["dice"]["mean"] == pytest.approx(patients.result().spreads["dice"].mean.value)
+    low, high = summary["metrics"]["dice"]["mean_interval"]
+    assert low < summary["metrics"]["dice"]["mean"] < high
+    assert summary["missed"] == []

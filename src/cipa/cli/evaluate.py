@@ -1,10 +1,15 @@
-"""Score weights on a data set in PCLT20K layout: masks, tables, panels and the published metrics.
+"""Score weights on a data set in PCLT20K layout: masks, tables, panels, published and 3-D metrics.
+
+The published protocol pools the pixels of all slices. The patient protocol scores each patient in 3-D and in
+mm, with 95 % intervals over patients; it needs the spacing, from --spacing or from DATA/metadata.json:
+{"spacing_mm": [z, y, x]}, or "patients": {"0001": {"spacing_mm": [z, y, x]}}.
 
 Writes OUT/masks/<patient>/<slice>.png (255 is tumour), OUT/per_slice.csv, OUT/per_patient.csv,
-OUT/summary.json and OUT/panels/worst.png, median.png, best.png. OUT appears when all of it is done.
+OUT/per_patient_3d.csv, OUT/summary.json and OUT/panels/worst.png, median.png, best.png. OUT
+appears when all of it is done.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +20,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cipa.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from cipa.evaluation.patient import PatientProtocol
     from cipa.evaluation.published import PublishedResult
 
 
@@ -29,6 +35,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--batch-size", type=int, default=4, help="slices a pass of the network")
     add("--precision", choices=["float32", "bf16", "fp16"], default="float32", help="what it computes in")
     add("--threshold", type=float, help="probability above which a pixel is tumour; else the weights' own")
+    add(
+        "--protocol",
+        choices=["both", "published", "patient"],
+        default="both",
+        help="which scores to print; patient refuses to run without the spacing",
+    )
+    add(
+        "--spacing",
+        type=float,
+        nargs=3,
+        metavar=("Z", "Y", "X"),
+        help="mm between slices, rows and columns, of every patient; goes before metadata.json",
+    )
+    add("--tolerance", type=float, default=2.0, help="mm within which surfaces are the same, for NSD")
     add("--no-masks", action="store_true", help="do not write the predicted masks")
     add("--panels", type=int, default=4, help="slices in each of the three panels; 0 for none")
     add("--overwrite", action="store_true", help="replace an earlier evaluation at OUT once this one is done")
@@ -55,6 +75,7 @@ def run(arguments: Namespace) -> int:
 
     _refuse_occupied(out, arguments.overwrite)
     ids = read_ids(arguments.data, arguments.list)
+    patients = _patient_protocol(arguments, ids)
     model = load_model(arguments.weights)
     predictor = Predictor(
         model, arguments.device, arguments.batch_size, arguments.threshold, arguments.precision
@@ -62,11 +83,29 @@ def run(arguments: Namespace) -> int:
     dataset = PCLT20K(arguments.data, ids, predictor.image_size)
     _check_size(arguments, ids[0], predictor.image_size)
     about = {name: str(arguments[name]) for name in ("data", "list", "weights")} | {"cipa": __version__}
-    options = {"masks": not arguments.no_masks, "panels": arguments.panels, "about": about}
+    options = {"masks": not arguments.no_masks, "panels": arguments.panels, "patients": patients}
     with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
-        result = evaluate(predictor, dataset, out, **options, advance=advance)
-    _print_scores(arguments, result, out)
+        result = evaluate(predictor, dataset, out, **options, about=about, advance=advance)
+    _print_scores(arguments, result, patients, out)
     return 0
+
+
+def _patient_protocol(arguments: Namespace, ids: Sequence[str]) -> "PatientProtocol | None":
+    """Return what scores patients in 3-D; nothing if that is not asked for, or cannot be, which is said."""
+    from cipa.data.layout import patient_of
+    from cipa.data.spacing import SpacingUnknown, find_spacings
+    from cipa.evaluation.patient import PatientProtocol
+
+    if arguments.protocol == "published":
+        return None
+    try:
+        spacings = find_spacings(arguments.data, map(patient_of, ids), arguments.spacing)
+    except SpacingUnknown as error:
+        if arguments.protocol == "patient":
+            raise
+        print(f"published protocol only, no scores in mm: {error}")
+        return None
+    return PatientProtocol(spacings, arguments.tolerance)
 
 
 def _refuse_occupied(out: Path, overwrite: bool) -> None:
@@ -112,12 +151,19 @@ def _progress(total: int, name: str) -> Iterator[Callable[[], None]]:
         yield partial(progress.advance, progress.add_task(name, total=total))
 
 
-def _print_scores(arguments: Namespace, result: "PublishedResult", out: Path) -> None:
+def _print_scores(
+    arguments: Namespace, result: "PublishedResult", patients: "PatientProtocol | None", out: Path
+) -> None:
     from rich.console import Console
 
+    from cipa.report.patient_scores import patient_scores_table
     from cipa.report.scores import scores_table
 
     console = Console(highlight=False, soft_wrap=True)
-    console.print(scores_table(result, f"{arguments.weights} on {arguments.data} ({arguments.list})"))
+    title = f"{arguments.weights} on {arguments.data} ({arguments.list})"
+    if arguments.protocol != "patient":
+        console.print(scores_table(result, title))
+    if patients is not None:
+        console.print(patient_scores_table(patients.result(), title))
     names = [path.name + "/" * path.is_dir() for path in sorted(out.iterdir())]
     console.print(f"written to {out}: {', '.join(names)}", markup=False)

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from cipa.evaluation.patient import PatientProtocol
 from cipa.evaluation.published import PublishedProtocol, PublishedResult
 
 READ_AHEAD = 2
@@ -45,7 +46,12 @@ class Slices(Protocol):
 
 
 def score_slices(
-    dataset: Slices, segment: Segment, *, batch_size: int = 4, on_slice: OnSlice | None = None
+    dataset: Slices,
+    segment: Segment,
+    *,
+    batch_size: int = 4,
+    on_slice: OnSlice | None = None,
+    patients: PatientProtocol | None = None,
 ) -> PublishedResult:
     """Segment every slice of a data set and score it with the published protocol.
 
@@ -54,6 +60,7 @@ def score_slices(
         segment: the network with its threshold.
         batch_size: slices given to `segment` at a time.
         on_slice: called once for each slice when it is scored.
+        patients: given every slice too, to score whole patients by afterwards.
 
     Returns:
         The scores of all slices.
@@ -65,7 +72,10 @@ def score_slices(
 
     def finish(item: dict[str, Any], mask: np.ndarray) -> None:
         slice_id = dataset.ids[item["index"]]
-        protocol.update(slice_id, mask, item["mask"][0].numpy())
+        truth = item["mask"][0].numpy()
+        protocol.update(slice_id, mask, truth)
+        if patients is not None:
+            patients.update(slice_id, mask, truth)
         if on_slice is not None:
             on_slice(slice_id, mask)
 

@@ -10,6 +10,8 @@ from PIL import Image
 
 from cipa.data.layout import patient_of
 from cipa.evaluation.mask_store import MaskStore
+from cipa.evaluation.patient import PatientProtocol
+from cipa.evaluation.patient_tables import SUMMARY_KEY, patient_summary, write_patient_table
 from cipa.evaluation.published import PublishedResult
 from cipa.evaluation.scoring import Slices, score_slices
 from cipa.evaluation.tables import write_tables
@@ -25,14 +27,15 @@ def evaluate(
     *,
     masks: bool = True,
     panels: int = 4,
+    patients: PatientProtocol | None = None,
     about: Mapping[str, Any] | None = None,
     advance: Callable[[], None] | None = None,
 ) -> PublishedResult:
     """Segment and score a data set with the published protocol and write it all to a folder.
 
     OUT/masks/<patient>/<slice>.png (uint8, 255 is tumour), OUT/per_slice.csv, OUT/per_patient.csv,
-    OUT/summary.json and OUT/panels/worst.png, median.png, best.png. The folder appears when all is done; a
-    folder that stood there is replaced then.
+    OUT/summary.json and OUT/panels/worst.png, median.png, best.png; with `patients` OUT/per_patient_3d.csv
+    and a part of the summary. The folder appears when all is done; a folder that stood there is replaced then.
 
     Args:
         predictor: the network on its device, with its threshold.
@@ -40,6 +43,7 @@ def evaluate(
         out: the folder.
         masks: whether to write the predicted masks.
         panels: slices a panel at most; 0 for no panels.
+        patients: scores whole patients as well, in 3-D; its result can be asked for afterwards.
         about: what summary.json shall say besides scores, network and threshold; plain values.
         advance: called as each slice is done, from a thread.
 
@@ -47,7 +51,8 @@ def evaluate(
         The scores.
 
     Raises:
-        DataError: a slice cannot be read or segmented; nothing is written.
+        DataError: a slice cannot be read or segmented, or the slices of a patient make no volume; nothing is
+            written.
         OSError: the folder cannot be written; what stood there stands there still.
     """
     store = MaskStore()
@@ -66,8 +71,13 @@ def evaluate(
             lambda ct, pet: predictor.mask(predictor.predict_slices(ct, pet)),
             batch_size=predictor.batch_size,
             on_slice=on_slice,
+            patients=patients,
         )
-        write_tables(folder, result, {**_network(predictor), **(about or {})})
+        about = {**_network(predictor), **(about or {})}
+        if patients is not None:
+            write_patient_table(folder, patients.result())
+            about = {**about, SUMMARY_KEY: patient_summary(patients.result())}
+        write_tables(folder, result, about)
         if panels:
             save_extremes(folder / "panels", result.slices, dataset, store, panels)
     return result

@@ -1,0 +1,62 @@
+"""The scores of a set of patients as text for the terminal: means and medians with their intervals."""
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cipa.evaluation.patient import METRICS, PatientResult
+from cipa.evaluation.patient_tables import PROTOCOL
+from cipa.report.quantities import QUANTITIES, Quantity
+
+SHOWN = 5
+"""Patients named at most in a remark; summary.json names every one."""
+
+
+def patient_scores_table(result: PatientResult, title: str = "") -> RenderableType:
+    """Return a row a metric: mean and median over patients, each with its 95 % interval.
+
+    Args:
+        result: the scores.
+        title: what was scored.
+
+    Returns:
+        Something `rich.print` shows: the table, the protocol, and by name the patients whose scores are by
+        convention or left out.
+    """
+    heading = Text(title, style="bold") if title else None
+    table = Table(title=heading, title_justify="left", header_style="bold")
+    table.add_column("per patient, 3-D")
+    for name in ("mean [95 % interval]", "median [95 % interval]", "patients"):
+        table.add_column(name, justify="right")
+    for metric in METRICS:
+        quantity, spread = QUANTITIES[metric], result.spreads[metric]
+        shown = (quantity.interval(spread.mean), quantity.interval(spread.median))
+        table.add_row(_label(quantity, metric, result), *shown, str(spread.patients))
+    return Group(table, *(Text(line) for line in _remarks(result)))
+
+
+def _label(quantity: Quantity, metric: str, result: PatientResult) -> str:
+    return f"{quantity.label} at {result.tolerance:g} mm" if metric == "nsd" else quantity.label
+
+
+def _remarks(result: PatientResult) -> list[str]:
+    slices = sum(row["slices"] for row in result.patients)
+    lines = [f"protocol {PROTOCOL}; {slices:,} slices, {len(result.patients):,} patients"]
+    spacings = {tuple(row[f"spacing_{axis}_mm"] for axis in "zyx") for row in result.patients}
+    shown = " x ".join(f"{step:g}" for step in min(spacings))
+    lines.append(f"voxels {shown} mm" if len(spacings) == 1 else f"{len(spacings)} different voxel sizes")
+    gaps = [row["patient"] for row in result.patients if row["gaps"]]
+    for names, meaning in (
+        (result.of_case("missed"), "missed, nothing predicted: Dice 0, HD95 the diagonal of the stack"),
+        (result.of_case("unfounded"), "without tumour, some predicted: Dice 0, HD95 the diagonal"),
+        (result.of_case("empty"), "without tumour, none predicted: Dice 1, HD95 0"),
+        (gaps, "with missing slice numbers: taken as slices without tumour"),
+    ):
+        if names:
+            lines.append(f"{len(names)} {meaning}: {_named(names)}")
+    return lines
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,66 @@
+"""What the terminal says about patients in 3-D."""
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from cipa.evaluation.patient import PatientProtocol
+from cipa.report.patient_scores import patient_scores_table
+
+EMPTY = np.zeros((32, 32), bool)
+SQUARE = EMPTY.copy()
+SQUARE[8:16, 8:16] = True
+HALF = EMPTY.copy()
+HALF[8:16, 8:12] = True
+
+
+def text_of(*pairs, title="", spacings=((3.0, 1.0, 1.0),)):
+    names = [f"{number:04d}" for number in range(len(pairs))]
+    protocol = PatientProtocol({name: spacings[place % len(spacings)] for place, name in enumerate(names)})
+    for name, pair in zip(names, pairs, strict=True):
+        protocol.update(f"{name}_001", *pair)
+        protocol.update(f"{name}_003", *pair)
+    console = Console(width=140)
+    with console.capture() as captured:
+        console.print(patient_scores_table(protocol.result(), title))
+    return captured.get()
+
+
+def row_of(text, label):
+    return next(line for line in text.splitlines() if label in line)
+
+
+def test_means_and_medians_carry_intervals_in_their_units():
+    text = text_of((HALF, SQUARE), (SQUARE, SQUARE), (SQUARE, SQUARE))
+    dice = (2 / 3 + 1 + 1) / 3
+    assert f"{100 * dice:.1f} [66.7, 100.0]" in row_of(text, "Dice %")
+    assert "100.0 [66.7, 100.0]" in row_of(text, "Dice %")
+    assert row_of(text, "Dice %").split()[-2] == "3"
+    assert "NSD % at 2 mm" in text
+    assert f"{-64 * 3 / 3000:.2f}" in row_of(text, "volume error mL")
+    assert "protocol patient: 3-D, mm; 6 slices, 3 patients" in text
+    assert "voxels 3 x 1 x 1 mm" in text
+
+
+def test_conventions_are_said_with_the_patients_names():
+    text = text_of((EMPTY, SQUARE), (SQUARE, EMPTY), (EMPTY, EMPTY))
+    assert "1 missed, nothing predicted: Dice 0, HD95 the diagonal of the stack: 0000" in text
+    assert "1 without tumour, some predicted: Dice 0, HD95 the diagonal: 0001" in text
+    assert "1 without tumour, none predicted: Dice 1, HD95 0: 0002" in text
+    assert "3 with missing slice numbers: taken as slices without tumour: 0000, 0001, 0002" in text
+    assert row_of(text, "lesion sensitivity").split()[-2] == "1"
+
+
+def test_scores_that_nobody_has_are_dashes_and_long_lists_are_cut():
+    text = text_of(*[(EMPTY, EMPTY)] * 8)
+    assert "nan" not in text
+    assert "0004 and 3 more" in text
+
+
+@pytest.mark.parametrize("title", ["runs[red]/best"])
+def test_brackets_in_a_path_are_not_markup(title):
+    assert title in text_of((SQUARE, SQUARE), title=title)
+
+
+def test_different_voxels_are_said():
+    assert "2 different voxel sizes" in text_of(*[(SQUARE, SQUARE)] * 2, spacings=((3, 1, 1), (5, 1, 1)))
