@@ -21,6 +21,7 @@ VERBS = {
     "check": "report every missing, unreadable, mis-sized or mis-split file of a data set",
     "train": "train a network on a data set in PCLT20K layout",
     "evaluate": "score weights on a test set with the published protocol, write masks and tables",
+    "info": "say what a DICOM study holds: series, the CT and PET to segment, SUV factor, problems",
     "predict": "segment slices or volumes that have no mask",
 }
 """Verbs in the order a newcomer meets them, each with its line in `cipa --help`."""

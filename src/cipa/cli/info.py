@@ -1,0 +1,91 @@
+"""Print what a DICOM study holds: series, the pair that would be segmented, SUV factor, every problem."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cipa.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `cipa info`."""
+    parser.add_argument("study", type=str, help="folder (any nesting) or zip of DICOM files")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    add_study_options(parser)
+
+
+def add_study_options(parser: ArgumentParser) -> None:
+    """Declare what a user may say about a study that its headers do not."""
+    add = parser.add_argument
+    add("--ct-series", metavar="NUMBER", type=str, help="series number or UID of the CT, if several would do")
+    add("--pet-series", metavar="NUMBER", type=str, help="series number or UID of the PET")
+    add("--weight-kg", metavar="KG", type=float, help="the patient's weight, in place of the header's")
+    add("--dose-mbq", metavar="MBQ", type=float, help="activity at injection, in place of the header's")
+
+
+def study_options(arguments: Namespace) -> dict[str, Any]:
+    """Return the options that `add_study_options` declared.
+
+    Raises:
+        UsageError: a number is not positive.
+    """
+    for name in ("weight_kg", "dose_mbq"):
+        if arguments[name] is not None and not arguments[name] > 0:
+            raise UsageError(f"--{name.replace('_', '-')} {arguments[name]:g}: give a number above 0")
+    return {name: arguments[name] for name in ("ct_series", "pet_series", "weight_kg", "dose_mbq")}
+
+
+def run(arguments: Namespace) -> int:
+    """Run `cipa info`.
+
+    Returns:
+        0 if the study can be segmented, 1 if not.
+    """
+    options = study_options(arguments)
+    from cipa.io.dicom.summary import summarise
+
+    facts = summarise(Path(arguments.study), **options)
+    if arguments.json:
+        print(json.dumps(facts, indent=2))
+    else:
+        _print_facts(facts)
+    return 0 if facts["usable"] else DataError.exit_code
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False)
+    console.print(escape(facts["study"]), soft_wrap=True)
+    console.print(_series_table(facts["series"]))
+    if facts["suv"]:
+        console.print(f"SUV factor {facts['suv']['factor']:.8g} SUV per stored unit", soft_wrap=True)
+        console.print(f"  {escape(facts['suv']['how'])}", soft_wrap=True)
+        console.print("  SUV {:.2f} to {:.2f}".format(*facts["suv"]["range"]))
+    for line in facts["notes"]:
+        console.print(f"[yellow]note[/] {escape(line)}", soft_wrap=True)
+    for line in facts["problems"]:
+        console.print(f"[red]problem[/] {escape(line)}", soft_wrap=True)
+    console.print("[green]Can be segmented[/]" if facts["usable"] else "[red]Cannot be segmented[/]")
+
+
+def _series_table(series: list[dict[str, Any]]) -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("series", "kind", "description", "scanner", "grid", "spacing, mm", "use"):
+        table.add_column(heading, overflow="fold")
+    for one in series:
+        spacing = " x ".join(f"{edge:.3f}" for edge in one["spacing_mm"] or ())
+        use = f"[green]{one['use']}[/]" if one["use"] else escape("; ".join(one["problems"]) or "not chosen")
+        scanner = f"{one['manufacturer']} {one['model']}".strip()
+        cells = (one["number"], one["kind"], one["description"], scanner)
+        table.add_row(*map(escape, cells), " x ".join(map(str, one["shape"])), spacing, use)
+    return table

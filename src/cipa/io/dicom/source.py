@@ -1,0 +1,118 @@
+"""The files of a study, from a folder or a zip; a zip is read in place and nothing of it is unpacked."""
+
+import io
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import BinaryIO
+
+from cipa.errors import DataError
+
+MOST_FILES = 200_000
+"""In one archive; a whole-body study has a few thousand."""
+
+MOST_BYTES = 32 * 2**30
+"""An archive may unpack to."""
+
+MOST_FILE_BYTES = 2 * 2**30
+"""One file of an archive may unpack to: it is held in memory."""
+
+MOST_RATIO, RATIO_FROM_BYTES = 100.0, 2**30
+"""An archive that unpacks to more than the second must not do so by more than the first: images never do."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a study.
+
+    Attributes:
+        name: its path below the study, with forward slashes.
+        open: gives its bytes as a seekable stream, on any thread.
+    """
+
+    name: str
+    open: Callable[[], BinaryIO]
+
+
+def list_files(path: Path) -> list[Entry]:
+    """List the files of a study, sorted by name; those that file managers of macOS add are left out.
+
+    Args:
+        path: a folder, of any nesting (links to folders are not followed), or a zip.
+
+    Raises:
+        DataError: nothing is there, it is neither folder nor zip, or the zip is damaged or encrypted,
+            holds names that leave it, or would unpack to what no study is.
+    """
+    if path.is_dir():
+        return _files_of_folder(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such folder or zip; give a DICOM study")
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path}: neither a folder nor a zip; give the folder that holds the DICOM files")
+    return _files_of_zip(path)
+
+
+def _files_of_folder(root: Path) -> list[Entry]:
+    found = []
+    for folder, _, names in os.walk(root):
+        found += [Path(folder, name) for name in names if not name.startswith("._")]
+    return [Entry(file.relative_to(root).as_posix(), partial(_open_file, file)) for file in sorted(found)]
+
+
+def _files_of_zip(path: Path) -> list[Entry]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise DataError(f"{path}: a damaged zip; copy it again") from error
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    _check_members(path, members)
+    kept = [member for member in members if not PurePosixPath(member.filename).name.startswith("._")]
+    return [
+        Entry(member.filename, partial(_open_member, archive, member))
+        for member in sorted(kept, key=lambda member: member.filename)
+    ]
+
+
+def _open_file(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
+    return io.BytesIO(archive.read(member))
+
+
+def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    for member in members:
+        if _leaves(member.filename):
+            raise DataError(f"{path}: {member.filename!r} is a path that leaves the archive; do not trust it")
+        if member.flag_bits & 1:
+            raise DataError(f"{path}: {member.filename!r} is encrypted; unpack it and give the folder")
+        if member.file_size > MOST_FILE_BYTES:
+            size = _size(member.file_size)
+            raise DataError(
+                f"{path}: {member.filename!r} unpacks to {size}, more than an image is; remove it"
+            )
+    unpacked = sum(member.file_size for member in members)
+    packed = max(1, sum(member.compress_size for member in members))
+    is_bomb = unpacked > RATIO_FROM_BYTES and unpacked / packed > MOST_RATIO
+    if len(members) > MOST_FILES or unpacked > MOST_BYTES or is_bomb:
+        raise DataError(
+            f"{path}: {len(members)} files, {_size(packed)} that unpack to {_size(unpacked)}, which no study "
+            "does; if you trust it, unpack it and give the folder"
+        )
+
+
+def _leaves(name: str) -> bool:
+    """Tell whether a name in an archive points outside of it on any system."""
+    return any(
+        ".." in kind(name).parts or kind(name).is_absolute() or kind(name).drive
+        for kind in (PurePosixPath, PureWindowsPath)
+    )
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"

@@ -1,0 +1,161 @@
+"""A study: every series in a folder or zip, and the one pair of CT and PET that can be segmented."""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from cipa.errors import DataError
+from cipa.io.dicom.series import Series, Slice, group_series
+from cipa.io.dicom.source import Entry, list_files
+from cipa.io.dicom.tags import text
+
+DICOM_SUFFIXES = (".dcm", ".ima", ".dicom")
+"""A file so named was meant to be DICOM; any other that does not begin like it is left out in silence."""
+
+DIRECTORY = "1.2.840.10008.1.3.10"
+"""SOP class of DICOMDIR, a table of contents."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was found.
+
+    Attributes:
+        path: the folder or zip.
+        series: all series, usable or not, by number.
+        damaged: names of files that are meant to be DICOM and cannot be read.
+    """
+
+    path: Path
+    series: tuple[Series, ...]
+    damaged: tuple[str, ...]
+
+
+def read_study(path: str | os.PathLike[str]) -> Study:
+    """Read the headers of every DICOM file in a folder or zip, and sort the files into series.
+
+    Args:
+        path: a folder of any nesting, or a zip; other files may lie among the DICOM files.
+
+    Returns:
+        All series; nothing is refused here but the whole.
+
+    Raises:
+        DataError: as `list_files`, or there is no DICOM file at all.
+    """
+    path = Path(path)
+    entries = list_files(path)
+    with reading_threads() as pool:
+        headers = list(pool.map(_read_header, entries))
+    slices = [Slice(entry, found) for entry, found in zip(entries, headers, strict=True) if found]
+    damaged = tuple(entry.name for entry, found in zip(entries, headers, strict=True) if found is None)
+    if not slices and not damaged:
+        raise DataError(f"{path}: no DICOM files among {len(entries)}; give the folder that holds them")
+    images = [one for one in slices if text(one.header, "SOPClassUID") != DIRECTORY]
+    return Study(path, tuple(group_series(images)), damaged)
+
+
+def choose_pair(study: Study, ct: str | None = None, pet: str | None = None) -> tuple[Series, Series]:
+    """Find the CT and the attenuation-corrected PET that share a frame of reference.
+
+    Args:
+        study: as `read_study` gave it.
+        ct: Series Number or Series Instance UID of the CT, needed where several would do.
+        pet: the same for the PET.
+
+    Returns:
+        CT and PET.
+
+    Raises:
+        DataError: there is no such pair, or more than one.
+    """
+    cts, pets = _usable(study, "CT", ct), _usable(study, "PET", pet)
+    pairs = [(one, other) for one, other in product(cts, pets) if _belong(one, other)]
+    if len(pairs) == 1:
+        return pairs[0]
+    if not pairs:
+        raise DataError(
+            f"{study.path}: no CT and PET in one frame of reference (0020,0052) of one study "
+            f"({_titles(cts)}; {_titles(pets)}); give one PET-CT study, as the scanner made it"
+        )
+    studies = {text(one.header, "StudyInstanceUID") for one, _ in pairs}
+    if len(studies) > 1:
+        raise DataError(f"{study.path}: {len(studies)} studies in one place; give one study's folder")
+    several = [one for one in cts if any(one is pair[0] for pair in pairs)]
+    option = "--ct-series"
+    if len(several) == 1:
+        several = [one for one in pets if any(one is pair[1] for pair in pairs)]
+        option = "--pet-series"
+    raise DataError(
+        f"{study.path}: {len(several)} candidates ({_titles(several)}); choose with {option} NUMBER"
+    )
+
+
+@contextmanager
+def reading_threads() -> Iterator[ThreadPoolExecutor]:
+    """Give a pool for reading; the libraries are mute meanwhile: they quote values, which may be a name."""
+    with warnings.catch_warnings(), _mute(*map(logging.getLogger, ("pydicom", "pylibjpeg", "openjpeg"))):
+        warnings.simplefilter("ignore")
+        pool = ThreadPoolExecutor(2 * (os.cpu_count() or 1))
+        try:
+            yield pool
+        finally:  # an interruption must not wait for thousands of files that have not begun
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _mute(*loggers: logging.Logger) -> Iterator[None]:
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def _read_header(entry: Entry) -> Dataset | None:
+    """Read a header; an empty one stands for a file that is not DICOM, None for one too damaged to use."""
+    try:
+        with entry.open() as stream:
+            header = dcmread(stream, stop_before_pixels=True)
+        return header if text(header, "SOPClassUID") and text(header, "SeriesInstanceUID") else None
+    except InvalidDicomError:
+        return None if entry.name.lower().endswith(DICOM_SUFFIXES) else Dataset()
+    except Exception:  # damage makes pydicom and zipfile raise almost anything; the caller names the file
+        return None
+
+
+def _usable(study: Study, modality: str, wanted: str | None) -> list[Series]:
+    there = [one for one in study.series if one.modality == modality]
+    if not there:
+        raise DataError(f"{study.path}: no {modality} series; give the folder of the whole PET-CT study")
+    if wanted is not None:
+        there = [one for one in there if wanted in (one.number, text(one.header, "SeriesInstanceUID"))]
+        if not there:
+            raise DataError(f"{study.path}: no {modality} series {wanted}; cipa info lists what is there")
+    usable = [one for one in there if not one.problems]
+    if not usable:
+        worst = max(there, key=lambda one: len(one.slices))
+        raise DataError(f"{study.path}: {worst.title}: {worst.problems[0]}")
+    return usable
+
+
+def _belong(ct: Series, pet: Series) -> bool:
+    keys = ("StudyInstanceUID", "FrameOfReferenceUID")
+    return all(text(ct.header, key) == text(pet.header, key) != "" for key in keys)
+
+
+def _titles(found: list[Series]) -> str:
+    return ", ".join(one.title for one in found)

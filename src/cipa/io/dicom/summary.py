@@ -1,0 +1,79 @@
+"""What a study holds, as plain values for a table or JSON; no name, number or birth date of a patient."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cipa.errors import DataError
+from cipa.io.dicom.series import Series
+from cipa.io.dicom.study import Study, read_study
+from cipa.io.dicom.tags import text
+from cipa.io.dicom.volumes import PetCt, read_pet_ct
+from cipa.io.orientation import spacing
+
+
+def summarise(path: Path, **options: Any) -> dict[str, Any]:
+    """Read a study as prediction would, pixels included, and say what was found.
+
+    Args:
+        path: folder or zip.
+        options: as `read_pet_ct` takes them.
+
+    Returns:
+        `study`, `usable`, `series` (a row each), `suv` (None, or `factor` as the mean over slices, `factors`
+        by slice, `how` and `range`), `notes` (harmless) and `problems` (why it cannot be segmented).
+
+    Raises:
+        DataError: there is no study to speak of, as `read_study`.
+    """
+    study = read_study(path)
+    pair, problems = None, []
+    try:
+        pair = read_pet_ct(study, **options)
+    except DataError as error:
+        problems.append(str(error).removeprefix(f"{path}: "))
+    return {
+        "study": str(path),
+        "usable": pair is not None,
+        "series": [_row(series, pair) for series in study.series],
+        "suv": _suv(pair),
+        "notes": _notes(study, pair),
+        "problems": problems,
+    }
+
+
+def _row(series: Series, pair: PetCt | None) -> dict[str, Any]:
+    header = series.header
+    chosen = {"CT": pair.ct_series, "PET": pair.pet_series} if pair else {}
+    return {
+        "number": series.number,
+        "uid": text(header, "SeriesInstanceUID"),
+        "kind": series.modality,
+        "description": text(header, "SeriesDescription"),
+        "manufacturer": text(header, "Manufacturer"),
+        "model": text(header, "ManufacturerModelName"),
+        "shape": list(series.shape),
+        "spacing_mm": None if series.affine is None else list(spacing(series.affine)),
+        "use": next((use for use, other in chosen.items() if other is series), None),
+        "problems": list(series.problems),
+        "notes": list(series.notes),
+    }
+
+
+def _suv(pair: PetCt | None) -> dict[str, Any] | None:
+    if pair is None:
+        return None
+    factors = pair.scale.factors
+    return {
+        "factor": float(np.mean(factors)),
+        "factors": factors.tolist(),
+        "how": pair.scale.how,
+        "range": [float(np.min(pair.pet.array)), float(np.max(pair.pet.array))],
+    }
+
+
+def _notes(study: Study, pair: PetCt | None) -> list[str]:
+    damaged = [f"{name} cannot be read and is left out" for name in study.damaged]
+    odd = [f"{series.title}: {note}" for series in study.series for note in series.notes]
+    return damaged + odd + list(pair.notes if pair else ())

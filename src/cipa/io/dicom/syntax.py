@@ -1,0 +1,25 @@
+"""How pixels are compressed, and whether a decoder for it is installed."""
+
+from pydicom.dataset import Dataset
+from pydicom.pixels import get_decoder
+from pydicom.uid import UID
+
+
+def undecodable(header: Dataset) -> str | None:
+    """Say what is missing to decode the pixels of a file, or None if nothing is.
+
+    Args:
+        header: as read from a file, with its file meta information.
+    """
+    syntax = getattr(header, "file_meta", Dataset()).get("TransferSyntaxUID")
+    if syntax is None:
+        return "Transfer Syntax UID (0002,0010) is missing; export the series again"
+    uid = UID(syntax)
+    if not uid.is_encapsulated:
+        return None
+    try:
+        if get_decoder(uid).is_available:
+            return None
+    except NotImplementedError:
+        pass
+    return f"compressed as {uid.name}, for which there is no decoder; export it uncompressed"

@@ -1,0 +1,47 @@
+"""A real lung study (ACRIN-NSCLC-FDG-PET), which stands beside the project."""
+
+import time
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from cipa.io.dicom.study import read_study
+from cipa.io.dicom.volumes import read_pet_ct
+from cipa.io.grid import resample
+
+STUDY = Path(__file__).parents[4] / "shared" / "data" / "acrin042"
+
+pytestmark = [
+    pytest.mark.shared,
+    pytest.mark.skipif(not STUDY.is_dir(), reason=f"no real data at {STUDY}"),
+]
+
+
+@pytest.fixture(scope="module")
+def pair():
+    began = time.monotonic()
+    found = read_pet_ct(read_study(STUDY))
+    assert time.monotonic() - began < 10  # 270 JPEG-LS files on two cores
+    return found
+
+
+def test_suv_factor_is_the_scanners_own(pair):
+    assert pair.scale.factors == pytest.approx([0.00042111] * 135, abs=5e-9)
+
+
+def test_grid_is_that_of_the_masks_drawn_on_it(pair):
+    mask = nibabel.load(STUDY / "tumour_on_CT.nii.gz")
+    assert pair.ct.shape == mask.shape
+    corners = np.array([[0, 0, 0, 1], [511, 511, 134, 1]])
+    assert np.allclose(corners @ pair.ct.affine.T, corners @ mask.affine.T, atol=0.01)
+
+
+def test_lung_is_air_and_tumour_is_hot_where_the_masks_are(pair):
+    lung = nibabel.load(STUDY / "lung_on_CT.nii.gz").get_fdata() > 0
+    tumour = nibabel.load(STUDY / "tumour_on_CT.nii.gz").get_fdata() == 1
+    tumour[:, :, :62], tumour[:, :, 86:] = False, False  # slices with lung tumour only
+    uptake = resample(pair.pet.array, pair.pet.affine, pair.ct.affine, pair.ct.shape)
+    assert np.median(pair.ct.array[lung]) < -600
+    assert np.median(uptake[tumour]) > 3 * np.median(uptake[lung])
