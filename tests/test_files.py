@@ -3,7 +3,8 @@ import stat
 
 import pytest
 
-from cipa.files import PARTIAL, atomic_file, atomic_folder
+from cipa.errors import UsageError
+from cipa.files import PARTIAL, atomic_file, atomic_folder, require_vacant
 
 
 def test_a_file_appears_when_its_block_ends(tmp_path):
@@ -76,3 +77,13 @@ def test_a_folder_that_cannot_be_moved_in_gives_the_old_one_back(tmp_path, monke
     with pytest.raises(OSError, match="no such luck"), atomic_folder(old) as partial:
         (partial / "new").write_text("y")
     assert os.listdir(old) == ["kept"]
+
+
+def test_only_what_is_not_there_or_empty_is_vacant(tmp_path):
+    (tmp_path / "empty").mkdir()
+    require_vacant(tmp_path / "empty")
+    require_vacant(tmp_path / "absent")
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file", tmp_path):
+        with pytest.raises(UsageError, match="not an empty folder"):
+            require_vacant(path)

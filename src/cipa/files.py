@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cipa.errors import UsageError
+
 PARTIAL = ".partial-"
 """Prefix of every unfinished file or folder; anything so named may be deleted."""
 
@@ -84,6 +86,20 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)
+
+
+def require_vacant(path: str | os.PathLike[str]) -> None:
+    """Refuse to write a folder where something stands.
+
+    Args:
+        path: the folder that is to be made.
+
+    Raises:
+        UsageError: it is a file, or a folder that is not empty.
+    """
+    path = Path(path)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UsageError(f"{path}: exists and is not an empty folder; name another or delete it first")
 
 
 def _flush_to_disk(path: Path) -> None:

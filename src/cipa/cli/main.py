@@ -18,6 +18,7 @@ from cipa.errors import CipaError, UsageError
 VERBS = {
     "demo": "phantoms, a short training, a test on unseen patients: the whole system in minutes, offline",
     "phantom": "draw practice PET-CT data in PCLT20K layout",
+    "convert": "turn NIfTI volumes into slices in PCLT20K layout, and masks of slices back into NIfTI",
     "check": "report every missing, unreadable, mis-sized or mis-split file of a data set",
     "train": "train a network on a data set in PCLT20K layout",
     "evaluate": "score weights on a test set with the published protocol, write masks and tables",

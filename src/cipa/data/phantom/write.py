@@ -16,7 +16,7 @@ from cipa.data.layout import image_path, list_path
 from cipa.data.parallel import runner
 from cipa.data.phantom.patient import PhantomPatient, draw_patient
 from cipa.errors import UsageError
-from cipa.files import atomic_folder
+from cipa.files import atomic_folder, require_vacant
 
 Progress = Callable[[int, int], None]
 """Called with the number of patients done and of patients in all."""
@@ -137,5 +137,4 @@ def _refuse(out: Path, recipe: _Recipe, patients: int, test_fraction: float, wor
         raise UsageError(f"test fraction {test_fraction:g}: give at least 0 and less than 1, as 0.2")
     if workers < 1:
         raise UsageError(f"{workers} workers: give 1 or more")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists and is not an empty folder; name another or delete it first")
+    require_vacant(out)

@@ -1,0 +1,194 @@
+"""Turn NIfTI volumes into slices in PCLT20K layout, or masks of such slices back into NIfTI.
+
+`cipa convert ROOT --ct '*/CT.nii.gz' --pet '*/SUV.nii.gz' --mask '*/tumour.nii.gz' -o DATA` takes CT in HU,
+PET in SUV and a tumour mask of each patient; the patient is what the first * stands for. `cipa convert --back
+MASKS --data DATA -o OUT` takes the masks that `cipa evaluate` or `cipa predict` wrote to each CT's own grid.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cipa.errors import UsageError
+
+if TYPE_CHECKING:
+    from cipa.data.convert import Problem, SplitRule
+    from cipa.data.convert.outcome import Progress
+    from cipa.data.convert.sources import Sources
+
+_PATTERNS = ("ct", "pet", "mask")
+_FORWARD = ("root", "table", *_PATTERNS, "test_patients", "test_fraction", "test_last")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `cipa convert`."""
+    add = parser.add_argument
+    add("root", nargs="?", help="folder that the patterns start from")
+    add("--ct", metavar="PATTERN", help="CT in HU, one a patient, as '*/CT.nii.gz'")
+    add("--pet", metavar="PATTERN", help="PET in SUV, on any grid of the CT's world")
+    add("--mask", metavar="PATTERN", help="tumour mask, on the CT's grid")
+    add("--table", metavar="CSV", help="instead of patterns: a table with columns patient,ct,pet,mask")
+    add("-o", "--out", required=True, metavar="OUT", help="folder to make")
+    add("--size", type=int, default=512, help="pixels a side, a multiple of 128")
+    add("--fit", default="auto", choices=["auto", "pad", "resample"], help="slices of other sizes")
+    add("--field-of-view", type=float, default=500.0, metavar="MM", help="millimetres an image spans")
+    add("--slices", default="tumour", choices=["tumour", "all"], help="which slices to write")
+    add(
+        "--label", type=int, metavar="N", help="value of the mask that is tumour (default: whatever is not 0)"
+    )
+    add("--ct-window", type=float, nargs=2, default=[-1200.0, 200.0], help="HU that become black and white")
+    add("--suv-max", type=float, default=20.0, metavar="SUV", help="SUV that becomes white")
+    add("--test-patients", nargs="+", metavar="NAME", help="who is in test.txt")
+    add("--test-last", type=int, metavar="N", help="the last N patients by name are in test.txt")
+    add("--test-fraction", type=float, help="random share of the patients in test.txt (0.2)")
+    add("--seed", type=int, default=0, help="of the share")
+    add("--skip-bad", action="store_true", help="leave out patients that cannot be converted")
+    add("--workers", type=int, metavar="N", help="processes (default: one a processor)")
+    add("--back", metavar="MASKS", help="the other way: folder of masks as PNG")
+    add("--data", metavar="DATA", help="with --back: the data set the masks are of")
+
+
+def run(arguments: Namespace) -> int:
+    """Run `cipa convert`.
+
+    Returns:
+        0; a patient that cannot be converted is named, and makes it 1 unless --skip-bad says otherwise.
+
+    Raises:
+        UsageError: options that do not go together, or out of range.
+        DataError: volumes or masks that cannot be used.
+    """
+    if arguments.workers is not None and arguments.workers < 1:
+        raise UsageError(f"--workers {arguments.workers}: give 1 or more")
+    _refuse_mixtures(arguments)
+
+    from cipa.data.convert import ConversionError
+
+    try:
+        skipped = _back(arguments) if arguments.back else _forward(arguments)
+    except ConversionError as error:
+        _name(error.problems)
+        raise
+    _name(skipped, "left out: ")
+    return 0
+
+
+def _refuse_mixtures(arguments: Namespace) -> None:
+    if arguments.back or arguments.data:
+        if not (arguments.back and arguments.data):
+            raise UsageError("give --back MASKS and --data DATA together")
+        for option in _FORWARD:
+            if arguments[option] is not None:
+                raise UsageError(f"--back: does not go with {_flag(option)}, which is for the way there")
+        return
+    patterns = [name for name in _PATTERNS if arguments[name] is not None]
+    if arguments.table and (patterns or arguments.root):
+        raise UsageError("give --table, or a folder with --ct, --pet and --mask, not both")
+    if not arguments.table and not (arguments.root and len(patterns) == len(_PATTERNS)):
+        raise UsageError(
+            "nothing to convert: give ROOT with --ct, --pet and --mask, or --table, or --back with --data"
+        )
+    chosen = [name for name in ("test_patients", "test_last", "test_fraction") if arguments[name] is not None]
+    if len(chosen) > 1:
+        raise UsageError(f"give one of {' and '.join(map(_flag, chosen))}: each says who is in test.txt")
+
+
+def _flag(option: str) -> str:
+    return "ROOT" if option == "root" else "--" + option.replace("_", "-")
+
+
+def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
+    from cipa.data.convert import Recipe, convert_volumes
+
+    recipe = Recipe(
+        size=arguments.size,
+        fit=arguments.fit,
+        slices=arguments.slices,
+        field_of_view=arguments.field_of_view,
+        ct_window=(arguments.ct_window[0], arguments.ct_window[1]),
+        suv_max=arguments.suv_max,
+        label=arguments.label,
+    )
+    with _progress("converting patients") as progress:
+        done = convert_volumes(
+            _sources(arguments),
+            arguments.out,
+            recipe,
+            _split(arguments),
+            root=arguments.root or Path(arguments.table).parent,
+            skip_bad=arguments.skip_bad,
+            workers=_workers(arguments),
+            progress=progress,
+        )
+    for record in done.records:
+        for warning in record.warnings:
+            print(f"cipa: warning: {warning}", file=sys.stderr)
+    for split in ("train", "test"):
+        there = [record for record in done.records if record.split == split]
+        slices = sum(len(record.numbers) for record in there)
+        print(f"{arguments.out}/{split}.txt: {slices:,} slices of {len(there):,} patients")
+    return done.skipped
+
+
+def _back(arguments: Namespace) -> "tuple[Problem, ...]":
+    from cipa.data.convert import restore_masks
+
+    with _progress("restoring masks") as progress:
+        restored, skipped = restore_masks(
+            arguments.back,
+            arguments.data,
+            arguments.out,
+            skip_bad=arguments.skip_bad,
+            workers=_workers(arguments),
+            progress=progress,
+        )
+    for mask in restored:
+        print(
+            f"{mask.patient}.nii.gz: {mask.slices} slices, {mask.voxels:,} voxels, {mask.millilitres:.2f} mL"
+        )
+    print(f"written: {arguments.out}")
+    return skipped
+
+
+def _sources(arguments: Namespace) -> "Sources":
+    from cipa.data.convert import find_triples, read_table
+
+    if arguments.table:
+        return read_table(arguments.table)
+    return find_triples(arguments.root, arguments.ct, arguments.pet, arguments.mask)
+
+
+def _split(arguments: Namespace) -> "SplitRule":
+    from cipa.data.convert import SplitRule
+
+    names = arguments.test_patients
+    fraction = {} if arguments.test_fraction is None else {"fraction": arguments.test_fraction}
+    return SplitRule(names and tuple(names), arguments.test_last, seed=arguments.seed, **fraction)
+
+
+def _workers(arguments: Namespace) -> int:
+    from cipa.data.parallel import processors
+
+    return arguments.workers or processors()
+
+
+def _name(problems: "tuple[Problem, ...]", outcome: str = "") -> None:
+    for problem in problems:
+        print(f"cipa: {outcome}{problem}", file=sys.stderr)
+
+
+@contextmanager
+def _progress(name: str) -> "Iterator[Progress]":
+    """Show a bar on standard error where that is a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("patients", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

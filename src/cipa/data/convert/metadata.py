@@ -1,0 +1,139 @@
+"""metadata.json: what a converted data set was made of, enough to take its masks back.
+
+    {"schema": 1, "cipa": "0.1.0", "size": 512, "fit": "auto", "slices": "tumour", "field_of_view_mm": 500.0,
+     "ct_window_hu": [-1200.0, 200.0], "suv_max": 20.0, "label": null,
+     "numbering": "...", "split": {...}, "skipped": {"STS_009": "why"},
+     "patients": {"STS001": {"name": "STS_001", "split": "train", "sources": {"ct": "STS_001/CT.nii.gz", ...},
+                             "spacing_mm": [3.27, 0.977, 0.977],
+                             "source_shape": [202, 198], "content_shape": [202, 198],
+                             "numbers": [12, 13, ...], "grid": {...}, "warnings": []}}}
+
+`spacing_mm` is z, y, x of the images (`cipa.data.spacing` reads it); the shapes are rows and columns of a
+slice before and after resizing; `grid` is the CT's (`cipa.io.grid_record`).
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cipa import __version__
+from cipa.data.convert.outcome import Problem
+from cipa.data.convert.patient import Recipe
+from cipa.data.convert.split import SplitRule
+from cipa.data.spacing import KEY, METADATA, Spacing
+from cipa.errors import DataError
+from cipa.io.plane import PlaneFit
+
+SCHEMA = 1
+NUMBERING = "place among the CT's axial slices from feet to head, 0 first; rows run to the back, columns left"
+
+
+@dataclass(frozen=True)
+class PatientRecord:
+    """What is known of one converted patient.
+
+    Attributes:
+        patient: id in the data set.
+        name: what the source calls the patient.
+        split: the list that holds the slices.
+        sources: file of the CT, the PET and the mask, below the folder they were found in.
+        spacing: z, y, x of the images in mm.
+        plane: how a slice lies on its image.
+        numbers: slices written.
+        grid: the CT's grid, as `cipa.io.grid_record.grid_record` gives it.
+        warnings: what looked wrong and was converted all the same.
+    """
+
+    patient: str
+    name: str
+    split: str
+    sources: dict[str, str]
+    spacing: Spacing
+    plane: PlaneFit
+    numbers: tuple[int, ...]
+    grid: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record in types that JSON knows; id and image size stand outside it."""
+        return {
+            "name": self.name,
+            "split": self.split,
+            "sources": self.sources,
+            KEY: list(self.spacing),
+            "source_shape": list(self.plane.source),
+            "content_shape": list(self.plane.content),
+            "numbers": list(self.numbers),
+            "grid": self.grid,
+            "warnings": list(self.warnings),
+        }
+
+
+def write_metadata(
+    folder: Path, recipe: Recipe, rule: SplitRule, records: list[PatientRecord], skipped: tuple[Problem, ...]
+) -> None:
+    """Write metadata.json into the folder of a data set that is being made."""
+    document = {
+        "schema": SCHEMA,
+        "cipa": __version__,
+        "size": recipe.size,
+        "fit": recipe.fit,
+        "slices": recipe.slices,
+        "field_of_view_mm": recipe.field_of_view,
+        "ct_window_hu": list(recipe.ct_window),
+        "suv_max": recipe.suv_max,
+        "label": recipe.label,
+        "numbering": NUMBERING,
+        "split": asdict(rule),
+        "skipped": {problem.name: problem.detail for problem in skipped},
+        "patients": {record.patient: record.as_dict() for record in records},
+    }
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    (folder / METADATA).write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def read_metadata(root: str | os.PathLike[str]) -> dict[str, PatientRecord]:
+    """Read what a converted data set was made of.
+
+    Args:
+        root: the data set's folder.
+
+    Returns:
+        Records by patient id.
+
+    Raises:
+        DataError: there is no metadata.json, or it is not one of this schema.
+    """
+    path = Path(root) / METADATA
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; give the folder that `cipa convert` wrote") from error
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON ({error}); convert the volumes again") from error
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != SCHEMA:
+        raise DataError(f"{path}: schema {schema}, this version reads {SCHEMA}; convert the volumes again")
+    try:
+        size = int(document["size"])
+        return {patient: _record(patient, size, entry) for patient, entry in document["patients"].items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: a damaged entry ({error!r}); convert the volumes again") from error
+
+
+def _record(patient: str, size: int, entry: dict[str, Any]) -> PatientRecord:
+    (height, width), (rows, columns) = entry["source_shape"], entry["content_shape"]
+    z, y, x = entry[KEY]
+    return PatientRecord(
+        patient=patient,
+        name=entry["name"],
+        split=entry["split"],
+        sources=entry["sources"],
+        spacing=(z, y, x),
+        plane=PlaneFit((height, width), (rows, columns), size),
+        numbers=tuple(entry["numbers"]),
+        grid=entry["grid"],
+        warnings=tuple(entry["warnings"]),
+    )

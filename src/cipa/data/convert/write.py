@@ -1,0 +1,148 @@
+"""Patients' volumes to a data set in PCLT20K's layout, whole or not at all."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from cipa.data.convert.metadata import PatientRecord, write_metadata
+from cipa.data.convert.outcome import Problem, Progress, gather
+from cipa.data.convert.patient import Recipe, SlicedPatient, open_patient, require_slices
+from cipa.data.convert.sources import Sources, Triple
+from cipa.data.convert.split import SplitRule
+from cipa.data.layout import SPLITS, image_path, list_path
+from cipa.files import atomic_folder, require_vacant
+from cipa.io.checks import VolumeWarning
+from cipa.io.grid_record import grid_record
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was written.
+
+    Attributes:
+        records: one a patient, ordered by id.
+        skipped: patients left out, with the reason.
+    """
+
+    records: tuple[PatientRecord, ...]
+    skipped: tuple[Problem, ...]
+
+
+def convert_volumes(
+    sources: Sources,
+    out: str | os.PathLike[str],
+    recipe: Recipe | None = None,
+    split: SplitRule | None = None,
+    root: str | os.PathLike[str] = ".",
+    skip_bad: bool = False,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Write CT, PET and mask of every patient as 8-bit PNG slices, train.txt, test.txt and metadata.json.
+
+    Axial slices in radiological display order, from the feet; PET is interpolated linearly at the CT's
+    voxels. Files are the same bytes whatever `workers` is.
+
+    Args:
+        sources: the volumes, from `find_triples` or `read_table`.
+        out: folder to make; it appears when everything is written.
+        recipe: what slices are wanted.
+        split: who is for testing.
+        root: folder that the names of the sources in metadata.json start from.
+        skip_bad: leave out patients that cannot be converted, instead of refusing them all.
+        workers: processes. More than one needs a main module that is guarded, as that of `cipa` is.
+        progress: called after each patient.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ConversionError: a patient cannot be converted and `skip_bad` is not set, or none can.
+        UsageError: `out` holds something, or `split` names an unknown patient.
+        OSError: the files cannot be written; nothing is left under `out`.
+    """
+    recipe, split = recipe or Recipe(), split or SplitRule()
+    require_vacant(out)
+    test = split.test_patients(sources) if sources.triples else set()
+    with atomic_folder(out) as folder:
+        job = partial(_write_patient, folder, recipe, test, Path(root))
+        records, skipped = gather(job, sources.triples, sources.problems, skip_bad, workers, progress)
+        records.sort(key=lambda record: record.patient)
+        _write_lists(folder, records)
+        write_metadata(folder, recipe, split, records, skipped)
+    return Conversion(tuple(records), skipped)
+
+
+def slice_id(patient: str, number: int) -> str:
+    """Return the name of a slice, "STS001_023" for slice number 23."""
+    return f"{patient}_{number:03d}"
+
+
+def _write_patient(folder: Path, recipe: Recipe, test: set[str], root: Path, triple: Triple) -> PatientRecord:
+    with _noted_warnings() as noted:
+        patient = open_patient(triple, recipe)
+        numbers = _write_slices(folder, triple.patient, patient)
+        if not numbers:
+            shutil.rmtree(folder / triple.patient, ignore_errors=True)
+        require_slices(numbers, triple)
+    return PatientRecord(
+        patient=triple.patient,
+        name=triple.name,
+        split="test" if triple.patient in test else "train",
+        sources={kind: _below(getattr(triple, kind), root) for kind in ("ct", "pet", "mask")},
+        spacing=patient.spacing,
+        plane=patient.plane,
+        numbers=tuple(numbers),
+        grid=grid_record(patient.ct),
+        warnings=tuple(noted),
+    )
+
+
+def _write_slices(folder: Path, name: str, patient: SlicedPatient) -> list[int]:
+    numbers = []
+    for number, images in patient:
+        for kind, image in images.items():
+            path = image_path(folder, slice_id(name, number), kind)
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(image).save(
+                path, compress_level=4
+            )  # the folder appears whole, so a file need not
+        numbers.append(number)
+    return numbers
+
+
+def _write_lists(folder: Path, records: Sequence[PatientRecord]) -> None:
+    for name in SPLITS:
+        lines = [
+            f"{slice_id(record.patient, number)}\n"
+            for record in records
+            if record.split == name
+            for number in record.numbers
+        ]
+        list_path(folder, name).write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+def _below(path: Path, root: Path) -> str:
+    """Name a file from `root`; one elsewhere by its own name alone, so that no disk's layout is published."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+@contextmanager
+def _noted_warnings() -> Iterator[list[str]]:
+    """Collect the text of each `VolumeWarning`; let other warnings through."""
+    noted: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", VolumeWarning)
+        yield noted
+    for warning in caught:
+        if issubclass(warning.category, VolumeWarning):
+            noted.append(str(warning.message))
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

@@ -1,0 +1,52 @@
+"""The grid of a volume as plain values, so that a mask can be written on it when the volume is elsewhere."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import nibabel
+import numpy as np
+import numpy.typing as npt
+
+from cipa.io.nifti import PLACE, Volume
+
+
+def grid_record(volume: Volume) -> dict[str, Any]:
+    """Describe where a volume's voxels lie, in types that JSON knows and gives back bit for bit.
+
+    Args:
+        volume: its voxels are not looked at, nothing of its header but the place is kept.
+
+    Returns:
+        shape, affine, and of a volume that was read the NIfTI version, byte order and header fields that
+        `cipa.io.nifti.write_volume` copies.
+    """
+    record: dict[str, Any] = {"shape": list(volume.shape), "affine": volume.affine.tolist()}
+    if volume.header is not None:
+        record["nifti"] = 2 if isinstance(volume.header, nibabel.Nifti2Header) else 1
+        record["endianness"] = volume.header.endianness
+        record["header"] = {field: volume.header[field].tolist() for field in PLACE}
+        record["header"]["pixdim"] = volume.header["pixdim"][:4].tolist()
+    return record
+
+
+def volume_on(record: Mapping[str, Any], array: npt.NDArray[np.generic]) -> Volume:
+    """Put voxels on a recorded grid.
+
+    Args:
+        record: as `grid_record` gave it.
+        array: voxels of its shape.
+
+    Raises:
+        KeyError, TypeError, ValueError: the record is not one, or of another shape.
+    """
+    if list(array.shape) != record["shape"]:
+        raise ValueError(f"voxels of shape {array.shape} do not fit a grid of shape {record['shape']}")
+    affine = np.array(record["affine"], dtype=np.float64).reshape(4, 4)
+    if "header" not in record:
+        return Volume(array, affine)
+    kind = nibabel.Nifti2Header if record["nifti"] == 2 else nibabel.Nifti1Header
+    header = kind(endianness=record["endianness"])
+    for field in PLACE:
+        header[field] = record["header"][field]
+    header["pixdim"][:4] = record["header"]["pixdim"]
+    return Volume(array, affine, header)
