@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from cipa.evaluation.statistics import paired_difference, spread
+from cipa.evaluation.statistics import holm, paired_difference, spread
 
 
 def test_the_interval_of_a_mean_is_the_textbooks_for_many_patients():
@@ -85,3 +85,12 @@ def test_equal_runs_do_not_differ_and_nothing_gives_nothing():
     assert (nothing.patients, math.isnan(nothing.p)) == (0, True)
     with pytest.raises(ValueError, match="not pairs"):
         paired_difference([0.1], [0.1, 0.2])
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.6, 0.9]) == pytest.approx([1, 1])
+    first, second = holm([0.02, math.nan])
+    assert first == 0.02
+    assert math.isnan(second)
+    assert holm([]) == []

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
+from cipa.cli.output_folder import refuse_occupied
 from cipa.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ def run(arguments: Namespace) -> int:
     from cipa import __version__, load_model
     from cipa.data.pclt20k import PCLT20K, read_ids
     from cipa.inference.predictor import Predictor
-    from cipa.report.evaluation import evaluate
+    from cipa.report.evaluation import evaluate, is_evaluation
 
-    _refuse_occupied(out, arguments.overwrite)
+    refuse_occupied(out, "an evaluation", is_evaluation, arguments.overwrite)
     ids = read_ids(arguments.data, arguments.list)
     patients = _patient_protocol(arguments, ids)
     model = load_model(arguments.weights)
@@ -106,19 +107,6 @@ def _patient_protocol(arguments: Namespace, ids: Sequence[str]) -> "PatientProto
         print(f"published protocol only, no scores in mm: {error}")
         return None
     return PatientProtocol(spacings, arguments.tolerance)
-
-
-def _refuse_occupied(out: Path, overwrite: bool) -> None:
-    from cipa.report.evaluation import is_evaluation
-
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out}: a file stands there; name another folder")
-    if not out.exists() or not any(out.iterdir()):
-        return
-    if not is_evaluation(out):
-        raise UsageError(f"{out}: the folder holds something other than an evaluation; name another")
-    if not overwrite:
-        raise UsageError(f"{out}: holds an evaluation; name another folder, or replace it with --overwrite")
 
 
 def _check_size(arguments: Namespace, slice_id: str, size: int) -> None:

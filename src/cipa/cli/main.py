@@ -22,6 +22,7 @@ VERBS = {
     "check": "report every missing, unreadable, mis-sized or mis-split file of a data set",
     "train": "train a network on a data set in PCLT20K layout",
     "evaluate": "score weights on a test set with the published protocol, write masks and tables",
+    "compare": "hold evaluations against each other: intervals over patients, paired tests",
     "info": "say what a DICOM study holds: series, the CT and PET to segment, SUV factor, problems",
     "predict": "segment slices or volumes that have no mask",
 }

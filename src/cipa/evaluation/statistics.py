@@ -6,7 +6,7 @@ make every interval too narrow.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,23 @@ def paired_difference(values: Sequence[float], baseline: Sequence[float], seed: 
     differences = _known(np.asarray(values, np.float64) - np.asarray(baseline, np.float64))
     mean = _interval(np.mean, differences, _resamples(differences, seed))
     return PairedDifference(mean, _signed_rank(differences), differences.size)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p-values for their number by Holm's step-down method (Holm, 1979).
+
+    Args:
+        p_values: of one family of tests, in [0, 1]; a NaN is no test and stays.
+
+    Returns:
+        The corrected ones, in the same order, each at least what it was and at most 1.
+    """
+    order = sorted((p, place) for place, p in enumerate(p_values) if not isnan(p))
+    corrected, largest = list(p_values), 0.0
+    for rank, (p, place) in enumerate(order):
+        largest = max(largest, min(1.0, p * (len(order) - rank)))
+        corrected[place] = largest
+    return corrected
 
 
 def _known(values: np.ndarray) -> np.ndarray:

@@ -35,7 +35,7 @@ def evaluate(
 
     OUT/masks/<patient>/<slice>.png (uint8, 255 is tumour), OUT/per_slice.csv, OUT/per_patient.csv,
     OUT/summary.json and OUT/panels/worst.png, median.png, best.png; with `patients` OUT/per_patient_3d.csv
-    and a part of the summary. The folder appears when all is done; a folder that stood there is replaced then.
+    and a part of the summary. The folder appears when all is done; one that stood there is replaced then.
 
     Args:
         predictor: the network on its device, with its threshold.

@@ -1,0 +1,48 @@
+"""Compare runs on one test set: scores over patients with intervals, and paired tests against the first run.
+
+Each RUN is a folder that `cipa evaluate` wrote. Runs scored in 3-D are compared in 3-D; runs of which none
+was, by the pixels pooled within each patient. Different slices, masks, grids or spacings are refused.
+"""
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cipa.cli.output_folder import refuse_occupied
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `cipa compare`."""
+    add = parser.add_argument
+    add("runs", nargs="+", metavar="RUN", help="evaluation folders; the others are held against the first")
+    add("-o", "--out", help="folder to write comparison.md and comparison.csv to; it must be new or empty")
+    add("--overwrite", action="store_true", help="replace an earlier comparison at OUT")
+
+
+def run(arguments: Namespace) -> int:
+    """Compare, print the table, write OUT.
+
+    Returns:
+        0.
+
+    Raises:
+        UsageError: fewer than two runs, one twice, or OUT holds something.
+        DataError: a folder is no evaluation, or the runs were not put to the same test.
+    """
+    from rich.console import Console
+
+    from cipa.evaluation.comparison import compare_runs
+    from cipa.evaluation.runs import read_runs
+    from cipa.report.comparison import WIDTH, comparison_table, is_comparison, write_comparison
+
+    out = Path(arguments.out) if arguments.out else None
+    if out:
+        refuse_occupied(out, "a comparison", is_comparison, arguments.overwrite)
+    comparison = compare_runs(read_runs([Path(folder) for folder in arguments.runs]))
+    console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, WIDTH)  # a narrower terminal wraps lines, but none of the table is cut
+    console.print(comparison_table(comparison))
+    if out:
+        write_comparison(out, comparison)
+        console.print(f"written to {out}: comparison.csv, comparison.md", markup=False)
+    return 0

@@ -1,0 +1,91 @@
+"""Several runs on one test set: each run's scores over patients, and how they differ from the first run's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cipa.evaluation.runs import Run
+from cipa.evaluation.same_test import require_same_test
+from cipa.evaluation.statistics import PairedDifference, Spread, holm, paired_difference, spread
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One score of one run.
+
+    Attributes:
+        metric: the score.
+        run: the run's name.
+        spread: mean and median over patients.
+        difference: to the first run, patient by patient; none for the first run itself.
+        p_holm: the p-value corrected by Holm's method for the number of runs held against the first.
+    """
+
+    metric: str
+    run: str
+    spread: Spread
+    difference: PairedDifference | None
+    p_holm: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs on one test set.
+
+    Attributes:
+        runs: their names, the first being the one compared with.
+        entries: by metric, then in the order of the runs.
+        is_3d: whether patients were scored in 3-D and mm, or their pixels pooled.
+        patients: how many.
+        slices: how many.
+        tolerance: of NSD in mm, NaN where nothing was scored in 3-D.
+        missed: run to its patients with tumour of whom nothing was predicted.
+        unfounded: run to its patients without tumour of whom some was predicted.
+    """
+
+    runs: list[str]
+    entries: list[Entry]
+    is_3d: bool
+    patients: int
+    slices: int
+    tolerance: float
+    missed: dict[str, list[str]]
+    unfounded: dict[str, list[str]]
+
+
+def compare_runs(runs: Sequence[Run]) -> Comparison:
+    """Compare runs with the first of them.
+
+    Args:
+        runs: two or more, on one test set.
+
+    Returns:
+        Every score of every run.
+
+    Raises:
+        DataError: they were not put to the same test (`require_same_test`).
+    """
+    require_same_test(runs)
+    first = runs[0]
+    entries = [entry for metric in first.metrics for entry in _entries(metric, runs)]
+    return Comparison(
+        runs=[run.name for run in runs],
+        entries=entries,
+        is_3d=first.is_3d,
+        patients=len(first.patients),
+        slices=len(first.slices),
+        tolerance=first.tolerance,
+        missed={run.name: run.missed for run in runs},
+        unfounded={run.name: run.unfounded for run in runs},
+    )
+
+
+def _entries(metric: str, runs: Sequence[Run]) -> list[Entry]:
+    patients = sorted(runs[0].patients)
+    values = [[run.patients[patient][metric] for patient in patients] for run in runs]
+    differences = [paired_difference(each, values[0]) for each in values[1:]]
+    corrected = holm([difference.p for difference in differences])
+    against_first = [(None, None), *zip(differences, corrected, strict=True)]
+    return [
+        Entry(metric, run.name, spread(scores), difference, p)
+        for run, scores, (difference, p) in zip(runs, values, against_first, strict=True)
+    ]

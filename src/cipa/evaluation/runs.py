@@ -1,0 +1,132 @@
+"""Evaluation folders read back: whose patients, which truth, what scores."""
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cipa.data.layout import patient_of
+from cipa.errors import DataError, UsageError
+from cipa.evaluation.patient import METRICS
+from cipa.evaluation.patient_tables import PER_PATIENT_3D, SUMMARY_KEY
+from cipa.evaluation.tables import SUMMARY
+
+POOLED_METRICS = ("dice", "iou", "acc", "hd95")
+"""Scores of per_patient.csv: the pixels of a patient's slices pooled, HD95 in pixels."""
+
+AXES = ("spacing_z_mm", "spacing_y_mm", "spacing_x_mm")
+
+Table = dict[str, dict[str, float]]
+"""Key of a row to its numbers by column; NaN where a cell is empty."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One evaluation folder.
+
+    Attributes:
+        name: what tables call it.
+        is_3d: whether the patients were scored in 3-D and mm, or their pixels pooled.
+        slices: slice id to its pixels in all (`size`), of tumour in the truth (`truth`) and in the prediction
+            (`predicted`).
+        patients: patient to its scores by metric, in 3-D with the `AXES` as well.
+        tolerance: of NSD, mm; NaN where nothing was scored in 3-D.
+    """
+
+    name: str
+    is_3d: bool
+    slices: Table
+    patients: Table
+    tolerance: float
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The scores that its patients have."""
+        return METRICS if self.is_3d else POOLED_METRICS
+
+    @property
+    def missed(self) -> list[str]:
+        """Patients with tumour of whom nothing was predicted."""
+        return sorted(self._holding("truth") - self._holding("predicted"))
+
+    @property
+    def unfounded(self) -> list[str]:
+        """Patients without tumour of whom some was predicted."""
+        return sorted(self._holding("predicted") - self._holding("truth"))
+
+    def _holding(self, mask: str) -> set[str]:
+        return {patient_of(slice_id) for slice_id, pixels in self.slices.items() if pixels[mask]}
+
+
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """Read evaluation folders.
+
+    Args:
+        folders: as `cipa evaluate` wrote them; they are named by their last part where that tells them
+            apart, else in full.
+
+    Returns:
+        A run a folder, in the order given.
+
+    Raises:
+        UsageError: fewer than two folders, or one twice.
+        DataError: a folder is no evaluation, or a table in it is damaged.
+    """
+    if len(folders) < 2:
+        raise UsageError(
+            f"{len(folders)} run: give two evaluation folders or more, the first to compare with"
+        )
+    places = [folder.resolve() for folder in folders]
+    for index, place in enumerate(places):
+        if place in places[:index]:
+            raise UsageError(f"{folders[index]}: given twice; give each evaluation once")
+    names = [place.name for place in places]
+    if len(set(names)) < len(names):
+        names = [str(folder) for folder in folders]
+    return [_read_run(folder, name) for folder, name in zip(folders, names, strict=True)]
+
+
+def _read_run(folder: Path, name: str) -> Run:
+    pixels = ("tp", "fp", "fn", "tn")
+    counts = _read_table(folder / "per_slice.csv", "slice", pixels)
+    slices = {
+        slice_id: {
+            "truth": row["tp"] + row["fn"],
+            "predicted": row["tp"] + row["fp"],
+            "size": sum(row[column] for column in pixels),
+        }
+        for slice_id, row in counts.items()
+    }
+    if (folder / PER_PATIENT_3D).is_file():
+        patients = _read_table(folder / PER_PATIENT_3D, "patient", (*METRICS, *AXES))
+        return Run(name, True, slices, patients, _read_tolerance(folder / SUMMARY))
+    patients = _read_table(folder / "per_patient.csv", "patient", POOLED_METRICS)
+    return Run(name, False, slices, patients, math.nan)
+
+
+def _read_table(path: Path, key: str, columns: Sequence[str]) -> Table:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; give folders that `cipa evaluate` wrote")
+    table: Table = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        absent = [column for column in (key, *columns) if column not in (reader.fieldnames or ())]
+        if absent:
+            raise DataError(f"{path}: no column '{absent[0]}'; evaluate again with this version")
+        for row in reader:
+            try:
+                table[row[key]] = {column: float(row[column] or math.nan) for column in columns}
+            except ValueError as error:
+                raise DataError(f"{path}, line {reader.line_num}: {error}; evaluate again") from error
+    if not table:
+        raise DataError(f"{path}: a table without rows; evaluate again")
+    return table
+
+
+def _read_tolerance(path: Path) -> float:
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))[SUMMARY_KEY]["tolerance_mm"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DataError(f"{path}: says no tolerance of NSD; evaluate again with --spacing") from error
