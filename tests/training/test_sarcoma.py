@@ -7,19 +7,13 @@ import sys
 import time
 from pathlib import Path
 
-import nibabel
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from cipa.data.intensity import window_ct, window_pet
-from cipa.data.layout import image_path, list_path
-from cipa.io.grid import resample
-from cipa.io.nifti import read_volume
-from cipa.io.orientation import axial_stack, spacing
-from cipa.io.plane import fit_plane
-from cipa.io.png import write_grey
+from cipa.data.convert import Recipe, Sources, SplitRule, convert_volumes, find_triples
+from cipa.data.convert.write import slice_id
+from cipa.data.layout import list_path
 
 STS = Path(__file__).parents[3] / "shared" / "data" / "sts"
 SIZE = 128
@@ -34,33 +28,15 @@ pytestmark = [
 ]
 
 
-def write_slices(folder, patient, every=12):
-    """Write some tumour slices of a patient as PCLT20K does; return their ids."""
-    ct, pet = read_volume(STS / patient / "CT.nii.bz2"), read_volume(STS / patient / "PET_SUV.nii.gz")
-    tumour = np.asanyarray(nibabel.load(STS / patient / "GTV_CT.nii.gz").dataobj) > 0
-    on_ct = resample(pet.array, pet.affine, ct.affine, ct.shape)
-    stack, affine = axial_stack(window_ct(ct.array), ct.affine)
-    stacks = {"CT": stack, "PET": axial_stack(window_pet(on_ct), ct.affine)[0]}
-    stacks["mask"] = axial_stack(tumour * np.uint8(255), ct.affine)[0]
-    fit = fit_plane(stack.shape[1:], spacing(affine)[1:], SIZE)
-    ids = []
-    for number in np.flatnonzero(stacks["mask"].any((1, 2)))[::every]:
-        name = f"{patient.replace('_', '')}_{number:03d}"
-        for kind, images in stacks.items():
-            (image,) = fit.to_network(np.ascontiguousarray(images[number])[None])
-            path = image_path(folder, name, kind)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_grey(path, image if kind != "mask" else (image >= 128) * np.uint8(255))
-        ids.append(name)
-    return ids
-
-
 @pytest.fixture(scope="module")
 def sarcomas(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sts")
-    ids = [name for patient in PATIENTS for name in write_slices(folder, patient)]
+    """Three patients, every twelfth slice of each in the training list."""
+    folder = tmp_path_factory.mktemp("sts") / "data"
+    found = find_triples(STS, "*/CT.nii.bz2", "*/PET_SUV.nii.gz", "*/GTV_CT.nii.gz")
+    few = Sources(tuple(triple for triple in found.triples if triple.name in PATIENTS), ())
+    done = convert_volumes(few, folder, Recipe(size=SIZE), SplitRule(last=0), root=STS)
+    ids = [slice_id(record.patient, number) for record in done.records for number in record.numbers[::12]]
     list_path(folder, "train").write_text("\n".join(ids))
-    list_path(folder, "test").write_text("")
     return folder
 
 
