@@ -1,3 +1,4 @@
+import shutil
 from types import SimpleNamespace
 
 import nibabel
@@ -8,6 +9,7 @@ from torch import nn
 import cipa
 from cipa.cli.main import main
 from cipa.io.png import read_grey, write_grey
+from dicom_files import write_series
 
 
 class BrightPet(nn.Module):
@@ -98,6 +100,22 @@ def test_whole_folder(folder, here, capsys):
     assert "tumour: 2048 pixels in 2 of 3 slices" in capsys.readouterr().out
 
 
+def test_dicom_study_in_a_folder_or_a_zip(here, capsys):
+    ct, pet = np.full((32, 32, 4), 300), np.zeros((32, 32, 4))
+    pet[10:14, 20:22, 1] = 60000
+    write_series(here / "study" / "deep" / "ct", "CT", ct)
+    write_series(here / "study" / "pet", "PT", pet, names=["1", "2", "3", "4"])
+    shutil.make_archive("study", "zip", "study")
+    for study in ("study", "study.zip"):
+        assert predict(study, "-o", "out", "--weight-kg", "80", "--fit", "pad") == 0
+        assert nibabel.load(here / "out" / "mask.nii.gz").get_fdata()[10:14, 20:22, 1].sum() == 8
+        printed = capsys.readouterr()
+        assert "tumour: 8 voxels in 1 of 4 slices, 0.10 mL" in printed.out
+        assert "Secret" not in printed.out + printed.err
+    assert predict("study", "-o", "out", "--weight-kg", "1") == 0
+    assert "tumour: 0 voxels" in capsys.readouterr().out
+
+
 def test_list_of_a_folder(folder, here):
     assert predict(folder, "-o", "out", "--list", "test") == 0
     assert [path.name for path in here.glob("out/*/*")] == ["b_1_mask.png"]
@@ -117,8 +135,9 @@ def complaint(capsys):
         (("data", "--ct", "ct.nii.gz"), "or --ct and --pet, not both"),
         (("--ct", "ct.nii.gz", "--pet", "pet.png"), "give two .png, or two NIfTI"),
         (("--ct", "ct.dcm", "--pet", "pet.dcm"), "give two .png, or two NIfTI"),
-        (("data", "--suv-max", "10"), "--suv-max: only for NIfTI volumes"),
+        (("data", "--suv-max", "10"), "--suv-max: only for volumes"),
         (("--ct", "a.png", "--pet", "b.png", "--list", "test"), "--list test: only for a folder"),
+        (("data", "--weight-kg", "70"), "--weight-kg: only for a DICOM study"),
         (("data", "--fit", "stretch"), "invalid choice: 'stretch'"),
         (("data", "--threshold", "2"), "threshold 2"),
         (("data", "--device", "abacus"), "unknown device 'abacus'"),

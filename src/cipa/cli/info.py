@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cipa.errors import DataError, UsageError
+from cipa.cli.study_options import add_study_options, check_study_options, study_options
+from cipa.errors import DataError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,37 +20,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_study_options(parser)
 
 
-def add_study_options(parser: ArgumentParser) -> None:
-    """Declare what a user may say about a study that its headers do not."""
-    add = parser.add_argument
-    add("--ct-series", metavar="NUMBER", type=str, help="series number or UID of the CT, if several would do")
-    add("--pet-series", metavar="NUMBER", type=str, help="series number or UID of the PET")
-    add("--weight-kg", metavar="KG", type=float, help="the patient's weight, in place of the header's")
-    add("--dose-mbq", metavar="MBQ", type=float, help="activity at injection, in place of the header's")
-
-
-def study_options(arguments: Namespace) -> dict[str, Any]:
-    """Return the options that `add_study_options` declared.
-
-    Raises:
-        UsageError: a number is not positive.
-    """
-    for name in ("weight_kg", "dose_mbq"):
-        if arguments[name] is not None and not arguments[name] > 0:
-            raise UsageError(f"--{name.replace('_', '-')} {arguments[name]:g}: give a number above 0")
-    return {name: arguments[name] for name in ("ct_series", "pet_series", "weight_kg", "dose_mbq")}
-
-
 def run(arguments: Namespace) -> int:
     """Run `cipa info`.
 
     Returns:
         0 if the study can be segmented, 1 if not.
     """
-    options = study_options(arguments)
+    check_study_options(arguments)
     from cipa.io.dicom.summary import summarise
 
-    facts = summarise(Path(arguments.study), **options)
+    facts = summarise(Path(arguments.study), **study_options(arguments))
     if arguments.json:
         print(json.dumps(facts, indent=2))
     else:

@@ -1,4 +1,4 @@
-"""Segment what has no mask: a folder of slices, a pair of PNG slices or a pair of NIfTI volumes."""
+"""Segment what has no mask: a DICOM study, two NIfTI volumes, a folder of slices or a pair of PNG slices."""
 
 import sys
 import time
@@ -6,25 +6,23 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cipa.errors import UsageError
+from cipa.cli.predict_input import VOLUME_OPTIONS, kind_of_input
+from cipa.cli.study_options import add_study_options, study_options
 
 if TYPE_CHECKING:
     from cipa.inference.files import Summary
     from cipa.inference.predictor import Predictor
     from cipa.inference.volume import Progress
 
-VOLUME_OPTIONS = ("fit", "field_of_view", "ct_window", "suv_max")
-"""Options that mean something for volumes alone: PNG slices are windowed and sized already."""
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `cipa predict`."""
     add = parser.add_argument
-    add("data", nargs="?", help="folder in PCLT20K layout; its masks are not needed")
+    add("data", nargs="?", help="DICOM study (folder or zip), or folder in PCLT20K layout")
     add("--ct", metavar="FILE", help="CT: 8-bit PNG, or NIfTI in HU (.nii, .nii.gz, .nii.bz2)")
     add("--pet", metavar="FILE", help="PET: 8-bit PNG, or NIfTI in SUV, on any grid of the CT's world")
     add("-o", "--out", required=True, metavar="OUT", help="mask file (.nii.gz, .nii, .png) or folder")
@@ -55,6 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="SUV",
         help="volumes: SUV that becomes white (stored with the weights)",
     )
+    add_study_options(parser)
 
 
 def run(arguments: Namespace) -> int:
@@ -76,36 +75,9 @@ def run(arguments: Namespace) -> int:
     )
     began = time.monotonic()
     with _volume_warnings(), _progress() as progress:
-        summary = {"folder": _folder, "png": _png, "nifti": _nifti}[kind](predictor, arguments, progress)
+        summary = READERS[kind](predictor, arguments, progress)
     _report(summary, predictor, time.monotonic() - began)
     return 0
-
-
-def kind_of_input(arguments: Namespace) -> str:
-    """Tell `folder`, `png` and `nifti` apart by what was given.
-
-    Raises:
-        UsageError: too much, too little, a mixture, or an option that does not go with the input.
-    """
-    if arguments.data and (arguments.ct or arguments.pet):
-        raise UsageError(f"give a folder ({arguments.data}) or --ct and --pet, not both")
-    if not arguments.data and not (arguments.ct and arguments.pet):
-        raise UsageError("nothing to segment: give a folder in PCLT20K layout, or --ct FILE and --pet FILE")
-    kind = "folder" if arguments.data else _kind_of_pair(arguments.ct, arguments.pet)
-    for option in VOLUME_OPTIONS:
-        if kind != "nifti" and arguments[option] is not None:
-            flag = option.replace("_", "-")
-            raise UsageError(f"--{flag}: only for NIfTI volumes, PNG slices are windowed and sized already")
-    if kind != "folder" and arguments.list != "all":
-        raise UsageError(f"--list {arguments.list}: only for a folder in PCLT20K layout")
-    return kind
-
-
-def _kind_of_pair(ct: str, pet: str) -> str:
-    for kind, suffixes in (("png", (".png",)), ("nifti", (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".img"))):
-        if all(name.lower().endswith(suffixes) for name in (ct, pet)):
-            return kind
-    raise UsageError(f"--ct {ct} --pet {pet}: give two .png, or two NIfTI files (.nii, .nii.gz, .nii.bz2)")
 
 
 def _folder(predictor: "Predictor", arguments: Namespace, progress: "Progress") -> "Summary":
@@ -134,7 +106,6 @@ def _png(predictor: "Predictor", arguments: Namespace, progress: "Progress") -> 
 def _nifti(predictor: "Predictor", arguments: Namespace, progress: "Progress") -> "Summary":
     from cipa.inference.files import predict_nifti
 
-    options = {name: arguments[name] for name in VOLUME_OPTIONS if arguments[name] is not None}
     return predict_nifti(
         predictor,
         Path(arguments.ct),
@@ -142,8 +113,30 @@ def _nifti(predictor: "Predictor", arguments: Namespace, progress: "Progress") -
         Path(arguments.out),
         arguments.probability,
         progress=progress,
-        **options,
+        **_volume_options(arguments),
     )
+
+
+def _dicom(predictor: "Predictor", arguments: Namespace, progress: "Progress") -> "Summary":
+    from cipa.inference.dicom import predict_dicom
+
+    return predict_dicom(
+        predictor,
+        Path(arguments.data),
+        Path(arguments.out),
+        arguments.probability,
+        study_options(arguments),
+        progress=progress,
+        **_volume_options(arguments),
+    )
+
+
+def _volume_options(arguments: Namespace) -> dict[str, Any]:
+    return {name: arguments[name] for name in VOLUME_OPTIONS if arguments[name] is not None}
+
+
+READERS = {"folder": _folder, "png": _png, "nifti": _nifti, "dicom": _dicom}
+"""What segments each kind of input."""
 
 
 def _report(summary: "Summary", predictor: "Predictor", seconds: float) -> None:

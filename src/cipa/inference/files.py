@@ -14,7 +14,7 @@ from cipa.errors import DataError, UsageError
 from cipa.inference.names import mask_name, probability_name
 from cipa.inference.predictor import Predictor
 from cipa.inference.volume import Progress
-from cipa.io.nifti import read_volume, write_volume
+from cipa.io.nifti import Volume, read_volume, write_volume
 from cipa.io.orientation import axial_stack
 from cipa.io.png import read_grey, write_grey
 
@@ -64,13 +64,31 @@ def predict_nifti(
     name = mask_name(out, (".nii.gz", ".nii"), inputs=(ct, pet))
     ct_volume, pet_volume = read_volume(ct), read_volume(pet)
     chances = predictor.predict_volume(ct_volume, pet_volume, **options)
+    return write_nifti_answer(predictor, chances, ct_volume, name, probability)
+
+
+def write_nifti_answer(
+    predictor: Predictor, chances: npt.NDArray[np.float32], ct: Volume, name: Path, probability: bool
+) -> Summary:
+    """Write the mask of a segmented volume, and its probability map if asked for, as NIfTI.
+
+    Args:
+        predictor: what segmented it; its threshold makes the mask.
+        chances: probability of tumour on the grid of `ct`.
+        ct: the volume segmented.
+        name: the mask's file, `.nii` or `.nii.gz`.
+        probability: write the map beside the mask.
+
+    Returns:
+        What was found.
+    """
     mask = predictor.mask(chances)
     if probability:
-        write_volume(probability_name(name), chances, ct_volume, NOTE.format("probability"))
-    write_volume(name, mask, ct_volume, NOTE.format("mask"))
-    found = np.any(axial_stack(mask, ct_volume.affine)[0], axis=(1, 2))
+        write_volume(probability_name(name), chances, ct, NOTE.format("probability"))
+    write_volume(name, mask, ct, NOTE.format("mask"))
+    found = np.any(axial_stack(mask, ct.affine)[0], axis=(1, 2))
     voxels = int(np.count_nonzero(mask))
-    return Summary(name, len(found), int(found.sum()), voxels, voxels * ct_volume.voxel_ml)
+    return Summary(name, len(found), int(found.sum()), voxels, voxels * ct.voxel_ml)
 
 
 def predict_png(predictor: Predictor, ct: Path, pet: Path, out: Path, probability: bool = False) -> Summary:

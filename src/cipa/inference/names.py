@@ -4,7 +4,20 @@ from pathlib import Path
 
 from cipa.errors import UsageError
 
-OTHER_FORMATS = (".png", ".nii", ".gz", ".bz2", ".hdr", ".img", ".mha", ".nrrd", ".dcm", ".jpg", ".tif")
+OTHER_FORMATS = (
+    ".png",
+    ".nii",
+    ".gz",
+    ".bz2",
+    ".hdr",
+    ".img",
+    ".mha",
+    ".nrrd",
+    ".dcm",
+    ".jpg",
+    ".tif",
+    ".zip",
+)
 """Last suffixes that say an image file was meant, not a folder."""
 
 MASK_SUFFIXES = (".nii.gz", ".nii", ".png")

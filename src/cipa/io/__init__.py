@@ -1,1 +1,1 @@
-"""Image files (PNG, NIfTI) and the grids their voxels lie on; knows no model and no data set."""
+"""Image files (PNG, NIfTI, DICOM) and the grids their voxels lie on; knows no model and no data set."""

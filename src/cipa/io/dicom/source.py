@@ -11,6 +11,12 @@ from typing import BinaryIO
 
 from cipa.errors import DataError
 
+DICOM_SUFFIXES = (".dcm", ".ima", ".dicom")
+"""A file so named was meant to be DICOM; any other that does not begin like it is left out in silence."""
+
+OTHER_SUFFIXES = (".png", ".txt", ".json", ".csv", ".gz", ".nii")
+"""A file so named is not worth opening to see whether it is DICOM."""
+
 MOST_FILES = 200_000
 """In one archive; a whole-body study has a few thousand."""
 
@@ -35,6 +41,14 @@ class Entry:
 
     name: str
     open: Callable[[], BinaryIO]
+
+
+def is_study(path: Path) -> bool:
+    """Tell whether something is a zip, or a folder with a DICOM file anywhere in it."""
+    if not path.is_dir():
+        return path.is_file() and zipfile.is_zipfile(path)
+    files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    return any(_looks_like_dicom(file) for file in files)
 
 
 def list_files(path: Path) -> list[Entry]:
@@ -75,6 +89,17 @@ def _files_of_zip(path: Path) -> list[Entry]:
         Entry(member.filename, partial(_open_member, archive, member))
         for member in sorted(kept, key=lambda member: member.filename)
     ]
+
+
+def _looks_like_dicom(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix in DICOM_SUFFIXES or suffix in OTHER_SUFFIXES:
+        return suffix in DICOM_SUFFIXES
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def _open_file(path: Path) -> BinaryIO:

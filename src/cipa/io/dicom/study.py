@@ -16,11 +16,8 @@ from pydicom.errors import InvalidDicomError
 
 from cipa.errors import DataError
 from cipa.io.dicom.series import Series, Slice, group_series
-from cipa.io.dicom.source import Entry, list_files
+from cipa.io.dicom.source import DICOM_SUFFIXES, Entry, list_files
 from cipa.io.dicom.tags import text
-
-DICOM_SUFFIXES = (".dcm", ".ima", ".dicom")
-"""A file so named was meant to be DICOM; any other that does not begin like it is left out in silence."""
 
 DIRECTORY = "1.2.840.10008.1.3.10"
 """SOP class of DICOMDIR, a table of contents."""

@@ -38,7 +38,7 @@ def summarise(path: Path, **options: Any) -> dict[str, Any]:
         "usable": pair is not None,
         "series": [_row(series, pair) for series in study.series],
         "suv": _suv(pair),
-        "notes": _notes(study, pair),
+        "notes": notes_of(study, pair),
         "problems": problems,
     }
 
@@ -73,7 +73,8 @@ def _suv(pair: PetCt | None) -> dict[str, Any] | None:
     }
 
 
-def _notes(study: Study, pair: PetCt | None) -> list[str]:
+def notes_of(study: Study, pair: PetCt | None = None) -> list[str]:
+    """Return what is odd about a study and does not keep it from being used, one line each."""
     damaged = [f"{name} cannot be read and is left out" for name in study.damaged]
     odd = [f"{series.title}: {note}" for series in study.series for note in series.notes]
     return damaged + odd + list(pair.notes if pair else ())

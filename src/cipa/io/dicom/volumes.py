@@ -1,6 +1,6 @@
 """From series to volumes: CT in HU, PET in SUV, decoded slice by slice on several threads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,9 @@ def read_pet_ct(
         pet_volume, pet_notes = read_series(pet, scale.factors)
     except DataError as error:
         raise DataError(f"{study.path}: {error}") from error
+    ct_volume, pet_volume = (
+        replace(volume, name=f"{study.path}: {volume.name}") for volume in (ct_volume, pet_volume)
+    )
     return PetCt(ct_volume, pet_volume, ct, pet, scale, ct_notes + pet_notes)
 
 
