@@ -40,7 +40,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         "--label", type=int, metavar="N", help="value of the mask that is tumour (default: whatever is not 0)"
     )
-    add("--ct-window", type=float, nargs=2, default=[-1200.0, 200.0], help="HU that become black and white")
+    add(
+        "--ct-window",
+        type=float,
+        nargs=2,
+        default=[-1200.0, 200.0],
+        metavar=("LOW", "HIGH"),
+        help="HU that become black and white",
+    )
     add("--suv-max", type=float, default=20.0, metavar="SUV", help="SUV that becomes white")
     add("--test-patients", nargs="+", metavar="NAME", help="who is in test.txt")
     add("--test-last", type=int, metavar="N", help="the last N patients by name are in test.txt")
