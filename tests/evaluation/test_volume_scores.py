@@ -85,6 +85,20 @@ def test_directed_distances_are_medpys(seed):
     assert score_volume(prediction, truth, SPACING).hd95_mm == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_nsd_and_hd95_are_monais(seed):
+    metrics = pytest.importorskip("monai.metrics", reason="MONAI is an oracle where it is installed")
+    torch = pytest.importorskip("torch")
+    prediction, truth = blobs(seed), blobs(seed + 9)
+    # padded, for MONAI does not take the array's edge for the outside of a mask
+    pair = [torch.from_numpy(np.pad(mask, 1))[None, None].float() for mask in (prediction, truth)]
+    options = {"include_background": True, "spacing": list(SPACING)}
+    nsd = float(metrics.compute_surface_dice(*pair, [2.0], **options))
+    hd95_mm = float(metrics.compute_hausdorff_distance(*pair, percentile=95, **options))
+    scores = score_volume(prediction, truth, SPACING, tolerance=2)
+    assert (scores.nsd, scores.hd95_mm) == (pytest.approx(nsd, rel=1e-6), pytest.approx(hd95_mm, rel=1e-6))
+
+
 def test_a_distance_of_the_tolerance_is_within_it_whatever_the_rounding():
     truth, prediction = np.zeros((1, 1, 40), bool), np.zeros((1, 1, 40), bool)
     truth[0, 0, 1], prediction[0, 0, 4] = True, True
