@@ -33,7 +33,9 @@ SMALL = ["--size", "128", "--fit", "pad", "--workers", "1"]
 def test_volumes_become_a_data_set_that_passes_the_check_and_come_back(study, tmp_path, capsys):
     data, back = str(tmp_path / "data"), tmp_path / "back"
     assert main(["convert", str(study), *PATTERNS, "-o", data, "--test-last", "1", *SMALL]) == 0
-    assert f"{data}/test.txt: 3 slices of 1 patients" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{data}/test.txt: 3 slices of 1 patients" in printed
+    assert "pixels kept: 2 patients; resampled: 0" in printed
     assert main(["check", data]) == 0
     assert main(["convert", "--back", data, "--data", data, "-o", str(back), "--workers", "1"]) == 0
     assert "P1.nii.gz: 3 slices, 60 voxels, 0.18 mL" in capsys.readouterr().out

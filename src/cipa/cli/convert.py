@@ -1,8 +1,9 @@
 """Turn NIfTI volumes into slices in PCLT20K layout, or masks of such slices back into NIfTI.
 
 `cipa convert ROOT --ct '*/CT.nii.gz' --pet '*/SUV.nii.gz' --mask '*/tumour.nii.gz' -o DATA` takes CT in HU,
-PET in SUV and a tumour mask of each patient; the patient is what the first * stands for. `cipa convert --back
-MASKS --data DATA -o OUT` takes the masks that `cipa evaluate` or `cipa predict` wrote to each CT's own grid.
+PET in SUV and a tumour mask of each patient. The patient is what the first * stands for; it names the slices
+and stands in metadata.json, so use pseudonyms. `cipa convert --back MASKS --data DATA -o OUT` takes the masks
+that `cipa evaluate` or `cipa predict` wrote to each CT's own grid.
 """
 
 import sys
@@ -138,6 +139,8 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
         there = [record for record in done.records if record.split == split]
         slices = sum(len(record.numbers) for record in there)
         print(f"{arguments.out}/{split}.txt: {slices:,} slices of {len(there):,} patients")
+    kept = sum(record.plane.content == record.plane.source for record in done.records)
+    print(f"pixels kept: {kept:,} patients; resampled: {len(done.records) - kept:,}")
     return done.skipped
 
 
