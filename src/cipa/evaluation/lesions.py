@@ -2,7 +2,8 @@
 
 A lesion is a connected component of a mask, voxels that touch by a face, an edge or a corner (26 neighbours).
 It counts as found, or as right, if it shares any voxel with the other mask; one predicted component that
-covers two lesions finds both. The autoPET challenge (Gatidis et al., 2022) defines false-negative and
+covers two lesions finds both. A mask far too large is therefore right by these counts: read them beside Dice
+or the volume error. The autoPET challenge (Gatidis et al., 2022) defines false-negative and
 false-positive volume in this way, by components without overlap, though with 18 neighbours.
 """
 

@@ -15,7 +15,7 @@ from cipa.evaluation.published import Row
 from cipa.evaluation.statistics import Interval
 from cipa.evaluation.tables import write_csv
 from cipa.files import atomic_folder
-from cipa.report.quantities import QUANTITIES
+from cipa.report.quantities import QUANTITIES, counted
 
 POOLED = "pixels pooled within each patient, HD95 in pixels"
 
@@ -73,7 +73,8 @@ def is_comparison(folder: Path) -> bool:
 
 
 def _title(comparison: Comparison) -> str:
-    return f"{len(comparison.runs)} runs, {comparison.patients:,} patients, {comparison.slices:,} slices"
+    numbers = ((comparison.patients, "patient"), (comparison.slices, "slice"))
+    return f"{len(comparison.runs)} runs, " + ", ".join(counted(*each) for each in numbers)
 
 
 def _notes(comparison: Comparison) -> list[str]:

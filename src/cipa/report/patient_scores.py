@@ -6,7 +6,7 @@ from rich.text import Text
 
 from cipa.evaluation.patient import METRICS, PatientResult
 from cipa.evaluation.patient_tables import PROTOCOL
-from cipa.report.quantities import QUANTITIES, Quantity
+from cipa.report.quantities import QUANTITIES, Quantity, counted
 
 SHOWN = 5
 """Patients named at most in a remark; summary.json names every one."""
@@ -26,8 +26,8 @@ def patient_scores_table(result: PatientResult, title: str = "") -> RenderableTy
     heading = Text(title, style="bold") if title else None
     table = Table(title=heading, title_justify="left", header_style="bold")
     table.add_column("per patient, 3-D")
-    for name in ("mean [95 % interval]", "median [95 % interval]", "patients"):
-        table.add_column(name, justify="right")
+    for name in ("mean [95 % interval]", "median [95 % interval]", "n"):
+        table.add_column(name, justify="right", no_wrap=True)
     for metric in METRICS:
         quantity, spread = QUANTITIES[metric], result.spreads[metric]
         shown = (quantity.interval(spread.mean), quantity.interval(spread.median))
@@ -41,7 +41,7 @@ def _label(quantity: Quantity, metric: str, result: PatientResult) -> str:
 
 def _remarks(result: PatientResult) -> list[str]:
     slices = sum(row["slices"] for row in result.patients)
-    lines = [f"protocol {PROTOCOL}; {slices:,} slices, {len(result.patients):,} patients"]
+    lines = [f"protocol {PROTOCOL}; {counted(slices, 'slice')}, {counted(len(result.patients), 'patient')}"]
     spacings = {tuple(row[f"spacing_{axis}_mm"] for axis in "zyx") for row in result.patients}
     shown = " x ".join(f"{step:g}" for step in min(spacings))
     lines.append(f"voxels {shown} mm" if len(spacings) == 1 else f"{len(spacings)} different voxel sizes")

@@ -15,7 +15,7 @@ class Quantity:
         label: its name with its unit.
         better: which way is better; for errors with a sign, the one nearer to zero.
         scale: what the stored number is multiplied by: 100 for percent.
-        digits: after the point.
+        digits: after the point; numbers of 100 and more are shown with fewer.
     """
 
     label: str
@@ -25,7 +25,11 @@ class Quantity:
 
     def value(self, number: float, sign: str = "-") -> str:
         """Return a number in the shown unit, "-" where there is none; `sign` "+" writes a plus as well."""
-        return "-" if math.isnan(number) else f"{self.scale * number:{sign}.{self.digits}f}"
+        if math.isnan(number):
+            return "-"
+        shown = self.scale * number
+        digits = min(self.digits, max(0, 4 - len(str(int(abs(shown))))))
+        return f"{shown:{sign}z.{digits}f}"  # z: what rounds to zero is not "-0.0"
 
     def interval(self, interval: Interval, sign: str = "-") -> str:
         """Return "value [low, high]" in the shown unit."""
@@ -33,6 +37,11 @@ class Quantity:
             return "-"
         value, low, high = (self.value(each, sign) for each in (interval.value, interval.low, interval.high))
         return f"{value} [{low}, {high}]"
+
+
+def counted(count: int, thing: str) -> str:
+    """Return a number with what it counts: "1 slice", "4,514 slices"."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
 QUANTITIES = {

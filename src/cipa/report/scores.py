@@ -9,6 +9,7 @@ from rich.text import Text
 
 from cipa.evaluation.published import PublishedResult
 from cipa.evaluation.tables import PROTOCOL
+from cipa.report.quantities import counted
 
 
 def scores_table(result: PublishedResult, title: str = "") -> RenderableType:
@@ -33,26 +34,22 @@ def scores_table(result: PublishedResult, title: str = "") -> RenderableType:
 
 def _remarks(result: PublishedResult) -> list[str]:
     slices, patients = len(result.slices), len(result.patients)
-    lines = [f"protocol {PROTOCOL}; {_number(slices, 'slice')}, {_number(patients, 'patient')}"]
+    lines = [f"protocol {PROTOCOL}; {counted(slices, 'slice')}, {counted(patients, 'patient')}"]
     dice = np.array([row["dice"] for row in result.patients])
     if np.isfinite(dice).any():
         low, middle, high = (100 * np.nanquantile(dice, part) for part in (0.25, 0.5, 0.75))
         lines.append(f"Dice a patient: median {middle:.1f} %, half of them within {low:.1f} to {high:.1f} %")
     if result.missed:
         lines.append(
-            f"missed: {_number(len(result.missed), 'slice')} with tumour where none was predicted; "
+            f"missed: {counted(len(result.missed), 'slice')} with tumour where none was predicted; "
             "HD95 there is to the centre pixel"
         )
     if result.unfounded:
         lines.append(
-            f"unfounded: {_number(len(result.unfounded), 'slice')} without tumour where some was predicted; "
+            f"unfounded: {counted(len(result.unfounded), 'slice')} without tumour where some was predicted; "
             "left out of HD95"
         )
     return lines
-
-
-def _number(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
 def _shown(score: float) -> str:
