@@ -34,7 +34,7 @@ def test_the_patient_is_the_folder_with_a_wildcard(tmp_path):
 
 
 def test_in_a_files_name_the_patient_is_what_the_first_star_stands_for(tmp_path):
-    touch(tmp_path, "7_ct_v1.nii", "masks/7.nii", "pet/7/suv.nii", "[x]_ct.nii")
+    touch(tmp_path, "7_ct_no_ct1.nii", "masks/7.nii", "pet/7/suv.nii", "[x]_ct.nii")
     found = find_triples(tmp_path, "*_ct*.nii", "pet/*/suv.nii", "masks/*.nii")
     assert [each.name for each in found.triples] == ["7"]
     assert [each.name for each in found.problems] == ["[x]"]

@@ -46,12 +46,14 @@ def test_an_empty_mask_is_refused():
 
 
 def test_another_grid_goes_to_the_nearest_voxel_with_a_warning_of_the_volumes():
-    fine = np.zeros((20, 18, 8), np.uint8)
-    fine[4:8, 6:12, 2:5] = 1  # the very box of `mask`, in voxels of half the edge
-    affine = GRID @ from_matvec(np.diag([0.5, 0.5, 1.0]), [-0.25, -0.25, 0.0])
-    with pytest.warns(VolumeWarning, match=r"0\.05 mL of tumour became 0\.05 mL"):
-        found = tumour_on_ct(Volume(fine, affine, name="m"), CT)
-    assert np.array_equal(found, mask().array == 1)
+    coarse = np.zeros((5, 5, 8), np.uint8)
+    coarse[1:3, 2:4, 2:5] = 1
+    affine = GRID @ from_matvec(np.diag([2.0, 2.0, 1.0]), [0.5, 0.5, 0.0])  # voxels of 2 x 2 of the CT's
+    with pytest.warns(VolumeWarning, match=r"0\.14 mL of tumour became 0\.14 mL"):
+        found = tumour_on_ct(Volume(coarse, affine, name="m"), CT)
+    expected = np.zeros(CT.shape, bool)
+    expected[2:6, 4:8, 2:5] = True
+    assert np.array_equal(found, expected)
 
 
 def test_a_tumour_outside_the_ct_is_refused():
