@@ -56,7 +56,7 @@ def test_unusable_study_keeps_its_table_and_exits_with_1(study, capsys):
     next((study / "CT").glob("CT017.dcm")).unlink()
     code, printed = info(capsys, study)
     assert code == 1
-    assert "problem CT series 67 'CT': about 1 slices are missing" in printed.out
+    assert "problem CT series 67 'CT': slices are missing (about 1)" in printed.out
     assert "Cannot be segmented" in printed.out
 
 

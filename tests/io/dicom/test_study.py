@@ -47,7 +47,7 @@ def test_slices_are_sorted_by_place_and_not_by_name(tmp_path):
 def test_the_same_file_twice_is_left_out_with_a_note(study):
     file = next((study / "b").iterdir())
     (study / "copy.dcm").write_bytes(file.read_bytes())
-    assert pair(study)[1].notes == ("1 files are copies of others and are left out",)
+    assert pair(study)[1].notes == ("copies of other files left out: 1",)
 
 
 def test_a_damaged_file_is_named(study):
@@ -56,6 +56,29 @@ def test_a_damaged_file_is_named(study):
     found = read_study(study)
     assert found.damaged == ("a/broken.dcm", "empty.dcm")
     assert choose_pair(found)
+
+
+def test_a_slice_with_a_damaged_header_is_left_out_by_name_if_no_gap_is_left(tmp_path):
+    files = write_series(tmp_path, "CT", VALUES)
+    write_series(tmp_path, "PT", VALUES)
+    last, middle = dcmread(files[-1]), dcmread(files[2])
+    for one, file in ((last, files[-1]), (middle, files[2])):
+        del one.RescaleSlope
+        save(one, file)
+        if one is last:
+            assert pair(tmp_path)[0].notes[0].startswith(f"{file.name} is left out: Rescale Slope")
+            assert pair(tmp_path)[0].shape == (4, 4, 4)
+    assert "slices are missing" in refusal(tmp_path)
+
+
+def test_the_libraries_are_silent_about_values_that_break_the_standard(study, capsys, recwarn):
+    for number, file in enumerate(sorted(study.rglob("*.dcm"))):
+        content = file.read_bytes()
+        old = dcmread(file).SOPInstanceUID.encode()
+        file.write_bytes(content.replace(old, b"Secret^Name%02d" % number + b"x" * (len(old) - 13)))
+    assert pair(study)
+    assert not [warning for warning in recwarn if "Secret" in str(warning.message)]
+    assert capsys.readouterr().err == ""
 
 
 def test_a_localizer_beside_the_ct_is_no_candidate(study):
@@ -75,7 +98,7 @@ def test_a_gap_is_named_with_its_place(tmp_path):
     files = write_series(tmp_path, "CT", VALUES)
     files[2].unlink()
     line = refusal(tmp_path)
-    assert "about 1 slices are missing, the first between 3.00 and 9.00 mm" in line
+    assert "slices are missing (about 1), the first between 3.00 and 9.00 mm" in line
     assert "CT series 67 'CT'" in line
 
 
@@ -88,7 +111,7 @@ def place_at(heights):
     [
         ((0, 3, 6.5, 9, 12), "uneven spacing: a slice is 0.50 mm off"),
         ((0, 3, 3, 6, 9), "1 of 5 slices lie where another does"),
-        ((0, 3, 6, 9, 21), "about 3 slices are missing"),
+        ((0, 3, 6, 9, 21), "slices are missing (about 3)"),
     ],
 )
 def test_slices_that_make_no_even_grid_are_refused(tmp_path, heights, line):

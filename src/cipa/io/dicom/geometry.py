@@ -97,13 +97,13 @@ def _uneven(along: npt.NDArray[np.float64], positions: npt.NDArray[np.float64]) 
             f"{doubled} of {len(along)} slices lie where another does (dynamic, gated or doubled series); "
             "export one static image",
         )
-    usual = float(np.median(steps))
+    usual = float(np.percentile(steps, 50, method="lower"))  # of two steps, the one that skips nothing
     gaps = np.flatnonzero(steps > GAP * usual)
     if len(gaps):
         missing = sum(max(1, round(step / usual) - 1) for step in steps[gaps])
         first = int(gaps[0])
         return (
-            f"about {missing} slices are missing, the first between {along[first]:.2f} and "
+            f"slices are missing (about {missing}), the first between {along[first]:.2f} and "
             f"{along[first + 1]:.2f} mm along the normal, where slices are {usual:.2f} mm apart; export all",
         )
     even = np.linspace(positions[0], positions[-1], len(positions))

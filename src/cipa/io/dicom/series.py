@@ -107,12 +107,18 @@ def _key(header: Dataset) -> tuple[object, ...]:
 def _make_series(slices: list[Slice]) -> Series:
     distinct = list({text(one.header, "SOPInstanceUID") or one.entry.name: one for one in slices}.values())
     copies = len(slices) - len(distinct)
-    notes = (f"{copies} files are copies of others and are left out",) if copies else ()
-    reason = next((reason for one in distinct if (reason := _unusable(one.header))), None)
-    if reason:
-        return Series(tuple(distinct), None, (reason,), notes)
-    placement = place([one.header for one in distinct])
-    ordered = tuple(distinct[index] for index in placement.order)
+    notes: tuple[str, ...] = (f"copies of other files left out: {copies}",) if copies else ()
+    reasons = [_unusable(one.header) for one in distinct]
+    good = [one for one, reason in zip(distinct, reasons, strict=True) if reason is None]
+    if not good:
+        return Series(tuple(distinct), None, (str(reasons[0]),), notes)
+    notes += tuple(
+        f"{one.entry.name} is left out: {reason}"
+        for one, reason in zip(distinct, reasons, strict=True)
+        if reason is not None
+    )
+    placement = place([one.header for one in good])
+    ordered = tuple(good[index] for index in placement.order)
     return Series(ordered, placement.affine, placement.problems, notes + _short(ordered))
 
 

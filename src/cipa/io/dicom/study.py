@@ -1,8 +1,6 @@
 """A study: every series in a folder or zip, and the one pair of CT and PET that can be segmented."""
 
-import logging
 import os
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from cipa.errors import DataError
+from cipa.io.dicom.quiet import quiet
 from cipa.io.dicom.series import Series, Slice, group_series
 from cipa.io.dicom.source import DICOM_SUFFIXES, Entry, list_files
 from cipa.io.dicom.tags import text
@@ -38,6 +37,7 @@ class Study:
     damaged: tuple[str, ...]
 
 
+@quiet()
 def read_study(path: str | os.PathLike[str]) -> Study:
     """Read the headers of every DICOM file in a folder or zip, and sort the files into series.
 
@@ -62,6 +62,7 @@ def read_study(path: str | os.PathLike[str]) -> Study:
     return Study(path, tuple(group_series(images)), damaged)
 
 
+@quiet()
 def choose_pair(study: Study, ct: str | None = None, pet: str | None = None) -> tuple[Series, Series]:
     """Find the CT and the attenuation-corrected PET that share a frame of reference.
 
@@ -100,26 +101,12 @@ def choose_pair(study: Study, ct: str | None = None, pet: str | None = None) -> 
 
 @contextmanager
 def reading_threads() -> Iterator[ThreadPoolExecutor]:
-    """Give a pool for reading; the libraries are mute meanwhile: they quote values, which may be a name."""
-    with warnings.catch_warnings(), _mute(*map(logging.getLogger, ("pydicom", "pylibjpeg", "openjpeg"))):
-        warnings.simplefilter("ignore")
-        pool = ThreadPoolExecutor(2 * (os.cpu_count() or 1))
-        try:
-            yield pool
-        finally:  # an interruption must not wait for thousands of files that have not begun
-            pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _mute(*loggers: logging.Logger) -> Iterator[None]:
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
+    """Give a pool for reading; an interruption does not wait for thousands of files that have not begun."""
+    pool = ThreadPoolExecutor(2 * (os.cpu_count() or 1))
     try:
-        yield
+        yield pool
     finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+        pool.shutdown(cancel_futures=True)
 
 
 def _read_header(entry: Entry) -> Dataset | None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from cipa.errors import DataError
+from cipa.io.dicom.quiet import quiet
 from cipa.io.dicom.series import Series
 from cipa.io.dicom.study import Study, read_study
 from cipa.io.dicom.tags import text
@@ -13,6 +14,7 @@ from cipa.io.dicom.volumes import PetCt, read_pet_ct
 from cipa.io.orientation import spacing
 
 
+@quiet()
 def summarise(path: Path, **options: Any) -> dict[str, Any]:
     """Read a study as prediction would, pixels included, and say what was found.
 
@@ -73,6 +75,7 @@ def _suv(pair: PetCt | None) -> dict[str, Any] | None:
     }
 
 
+@quiet()
 def notes_of(study: Study, pair: PetCt | None = None) -> list[str]:
     """Return what is odd about a study and does not keep it from being used, one line each."""
     damaged = [f"{name} cannot be read and is left out" for name in study.damaged]

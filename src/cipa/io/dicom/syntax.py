@@ -15,6 +15,8 @@ def undecodable(header: Dataset) -> str | None:
     if syntax is None:
         return "Transfer Syntax UID (0002,0010) is missing; export the series again"
     uid = UID(syntax)
+    if not uid.is_transfer_syntax:
+        return f"Transfer Syntax UID (0002,0010) is {uid}, which is none; export the series again"
     if not uid.is_encapsulated:
         return None
     try:

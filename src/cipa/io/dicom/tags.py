@@ -33,15 +33,17 @@ def value(header: Dataset, keyword: str) -> Any:
     """Return a tag's value, or None where it is absent, empty or cannot be converted."""
     try:
         found = header.get(keyword)
-    except (ValueError, TypeError, NotImplementedError, OverflowError):
+    except Exception:  # pydicom converts here, and raises almost anything for bytes that are damaged
         return None
     return None if found is None or (hasattr(found, "__len__") and len(found) == 0) else found
 
 
 def text(header: Dataset, keyword: str) -> str:
-    """Return a tag's value as stripped text, empty where there is none."""
+    """Return a tag's value as one line of text, empty where there is none."""
     found = value(header, keyword)
-    return "" if found is None else str(found).strip()
+    if found is None:
+        return ""
+    return "".join(letter if letter.isprintable() else " " for letter in str(found)).strip()
 
 
 def words(header: Dataset, keyword: str) -> tuple[str, ...]:
@@ -76,12 +78,9 @@ def private(header: Dataset, group: int, creator: str, offset: int) -> str:
         offset: the element's last two hexadecimal digits.
     """
     try:
-        element = header.private_block(group, creator)[offset]
-    except KeyError:
-        if (group, 0x0010) in header or (group, 0x1000 + offset) not in header:
-            return ""
-        element = header[group, 0x1000 + offset]
-    raw = element.value
+        raw = _private_element(header, group, creator, offset)
+    except Exception:  # as in `value`, and KeyError where it is absent
+        return ""
     found = raw.decode("ascii", "replace") if isinstance(raw, bytes) else str("" if raw is None else raw)
     return found.strip(" \0")
 
@@ -117,6 +116,15 @@ def time_of_day(found: str) -> timedelta | None:
     if hours > 23 or minutes > 59 or seconds > 60:
         return None
     return timedelta(hours=hours, minutes=minutes, seconds=seconds + float(parts[4] or 0))
+
+
+def _private_element(header: Dataset, group: int, creator: str, offset: int) -> Any:
+    try:
+        return header.private_block(group, creator)[offset].value
+    except KeyError:
+        if (group, 0x0010) in header:
+            raise
+        return header[group, 0x1000 + offset].value
 
 
 def _as_number(found: Any) -> float | None:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from pydicom import dcmread
 
 from cipa.errors import DataError
+from cipa.io.dicom.quiet import quiet
 from cipa.io.dicom.series import Series, Slice
 from cipa.io.dicom.study import Study, choose_pair, reading_threads
 from cipa.io.dicom.suv import SuvScale, suv_scale
@@ -35,6 +36,7 @@ class PetCt:
     notes: tuple[str, ...]
 
 
+@quiet()
 def read_pet_ct(
     study: Study,
     ct_series: str | None = None,
@@ -70,6 +72,7 @@ def read_pet_ct(
     return PetCt(ct_volume, pet_volume, ct, pet, scale, ct_notes + pet_notes)
 
 
+@quiet()
 def read_series(series: Series, factors: npt.NDArray[np.float64]) -> tuple[Volume, tuple[str, ...]]:
     """Decode a series and apply each slice's own rescale.
 
