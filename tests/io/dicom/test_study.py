@@ -146,6 +146,20 @@ def test_pet_that_cannot_be_used_is_refused_by_name(tmp_path, tags, line):
     assert line in refusal(tmp_path)
 
 
+def test_no_frame_of_reference_at_all_is_not_a_common_one(study):
+    retag(study, FrameOfReferenceUID="")
+    assert "no CT and PET in one frame of reference" in refusal(study)
+
+
+def test_a_slice_tilted_by_two_degrees_is_not_part_of_the_stack(tmp_path):
+    files = write_series(tmp_path, "CT", VALUES)
+    write_series(tmp_path, "PT", VALUES)
+    tilted = dcmread(files[2])
+    tilted.ImageOrientationPatient = [1, 0, 0, 0, 0.999391, 0.034899]
+    save(tilted, files[2])
+    assert "slices are missing (about 1)" in refusal(tmp_path)
+
+
 def test_several_candidates_are_named_and_one_can_be_chosen(study):
     write_series(study / "second", "CT", VALUES, SeriesInstanceUID="1.2.9", SeriesNumber=9)
     line = refusal(study)
