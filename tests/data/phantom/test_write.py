@@ -7,7 +7,9 @@ from PIL import Image
 
 from cipa.data.check import check_dataset
 from cipa.data.layout import patient_of, read_ids
+from cipa.data.phantom.patient import draw_patient
 from cipa.data.phantom.write import held_out_patients, write_phantoms
+from cipa.data.spacing import find_spacings
 from cipa.errors import UsageError
 
 
@@ -111,3 +113,8 @@ def test_the_held_out_share_is_kept_with_both_lists_filled_where_possible(patien
 
 def test_another_seed_holds_out_other_patients():
     assert held_out_patients(50, 0, 0.2) != held_out_patients(50, 1, 0.2)
+
+
+def test_the_spacing_of_the_voxels_is_written_beside_the_lists(data):
+    spacings = find_spacings(data, ["0001", "0003"])
+    assert spacings["0003"] == pytest.approx(draw_patient(2, 2, size=128, slices=(1, 3)).spacing)

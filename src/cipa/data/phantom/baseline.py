@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from cipa.data.intensity import SUV_MAX
 from cipa.data.layout import FOREGROUND, image_path
-from cipa.data.layout import Image as ImageName
 from cipa.errors import DataError
+from cipa.io.png import read_grey
 
 FIXED_SUV = 2.5
 """The commonest fixed threshold in the literature."""
@@ -75,7 +74,7 @@ def read_histograms(root: str | os.PathLike[str], ids: Sequence[str]) -> Histogr
     """
     counts = np.zeros((len(ids), 2, _GREYS), np.int64)
     for slice_counts, name in zip(counts, ids, strict=True):
-        pet, mask = _read(root, name, "PET"), _read(root, name, "mask")
+        pet, mask = (read_grey(image_path(root, name, image)) for image in ("PET", "mask"))
         if pet.shape != mask.shape:
             raise DataError(
                 f"{name}: PET is {pet.shape} and mask {mask.shape} pixels; they must be of one size"
@@ -105,14 +104,3 @@ def _dice_of_share(slices: Histograms) -> float:
 
 def _grey_of(suv: float, suv_max: float) -> float:
     return suv / suv_max * 255
-
-
-def _read(root: str | os.PathLike[str], name: str, image: ImageName) -> NDArray[np.uint8]:
-    path = image_path(root, name, image)
-    try:
-        with Image.open(path) as file:
-            return np.asarray(file.convert("L"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path}: cannot be read ({error}); run `cipa check {root}` to find all such files"
-        ) from error

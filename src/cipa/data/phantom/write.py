@@ -1,5 +1,6 @@
 """A data set of phantom patients on disk, in PCLT20K's layout."""
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from cipa.data.layout import Image as ImageName
 from cipa.data.layout import image_path, list_path
 from cipa.data.parallel import runner
 from cipa.data.phantom.patient import PhantomPatient, draw_patient
+from cipa.data.phantom.plane import FIELD_OF_VIEW, SLICE_SPACING
+from cipa.data.spacing import KEY, METADATA
 from cipa.errors import UsageError
 from cipa.files import atomic_folder, require_vacant
 
@@ -45,7 +48,7 @@ def write_phantoms(
     """Draw phantom patients and write them as 8-bit PNG triples with train.txt and test.txt.
 
     CT is scaled from [-1200, 200] HU and PET from SUV 0 to 20, masks are 0 and 255. A patient's files are the
-    same bytes whatever `patients` and `workers` are.
+    same bytes whatever `patients` and `workers` are. metadata.json holds the spacing of the voxels.
 
     Args:
         out: folder to make; it appears when everything is written.
@@ -74,6 +77,8 @@ def write_phantoms(
         train = [index for index in range(patients) if index not in set(test)]
         _write_list(list_path(folder, "train"), train, numbers)
         _write_list(list_path(folder, "test"), test, numbers)
+        spacing = [SLICE_SPACING, FIELD_OF_VIEW / size, FIELD_OF_VIEW / size]
+        (folder / METADATA).write_text(json.dumps({KEY: spacing}) + "\n")
 
 
 def held_out_patients(patients: int, seed: int, fraction: float) -> list[int]:
