@@ -1,6 +1,8 @@
 import argparse
 import os
 import pickle
+import sys
+import types
 import zipfile
 
 import pytest
@@ -39,6 +41,22 @@ def test_a_training_checkpoint_with_its_arguments_is_read(tmp_path):
     }
     torch.save(checkpoint, tmp_path / "CIPA.pth")
     assert torch.equal(read_torch_file(tmp_path / "CIPA.pth")["weight"], network.weight)
+
+
+def test_settings_kept_as_a_yacs_node_do_not_bar_the_weights(tmp_path, monkeypatch):
+    class CfgNode(dict):
+        def __init__(self, values):
+            super().__init__(values)
+            self.__dict__["__immutable__"] = False
+
+    module = types.ModuleType("yacs.config")
+    CfgNode.__module__, CfgNode.__qualname__, module.CfgNode = "yacs.config", "CfgNode", CfgNode
+    monkeypatch.setitem(sys.modules, "yacs", types.ModuleType("yacs"))
+    monkeypatch.setitem(sys.modules, "yacs.config", module)
+    config = CfgNode({"MODEL": CfgNode({"DROP_PATH_RATE": 0.1}), "DATA": [224]})
+    torch.save({"model": {"a": torch.ones(2)}, "config": config}, tmp_path / "vssm.pth")
+    monkeypatch.undo()  # yacs is not there when the file is read
+    assert torch.equal(read_torch_file(tmp_path / "vssm.pth")["a"], torch.ones(2))
 
 
 def test_the_format_from_before_pytorch_1_6_is_read(tmp_path):

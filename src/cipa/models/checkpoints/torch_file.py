@@ -2,12 +2,14 @@
 
 A `.pth` file is a pickle, and a pickle may run any code while it is read. PyTorch's restricted reader builds
 tensors and plain containers only; of other classes it is allowed `argparse.Namespace`, which the published
-training script stores beside its weights.
+training script stores beside its weights. Classification training code stores its settings as yacs's
+`CfgNode`, a kind of dict: an ordered dict is built in its stead, so that yacs need not be there nor run.
 """
 
 import argparse
 import re
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from cipa.errors import DataError
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _ZIP_START = b"PK\x03\x04"
+_ALLOWED: list[Any] = [argparse.Namespace, (OrderedDict, "yacs.config.CfgNode")]
 _REFUSED_NAME = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")
 
 
@@ -71,7 +74,7 @@ def _load(path: Path) -> Any:
     if not is_zip and _starts_with(path, _ZIP_START):
         raise DataError(f"{path} is truncated ({path.stat().st_size} bytes): copy or download it again")
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals(_ALLOWED):
             # Mapped into memory, the optimiser's state beside the weights (twice their size) is never read.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip or None)
     except OSError:
