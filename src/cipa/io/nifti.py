@@ -21,9 +21,6 @@ from nibabel.spatialimages import HeaderDataError
 from cipa.errors import DataError
 from cipa.files import atomic_file
 
-SUFFIXES = (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".img")
-"""Names of NIfTI files, all readable; the first two can be written."""
-
 PLACE = (
     *("qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
     *("sform_code", "srow_x", "srow_y", "srow_z"),
@@ -67,11 +64,6 @@ class Volume:
     def voxel_ml(self) -> float:
         """Volume of one voxel in millilitres."""
         return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
-
-
-def is_nifti(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file's name is that of a NIfTI volume."""
-    return Path(path).name.lower().endswith(SUFFIXES)
 
 
 def read_volume(path: str | os.PathLike[str]) -> Volume:
