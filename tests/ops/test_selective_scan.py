@@ -41,7 +41,7 @@ def test_a_constant_drive_decays_as_the_closed_form():
 
 def test_the_custom_op_keeps_pytorchs_rules():
     inputs = [tensor.requires_grad_() for tensor in sequence_inputs(length=5)]
-    torch.library.opcheck(selective_scan_forward, (*inputs, True))
+    torch.library.opcheck(selective_scan_forward, (*inputs, True, "cpu"))
 
 
 def test_a_shape_that_does_not_fit_is_named():

@@ -131,7 +131,7 @@ def test_results_do_not_depend_on_the_run_or_the_images_beside(threads):
 
 def test_the_custom_op_keeps_pytorchs_rules():
     inputs = [tensor.requires_grad_() for tensor in ss2d_inputs()]
-    torch.library.opcheck(ss2d_forward, (*inputs, [0, 1, 2, 3], True))
+    torch.library.opcheck(ss2d_forward, (*inputs, [0, 1, 2, 3], True, "cpu"))
 
 
 def test_the_flop_counter_sees_the_scan():

@@ -18,6 +18,7 @@ from cipa.ops.cpu.forward import CHUNK, scan_forward
 from cipa.ops.cpu.functions import LOG2E
 from cipa.ops.cpu.simd import LANES
 from cipa.ops.cpu.threads import run_in_threads, thread_count
+from cipa.ops.gradients import ScanGradients
 from cipa.ops.ss2d.reference import scan_order
 
 STATES_AT_ONCE = 4
@@ -37,22 +38,10 @@ class ScanInputs(NamedTuple):
     orders: np.ndarray
 
 
-class ScanGradients(NamedTuple):
-    """Gradients in the shapes and types of `launch_forward`'s arguments, contiguous."""
-
-    x: Tensor
-    projection: Tensor
-    dt: Tensor | None
-    dt_weight: Tensor
-    dt_bias: Tensor
-    A_logs: Tensor
-    Ds: Tensor
-
-
 def state_shape(
-    batch: int, length: int, channels: int, directions: int, states: int
-) -> tuple[int, int, int, int, int]:
-    """Return the shape (B, K, chunks, M, D) of the saved chunk starts, D and N padded."""
+    batch: int, length: int, channels: int, directions: int, states: int, device: torch.device
+) -> tuple[int, ...]:
+    """Return the shape (B, K, chunks, M, D) of the saved chunk starts, D and N padded; the same on any device."""
     return (
         batch, directions, -(-length // CHUNK), _round_up(states, STATES_AT_ONCE), _round_up(channels, LANES)
     )  # fmt: skip
@@ -88,7 +77,7 @@ def launch_forward(
     inputs = _prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds, tuple(directions))
     batch, length, channels = inputs.x.shape
     y = torch.empty(batch, length, channels)
-    shape = state_shape(batch, length, channels, len(directions), A_logs.shape[-1])
+    shape = state_shape(batch, length, channels, len(directions), A_logs.shape[-1], x.device)
     states = torch.empty(shape if save else (0, 0, 0, 0, 0))
     groups = _channel_groups(batch, channels)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from cipa.ops.kernels import form_for
+from cipa.ops.kernels import form_for, launcher
 from cipa.ops.selective_scan.reference import selective_scan_reference
 
 
@@ -37,37 +37,51 @@ def selective_scan(
     """
     _check(u, dt, A_logs, B, C, D, dt_bias)
     arguments = (u, dt, A_logs, B, C, D, dt_bias)
-    if form_for(u) == "reference":
+    form = form_for(u)
+    if form == "reference":
         return selective_scan_reference(*arguments)
     save = torch.is_grad_enabled() and any(argument.requires_grad for argument in arguments)
-    y, _ = selective_scan_forward(*arguments, save)
+    y, _ = selective_scan_forward(*arguments, save, form)
     return y
 
 
-@torch.library.custom_op("cipa::selective_scan_forward", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("cipa::selective_scan_forward", mutates_args=())
 def selective_scan_forward(
-    u: Tensor, dt: Tensor, A_logs: Tensor, B: Tensor, C: Tensor, D: Tensor, dt_bias: Tensor, save: bool
+    u: Tensor,
+    dt: Tensor,
+    A_logs: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    dt_bias: Tensor,
+    save: bool,
+    form: str,
 ) -> tuple[Tensor, Tensor]:
-    """Return y and, if `save`, the state at the start of every chunk (see `selective_scan`)."""
-    from cipa.ops.cpu.launch import launch_forward  # here: Numba is imported when the first scan runs
-
-    y, states = launch_forward(*_as_map(u, dt, A_logs, B, C, D, dt_bias), (0,), save)
+    """Return y and, if `save`, the state at the start of every chunk (see `selective_scan`), by `form`'s kernels."""
+    forward = launcher(form).launch_forward
+    y, states = forward(*_as_map(u, dt, A_logs, B, C, D, dt_bias), (0,), save)
     return y.view(u.shape), states
 
 
 @selective_scan_forward.register_fake
 def _(
-    u: Tensor, dt: Tensor, A_logs: Tensor, B: Tensor, C: Tensor, D: Tensor, dt_bias: Tensor, save: bool
+    u: Tensor,
+    dt: Tensor,
+    A_logs: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    dt_bias: Tensor,
+    save: bool,
+    form: str,
 ) -> tuple[Tensor, Tensor]:
-    from cipa.ops.cpu.launch import state_shape
-
     batch, length, channels = u.shape
-    shape = state_shape(batch, length, channels, 1, A_logs.shape[-1])
+    shape = launcher(form).state_shape(batch, length, channels, 1, A_logs.shape[-1], u.device)
     states = u.new_empty(shape if save else (0, 0, 0, 0, 0), dtype=torch.float32)
     return torch.empty_like(u, memory_format=torch.contiguous_format), states
 
 
-@torch.library.custom_op("cipa::selective_scan_backward", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("cipa::selective_scan_backward", mutates_args=())
 def selective_scan_backward(
     dy: Tensor,
     u: Tensor,
@@ -78,11 +92,11 @@ def selective_scan_backward(
     D: Tensor,
     dt_bias: Tensor,
     states: Tensor,
+    form: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return the gradients of u, dt, A_logs, B, C, D and dt_bias."""
-    from cipa.ops.cpu.launch import launch_backward
-
-    gradients = launch_backward(dy.unsqueeze(1), *_as_map(u, dt, A_logs, B, C, D, dt_bias), (0,), states)
+    backward = launcher(form).launch_backward
+    gradients = backward(dy.unsqueeze(1), *_as_map(u, dt, A_logs, B, C, D, dt_bias), (0,), states)
     dB, dC = gradients.projection.view(*B.shape[:2], -1).split(B.shape[-1], dim=-1)
     assert gradients.dt is not None  # the step was given, so it has a gradient
     return (
@@ -103,6 +117,7 @@ def _(
     D: Tensor,
     dt_bias: Tensor,
     states: Tensor,
+    form: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     empty = [
         torch.empty_like(tensor, memory_format=torch.contiguous_format)
@@ -112,7 +127,7 @@ def _(
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    *tensors, ctx.saved = inputs
+    *tensors, ctx.saved, ctx.form = inputs
     ctx.save_for_backward(*tensors, output[1])
 
 
@@ -122,7 +137,7 @@ def _backward(ctx: Any, dy: Tensor, _dstates: Tensor) -> tuple[Tensor | None, ..
             "cipa::selective_scan_forward ran with save=False and has no backward: call selective_scan"
         )
     *tensors, states = ctx.saved_tensors
-    return (*selective_scan_backward(dy, *tensors, states), None)
+    return (*selective_scan_backward(dy, *tensors, states, ctx.form), None, None)
 
 
 selective_scan_forward.register_autograd(_backward, setup_context=_setup_context)

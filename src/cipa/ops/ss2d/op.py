@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from cipa.ops.kernels import form_for
+from cipa.ops.kernels import form_for, launcher
 from cipa.ops.ss2d.reference import ss2d_reference
 
 ALL_DIRECTIONS = (0, 1, 2, 3)
@@ -47,14 +47,15 @@ def ss2d(
     """
     _check(x, projection, dt_weight, dt_bias, A_logs, Ds, directions)
     arguments = (x, projection, dt_weight, dt_bias, A_logs, Ds)
-    if form_for(x) == "reference":
+    form = form_for(x)
+    if form == "reference":
         return ss2d_reference(*arguments, directions)
     save = torch.is_grad_enabled() and any(argument.requires_grad for argument in arguments)
-    y, _ = ss2d_forward(*arguments, list(directions), save)
+    y, _ = ss2d_forward(*arguments, list(directions), save, form)
     return y
 
 
-@torch.library.custom_op("cipa::ss2d_forward", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("cipa::ss2d_forward", mutates_args=())
 def ss2d_forward(
     x: Tensor,
     projection: Tensor,
@@ -64,11 +65,11 @@ def ss2d_forward(
     Ds: Tensor,
     directions: Sequence[int],
     save: bool,
+    form: str,
 ) -> tuple[Tensor, Tensor]:
-    """Return y and, if `save`, the state at the start of every chunk (see `ss2d`)."""
-    from cipa.ops.cpu.launch import launch_forward  # here: Numba is imported when the first scan runs
-
-    return launch_forward(x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, save)
+    """Return y and, if `save`, the state at the start of every chunk (see `ss2d`), by the kernels of `form`."""
+    forward = launcher(form).launch_forward
+    return forward(x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, save)
 
 
 @ss2d_forward.register_fake
@@ -81,16 +82,17 @@ def _(
     Ds: Tensor,
     directions: Sequence[int],
     save: bool,
+    form: str,
 ) -> tuple[Tensor, Tensor]:
-    from cipa.ops.cpu.launch import state_shape
-
     batch, height, width, channels = x.shape
-    shape = state_shape(batch, height * width, channels, len(directions), A_logs.shape[-1])
+    shape = launcher(form).state_shape(
+        batch, height * width, channels, len(directions), A_logs.shape[-1], x.device
+    )
     states = x.new_empty(shape if save else (0, 0, 0, 0, 0), dtype=torch.float32)
     return torch.empty_like(x, memory_format=torch.contiguous_format), states
 
 
-@torch.library.custom_op("cipa::ss2d_backward", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("cipa::ss2d_backward", mutates_args=())
 def ss2d_backward(
     dy: Tensor,
     x: Tensor,
@@ -101,11 +103,11 @@ def ss2d_backward(
     Ds: Tensor,
     directions: Sequence[int],
     states: Tensor,
+    form: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return the gradients of x, projection, dt_weight, dt_bias, A_logs and Ds."""
-    from cipa.ops.cpu.launch import launch_backward
-
-    gradients = launch_backward(dy, x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, states)
+    backward = launcher(form).launch_backward
+    gradients = backward(dy, x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, states)
     return (
         gradients.x, gradients.projection, gradients.dt_weight, gradients.dt_bias, gradients.A_logs,
         gradients.Ds
@@ -123,6 +125,7 @@ def _(
     Ds: Tensor,
     directions: Sequence[int],
     states: Tensor,
+    form: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     empty = [
         torch.empty_like(tensor, memory_format=torch.contiguous_format)
@@ -132,7 +135,7 @@ def _(
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    *tensors, ctx.directions, ctx.saved = inputs
+    *tensors, ctx.directions, ctx.saved, ctx.form = inputs
     ctx.save_for_backward(*tensors, output[1])
 
 
@@ -140,7 +143,7 @@ def _backward(ctx: Any, dy: Tensor, _dstates: Tensor) -> tuple[Tensor | None, ..
     if not ctx.saved:
         raise RuntimeError("cipa::ss2d_forward ran with save=False: it has no backward; call cipa.ops.ss2d")
     *tensors, states = ctx.saved_tensors
-    return (*ss2d_backward(dy, *tensors, ctx.directions, states), None, None)
+    return (*ss2d_backward(dy, *tensors, ctx.directions, states, ctx.form), None, None, None)
 
 
 ss2d_forward.register_autograd(_backward, setup_context=_setup_context)

@@ -1,0 +1,144 @@
+"""The scan on a GPU, forwards: one warp a program, one lane a channel, its N states in the lane's registers.
+
+Tiles are (BD, NP): channels over lanes, states inside a lane, so that neither the state update nor the sum over
+states leaves the lane. That layout is what the compiler gives tiles whose strides it does not know. So `unit`, the
+stride of a channel, comes as a run-time value though it is 1: with it known, four lanes share a channel's states
+and each position pays shuffles and a barrier (181 instructions in place of 120).
+
+A long walk at a small batch has too few programs to fill a GPU. It is cut into S chunks: `chunk_ends` scans each
+from a zero state; `scan_chunks` then folds the ends of the chunks before its own and scans again with the right start.
+The decay of a whole chunk is exp(A sum(delta)): N exponentials, not N a position.
+
+Values of the next position are fetched before the present one is computed, to hide the latency of memory.
+`a` (K, N, D) is A log2(e), A = -exp(A_logs), since the hardware's exponential is a power of two. `values`
+(B, L, K, 2 N) holds B and C in float32, which lets four of them come with one load.
+
+Letters: B images, L positions, K directions, D channels, N states, S chunks of `chunk` positions.
+"""
+
+import triton
+import triton.language as tl
+
+from cipa.ops.triton.walk import place_of, step_from, stride_of
+
+
+@triton.jit
+def load_rates(a, unit, k, d, channels, N: tl.constexpr, NP: tl.constexpr):
+    """Return a's tile (BD, NP); lanes and states beyond the last are zero and stay without effect."""
+    n = tl.arange(0, NP)
+    mask = (d < channels)[:, None] & (n < N)[None, :]
+    return tl.load(a + (k * N + n[None, :]) * channels + d[:, None] * unit, mask=mask, other=0.0)
+
+
+@triton.jit(do_not_specialize=["unit"])
+def chunk_ends(
+    x, delta, values, a, unit, ends, sums,
+    height, width, channels, chunk, chunks,
+    K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
+    DIRECTIONS: tl.constexpr,
+):  # fmt: skip
+    """Fill ends (B, S, K, N, D), each chunk's last state from a zero start, and sums (B, S, K, D) of its steps."""
+    blocks = tl.cdiv(channels, BD)
+    program = tl.program_id(0)
+    block = program % blocks
+    k = (program // blocks) % K
+    c = (program // (blocks * K)) % chunks
+    b = (program // (blocks * K * chunks)).to(tl.int64)
+    direction = (DIRECTIONS >> (2 * k)) & 3
+    length = height * width
+    d = block * BD + tl.arange(0, BD)
+    n = tl.arange(0, NP)
+    inside = d < channels
+    decay_rate = load_rates(a, unit, k, d, channels, N, NP)
+
+    first = c * chunk
+    stride = stride_of(direction, width)
+    place = place_of(first, direction, height, width)
+    x += b * length * channels
+    delta += (b * length * K + k) * channels
+    values += (b * length * K + k) * (2 * N)
+    next_u = tl.load(x + place * channels + d, mask=inside, other=0.0)
+    next_step = tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0)
+    next_in = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
+    state = tl.zeros([BD, NP], tl.float32)
+    total = tl.zeros([BD], tl.float32)
+    for _ in tl.range(first, tl.minimum(first + chunk, length), loop_unroll_factor=2):
+        u, step, weight_in = next_u.to(tl.float32), next_step.to(tl.float32), next_in
+        place = step_from(place, stride, length)
+        next_u = tl.load(x + place * channels + d, mask=inside, other=0.0)
+        next_step = tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0)
+        next_in = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
+        decay = tl.exp2(step[:, None] * decay_rate)
+        state = decay * state + (step * u)[:, None] * weight_in[None, :]
+        total += step
+    out = (b * chunks + c) * K + k
+    tl.store(sums + out * channels + d, total, mask=inside)
+    mask = inside[:, None] & (n < N)[None, :]
+    tl.store(ends + (out * N + n[None, :]) * channels + d[:, None] * unit, state, mask=mask)
+
+
+@triton.jit(do_not_specialize=["unit"])
+def scan_chunks(
+    x, delta, values, a, unit, skip, ends, sums, states, y,
+    images, height, width, channels, chunk, chunks,
+    K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
+    DIRECTIONS: tl.constexpr, IMAGES: tl.constexpr, SAVE: tl.constexpr,
+):  # fmt: skip
+    """Fill y (B, L, K, D) and, if SAVE, states (B, S, K, N, D) with the state at each chunk's start.
+
+    A program scans the same chunk of IMAGES images one after the other.
+    """
+    blocks = tl.cdiv(channels, BD)
+    program = tl.program_id(0)
+    block = program % blocks
+    k = (program // blocks) % K
+    c = (program // (blocks * K)) % chunks
+    group = program // (blocks * K * chunks)
+    direction = (DIRECTIONS >> (2 * k)) & 3
+    length = height * width
+    d = block * BD + tl.arange(0, BD)
+    n = tl.arange(0, NP)
+    inside = d < channels
+    tile = inside[:, None] & (n < N)[None, :]
+    decay_rate = load_rates(a, unit, k, d, channels, N, NP)
+    skip_weight = tl.load(skip + k * channels + d, mask=inside, other=0.0).to(tl.float32)
+    first = c * chunk
+    last = tl.minimum(first + chunk, length)
+    stride = stride_of(direction, width)
+    start = place_of(first, direction, height, width)
+
+    own = group * IMAGES
+    for image in range(0, tl.minimum(IMAGES, images - own)):
+        b = own.to(tl.int64) + image
+        state = tl.zeros([BD, NP], tl.float32)
+        for before in range(0, c):
+            at = (b * chunks + before) * K + k
+            total = tl.load(sums + at * channels + d, mask=inside, other=0.0)
+            end = tl.load(ends + (at * N + n[None, :]) * channels + d[:, None] * unit, mask=tile, other=0.0)
+            state = tl.exp2(total[:, None] * decay_rate) * state + end
+        if SAVE:
+            at = (b * chunks + c) * K + k
+            tl.store(states + (at * N + n[None, :]) * channels + d[:, None] * unit, state, mask=tile)
+
+        place = start
+        x_image = x + b * length * channels
+        delta_image = delta + (b * length * K + k) * channels
+        y_image = y + (b * length * K + k) * channels
+        values_image = values + (b * length * K + k) * (2 * N)
+        next_u = tl.load(x_image + place * channels + d, mask=inside, other=0.0)
+        next_step = tl.load(delta_image + place * (K * channels) + d, mask=inside, other=0.0)
+        next_in = tl.load(values_image + place * (2 * K * N) + n, mask=n < N, other=0.0)
+        next_out = tl.load(values_image + place * (2 * K * N) + N + n, mask=n < N, other=0.0)
+        for _ in tl.range(first, last, loop_unroll_factor=2):
+            u, step = next_u.to(tl.float32), next_step.to(tl.float32)
+            weight_in, weight_out = next_in, next_out
+            out = y_image + place * (K * channels) + d
+            place = step_from(place, stride, length)
+            next_u = tl.load(x_image + place * channels + d, mask=inside, other=0.0)
+            next_step = tl.load(delta_image + place * (K * channels) + d, mask=inside, other=0.0)
+            next_in = tl.load(values_image + place * (2 * K * N) + n, mask=n < N, other=0.0)
+            next_out = tl.load(values_image + place * (2 * K * N) + N + n, mask=n < N, other=0.0)
+            decay = tl.exp2(step[:, None] * decay_rate)
+            state = decay * state + (step * u)[:, None] * weight_in[None, :]
+            result = tl.sum(state * weight_out[None, :], axis=1) + skip_weight * u
+            tl.store(out, result.to(y.dtype.element_ty), mask=inside)

@@ -1,0 +1,259 @@
+"""From tensors to the Triton scan and back: shapes, buffers, grids.
+
+Letters: B images, H x W grid, L = H W, D channels, K directions, R rank of the step, N states, S chunks.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import triton
+from torch import Tensor
+
+from cipa.ops.gradients import ScanGradients
+from cipa.ops.triton.backward import chunk_passes, scan_chunks_backward
+from cipa.ops.triton.forward import chunk_ends, scan_chunks
+from cipa.ops.triton.lift import lift_steps
+from cipa.ops.triton.merge import merge_directions
+from cipa.ops.triton.plan import CHANNELS, Plan, plan_scan
+
+LOG2E = 1.4426950408889634
+
+SCRATCH_BYTES = 2**30
+"""Most memory for replayed states; the images of a larger batch go through the kernel in turns."""
+
+
+class Prepared(NamedTuple):
+    """What the kernels read, contiguous.
+
+    Attributes:
+        x: (B, L, D).
+        delta: softplus of the step, (B, L, K, D), in x's type.
+        values: B and C, (B, L, K, 2 N), float32.
+        a: A log2(e), (K, N, D), float32.
+        skip: (K, D).
+    """
+
+    x: Tensor
+    delta: Tensor
+    values: Tensor
+    a: Tensor
+    skip: Tensor
+
+
+def state_shape(
+    batch: int, length: int, channels: int, directions: int, states: int, device: torch.device
+) -> tuple[int, ...]:
+    """Return the shape (B, S, K, N, D) of the saved chunk starts; empty where a walk is one chunk."""
+    plan = plan_scan(batch, length, channels, directions, device)
+    return (batch, plan.chunks, directions, states, channels) if plan.chunks > 1 else (0, 0, 0, 0, 0)
+
+
+def launch_forward(
+    x: Tensor,
+    projection: Tensor,
+    dt: Tensor | None,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+    directions: Sequence[int],
+    save: bool,
+) -> tuple[Tensor, Tensor]:
+    """Scan a map on a GPU; state and exponential in float32.
+
+    Args:
+        x: (B, H, W, D), float32, bfloat16 or float16.
+        projection: (B, H, W, K, R + 2 N).
+        dt: (B, H, W, D) the step before bias and softplus when R is 0, else None.
+        dt_weight: (K, D, R).
+        dt_bias: (K, D).
+        A_logs: (K, D, N).
+        Ds: (K, D).
+        directions: K codes of `scan_order`.
+        save: keep the state at the start of each chunk for `launch_backward`.
+
+    Returns:
+        y (B, H, W, D) in x's type, and the chunk states (empty unless saved).
+    """
+    inputs = _prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
+    batch, length, count, channels = inputs.delta.shape
+    plan = plan_scan(batch, length, channels, count, x.device)
+    states = A_logs.shape[-1]
+    ends, sums = _scan_ends(chunk_ends, inputs.x, inputs, plan, x, directions, states)
+    saved = x.new_empty((0,) * 5, dtype=torch.float32)
+    if save and plan.chunks > 1:
+        saved = torch.empty_like(ends)
+    y = torch.empty_like(inputs.delta)
+    scan_chunks[_grid(batch, plan, count, channels)](
+        *inputs[:4], 1, inputs.skip, ends, sums, saved, y,
+        batch, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
+        **_constants(count, states, directions), IMAGES=plan.images, SAVE=saved.numel() > 0, num_warps=1,
+    )  # fmt: skip
+    return merge_directions(y).view(x.shape), saved
+
+
+def launch_backward(
+    dy: Tensor,
+    x: Tensor,
+    projection: Tensor,
+    dt: Tensor | None,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+    directions: Sequence[int],
+    states: Tensor,
+) -> ScanGradients:
+    """Gradients of `launch_forward`, whose arguments these are, with `states` as it saved them.
+
+    Args:
+        dy: gradient of the output, (B, H, W, D).
+        x: (B, H, W, D).
+        projection: (B, H, W, K, R + 2 N).
+        dt: (B, H, W, D) when R is 0, else None.
+        dt_weight: (K, D, R).
+        dt_bias: (K, D).
+        A_logs: (K, D, N).
+        Ds: (K, D).
+        directions: K codes of `scan_order`.
+        states: what `launch_forward` saved.
+
+    Returns:
+        The gradient of every tensor.
+    """
+    inputs = _prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
+    batch, length, count, channels = inputs.delta.shape
+    depth, blocks = A_logs.shape[-1], -(-channels // CHANNELS)
+    plan = plan_scan(batch, length, channels, count, x.device)
+    upstream = dy.reshape(batch, length, channels).to(x.dtype).contiguous()
+    passes, sums = _scan_ends(chunk_passes, upstream, inputs, plan, x, directions, depth)
+
+    interval = replay_interval(triton.next_power_of_2(depth))
+    dx, draw = torch.empty_like(inputs.delta), torch.empty_like(inputs.delta)
+    dvalues = x.new_empty(batch, length, count, blocks, 2 * depth, dtype=torch.float32)
+    groups = -(-batch // plan.images)
+    da = x.new_empty(groups, plan.chunks, count, depth, channels, dtype=torch.float32)
+    dbias, dskip = (torch.empty_like(da[:, :, :, 0]) for _ in range(2))
+    tile = triton.cdiv(plan.chunk, interval) * triton.next_power_of_2(depth) * CHANNELS
+    per_group = plan.chunks * count * blocks
+    turn = min(groups, max(1, SCRATCH_BYTES // (4 * tile * per_group)))
+    scratch = x.new_empty(turn * per_group, tile, dtype=torch.float32)
+    for first in range(0, groups, turn):
+        these = slice(first * plan.images, min(batch, (first + turn) * plan.images))
+        own = slice(first, first + turn)
+        scan_chunks_backward[_grid(these.stop - these.start, plan, count, channels)](
+            inputs.x[these], inputs.delta[these], inputs.values[these], upstream[these], inputs.a, 1, inputs.skip,
+            states[these] if states.numel() else states, passes[these], sums[these], scratch,
+            dx[these], draw[these], dvalues[these], da[own], dbias[own], dskip[own],
+            these.stop - these.start, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
+            **_constants(count, depth, directions), IMAGES=plan.images, T=interval, SAVED=plan.chunks > 1,
+            num_warps=1,
+        )  # fmt: skip
+    da_sum = da.sum((0, 1)).transpose(1, 2)
+    drank, dweight = _lift_gradients(draw, projection, dt_weight)
+    pair = dvalues.sum(3) if blocks > 1 else dvalues.squeeze(3)
+    dprojection = torch.cat([drank, pair.to(projection.dtype)], dim=-1) if dt is None else pair
+    return ScanGradients(
+        x=merge_directions(dx).view(x.shape),
+        projection=dprojection.view(projection.shape).to(projection.dtype),
+        dt=None if dt is None else draw.view(dt.shape).to(dt.dtype),
+        dt_weight=dweight.to(dt_weight.dtype),
+        dt_bias=dbias.sum((0, 1)).to(dt_bias.dtype),
+        A_logs=(da_sum * -torch.exp(A_logs.float())).to(A_logs.dtype).contiguous(),
+        Ds=dskip.sum((0, 1)).to(Ds.dtype),
+    )
+
+
+def replay_interval(states: int) -> int:
+    """Return T, the positions whose states the backward kernel holds in registers at once."""
+    return max(1, min(8, 64 // states))
+
+
+def _prepare(
+    x: Tensor,
+    projection: Tensor,
+    dt: Tensor | None,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+) -> Prepared:
+    batch, height, width, channels = x.shape
+    length = height * width
+    count, _, states = A_logs.shape
+    rank = dt_weight.shape[-1]
+    x_flat = x.reshape(batch, length, channels).contiguous()
+    projection = projection.contiguous()
+    steps = projection if dt is None else dt.contiguous()
+    delta = x.new_empty(batch, length, count, channels)
+    values = x.new_empty(batch, length, count, 2 * states, dtype=torch.float32)
+    rows, block = 64, min(128, triton.next_power_of_2(channels))
+    lift_steps[(triton.cdiv(batch * length, rows), count, triton.cdiv(channels, block))](
+        projection, steps, dt_weight.contiguous(), dt_bias.contiguous(), delta, values, batch * length, channels,
+        K=count, N=states, R=rank, RANK=max(16, triton.next_power_of_2(rank)),
+        PAIR=triton.next_power_of_2(2 * states), ROWS=rows, BD=block,
+    )  # fmt: skip
+    a = (-torch.exp(A_logs.float()) * LOG2E).transpose(1, 2).contiguous()
+    return Prepared(x_flat, delta, values, a, Ds.contiguous())
+
+
+def _scan_ends(
+    kernel: triton.JITFunction,
+    source: Tensor,
+    inputs: Prepared,
+    plan: Plan,
+    x: Tensor,
+    directions: Sequence[int],
+    states: int,
+) -> tuple[Tensor, Tensor]:
+    """Run the first pass over the chunks, forwards or backwards; nothing where there is one chunk."""
+    batch, _, count, channels = inputs.delta.shape
+    ends = x.new_empty(batch, plan.chunks, count, states, channels, dtype=torch.float32)
+    sums = torch.empty_like(ends[:, :, :, 0])
+    if plan.chunks > 1:
+        first = (
+            (source, inputs.delta, inputs.values)
+            if kernel is chunk_ends
+            else (inputs.delta, inputs.values, source)
+        )
+        kernel[_grid(batch, plan, count, channels)](
+            *first, inputs.a, 1, ends, sums, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
+            **_constants(count, states, directions), num_warps=1,
+        )  # fmt: skip
+    return ends, sums
+
+
+def _grid(images: int, plan: Plan, count: int, channels: int) -> tuple[int]:
+    return (-(-images // plan.images) * plan.chunks * count * -(-channels // CHANNELS),)
+
+
+def _constants(count: int, states: int, directions: Sequence[int]) -> dict[str, int]:
+    codes = sum(direction << (2 * k) for k, direction in enumerate(directions))
+    return {
+        "K": count,
+        "N": states,
+        "NP": triton.next_power_of_2(states),
+        "BD": CHANNELS,
+        "DIRECTIONS": codes,
+    }
+
+
+def _lift_gradients(draw: Tensor, projection: Tensor, dt_weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradients of dt_low (B, L, K, R) and dt_weight (K, D, R), from that of the raw step."""
+    count, channels, rank = dt_weight.shape
+    if rank == 0:
+        return draw.new_empty(*draw.shape[:3], 0), torch.zeros_like(dt_weight)
+    flat = draw.view(-1, count, channels).transpose(0, 1)
+    low = projection.reshape(-1, count, projection.shape[-1])[..., :rank].transpose(0, 1).to(draw.dtype)
+    with torch.autocast(draw.device.type, enabled=False):
+        drank = torch.bmm(flat, dt_weight.to(draw.dtype))
+        dweight = _product(flat.transpose(1, 2), low)
+    return drank.transpose(0, 1).view(*draw.shape[:3], rank).to(projection.dtype), dweight
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """Batched product of narrow factors with a float32 result: the sum over all pixels deserves it."""
+    if a.device.type == "cuda" and a.dtype != torch.float32:
+        return torch.bmm(a, b, out_dtype=torch.float32)
+    return torch.bmm(a.float(), b.float())

@@ -1,0 +1,52 @@
+"""What the scan reads, from the projection: delta = softplus(dt_weight dt_low + dt_bias), and B and C in float32.
+
+The lift is a product with an inner dimension of R, 6 to 64: inside the scan it costs as much as the scan.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def softplus(x):
+    """Return log(1 + e^x), linear above 20 as PyTorch's."""
+    return tl.where(x > 20.0, x, tl.log(1.0 + tl.exp(tl.minimum(x, 20.0))))
+
+
+@triton.jit
+def lift_steps(
+    projection, dt, weight, bias, delta, values, rows, channels,
+    K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, RANK: tl.constexpr, PAIR: tl.constexpr,
+    ROWS: tl.constexpr, BD: tl.constexpr,
+):  # fmt: skip
+    """Fill delta (rows, K, channels) and values (rows, K, 2 N), float32.
+
+    The first R of the projection (rows, K, R + 2 N) are lifted by `weight` (K, channels, R); where R is 0 the step
+    before bias and softplus is given, dt (rows, channels). RANK and PAIR are R and 2 N as the next powers of two,
+    RANK at least 16.
+    """
+    row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]
+    k = tl.program_id(1)
+    d = tl.program_id(2) * BD + tl.arange(0, BD)
+    inside = (row < rows) & (d < channels)[None, :]
+    if R > 0:
+        r = tl.arange(0, RANK)
+        low = tl.load(
+            projection + (row * K + k) * (R + 2 * N) + r[None, :],
+            mask=(row < rows) & (r < R)[None, :], other=0.0,
+        )  # fmt: skip
+        lifting = tl.load(
+            weight + (k * channels + d)[None, :] * R + r[:, None],
+            mask=(d < channels)[None, :] & (r < R)[:, None], other=0.0,
+        )  # fmt: skip
+        raw = tl.dot(low, lifting.to(low.dtype), input_precision="ieee")
+    else:
+        raw = tl.load(dt + row * channels + d[None, :], mask=inside, other=0.0).to(tl.float32)
+    shift = tl.load(bias + k * channels + d, mask=d < channels, other=0.0).to(tl.float32)
+    steps = softplus(raw + shift[None, :])
+    tl.store(delta + (row * K + k) * channels + d[None, :], steps.to(delta.dtype.element_ty), mask=inside)
+    if tl.program_id(2) == 0:
+        n = tl.arange(0, PAIR)[None, :]
+        mask = (row < rows) & (n < 2 * N)
+        pair = tl.load(projection + (row * K + k) * (R + 2 * N) + R + n, mask=mask, other=0.0)
+        tl.store(values + (row * K + k) * (2 * N) + n, pair.to(tl.float32), mask=mask)

@@ -1,0 +1,53 @@
+"""How a scan is cut into programs: a rule on shapes and the size of the GPU, so that nothing is tuned at run time."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+
+CHANNELS = 32
+"""Channels a program scans: one a lane."""
+
+PROGRAMS_PER_UNIT = 16
+"""Programs of one warp that a multiprocessor holds at the forward kernel's register use."""
+
+SHORTEST_CHUNK = 64
+"""Positions under which the start and end of a chunk cost more than its scan."""
+
+
+class Plan(NamedTuple):
+    """A walk of L positions is cut into `chunks` of `chunk`; a program takes `images` images one by one."""
+
+    chunk: int
+    chunks: int
+    images: int
+
+
+@lru_cache(maxsize=16)
+def multiprocessors(device: torch.device) -> int:
+    """Return how many multiprocessors a GPU has; a few for the CPU, where Triton's interpreter runs them in turn."""
+    if device.type != "cuda":
+        return 2
+    return torch.cuda.get_device_properties(device).multi_processor_count
+
+
+def plan_scan(batch: int, length: int, channels: int, directions: int, device: torch.device) -> Plan:
+    """Cut a scan so that the GPU is full and no more: a chunk after the first makes its exponentials twice.
+
+    Args:
+        batch: images.
+        length: positions of a walk.
+        channels: D.
+        directions: K.
+        device: where it runs.
+
+    Returns:
+        The plan, the same for forward and backward.
+    """
+    programs = batch * directions * -(-channels // CHANNELS)
+    full = PROGRAMS_PER_UNIT * multiprocessors(device)
+    if programs * 2 >= full or length <= SHORTEST_CHUNK:
+        return Plan(length, 1, max(1, programs // (2 * full)))
+    pieces = min(-(-full // programs), -(-length // SHORTEST_CHUNK))
+    chunk = -(-length // (pieces * 16)) * 16
+    return Plan(chunk, -(-length // chunk), 1)
