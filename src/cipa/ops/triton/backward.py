@@ -19,13 +19,13 @@ order: no atomic addition, so gradients do not change from run to run.
 import triton
 import triton.language as tl
 
-from cipa.ops.triton.forward import load_rates
-from cipa.ops.triton.walk import place_of, step_from, stride_of
+from cipa.ops.triton.forward import AHEAD, load_rates
+from cipa.ops.triton.walk import fetch_ahead, place_of, step_from, stride_of
 
 
 @triton.jit(do_not_specialize=["unit"])
 def chunk_passes(
-    delta, values, dy, a, unit, passes, sums,
+    delta, values, dy, a, unit, passes, sums, sink,
     height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr, DIRECTIONS: tl.constexpr,
 ):  # fmt: skip
@@ -58,14 +58,25 @@ def chunk_passes(
     next_out = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
     passed = tl.zeros([BD, NP], tl.float32)
     total = tl.zeros([BD], tl.float32)
-    for _ in tl.range(first, last, loop_unroll_factor=2):
-        upstream, step, weight_out = next_dy.to(tl.float32), next_step.to(tl.float32), next_out
-        place = step_from(place, stride, length)
-        next_dy = tl.load(dy + place * channels + d, mask=inside, other=0.0)
-        next_step = tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0)
-        next_out = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
-        passed = tl.exp2(step[:, None] * rate) * (upstream[:, None] * weight_out[None, :] + passed)
-        total += step
+    valid = tl.minimum(channels - block * BD, BD)
+    touched = tl.zeros([AHEAD], tl.float32)
+    for done in range(0, last - first, AHEAD):
+        places = place_of(
+            tl.maximum(last - 1 - done - AHEAD - tl.arange(0, AHEAD), 0), direction, height, width
+        )
+        ahead_dy = fetch_ahead(dy + block * BD, places, channels, valid, BD)
+        ahead_step = fetch_ahead(delta + block * BD, places, K * channels, valid, BD)
+        ahead_out = fetch_ahead(values, places, 2 * K * N, N, N)
+        for _ in tl.range(done, tl.minimum(done + AHEAD, last - first), loop_unroll_factor=2):
+            upstream, step, weight_out = next_dy.to(tl.float32), next_step.to(tl.float32), next_out
+            place = step_from(place, stride, length)
+            next_dy = tl.load(dy + place * channels + d, mask=inside, other=0.0)
+            next_step = tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0)
+            next_out = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
+            passed = tl.exp2(step[:, None] * rate) * (upstream[:, None] * weight_out[None, :] + passed)
+            total += step
+        touched += ahead_dy + ahead_step + ahead_out
+    tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     out = (b * chunks + c) * K + k
     tl.store(sums + out * channels + d, total, mask=inside)
     mask = inside[:, None] & (n < N)[None, :]
@@ -84,7 +95,7 @@ def advance(state, x, delta, values, place, d, n, rate, inside, channels, K: tl.
 @triton.jit
 def scan_chunks_backward(
     x, delta, values, dy, a, unit, skip, states, passes, sums, replayed,
-    dx, draw, dvalues, da, dbias, dskip,
+    dx, draw, dvalues, da, dbias, dskip, sink,
     images, height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr, DIRECTIONS: tl.constexpr,
     IMAGES: tl.constexpr, T: tl.constexpr, SAVED: tl.constexpr,
@@ -119,6 +130,8 @@ def scan_chunks_backward(
     replayed += program.to(tl.int64) * tl.cdiv(chunk, T) * (NP * BD)
     corner = n[None, :] * BD + lane[:, None] * unit
 
+    valid = tl.minimum(channels - block * BD, BD)
+    touched = tl.zeros([T], tl.float32)
     da_sum = tl.zeros([BD, NP], tl.float32)
     dbias_sum = tl.zeros([BD], tl.float32)
     dskip_sum = tl.zeros([BD], tl.float32)
@@ -143,11 +156,17 @@ def scan_chunks_backward(
         place = start
         for run in range(0, runs):
             tl.store(replayed + run * (NP * BD) + corner, state)
+            ahead = tl.minimum(first + (run + 1) * T + tl.arange(0, T), length - 1)
+            places_ahead = place_of(ahead, direction, height, width)
+            ahead_x = fetch_ahead(x_image + block * BD, places_ahead, channels, valid, BD)
+            ahead_step = fetch_ahead(delta_image + block * BD, places_ahead, K * channels, valid, BD)
+            ahead_in = fetch_ahead(values_image, places_ahead, 2 * K * N, N, N)
             for _ in range(run * T, tl.minimum((run + 1) * T, count)):
                 state = advance(
                     state, x_image, delta_image, values_image, place, d, n, rate, inside, channels, K, N
                 )
                 place = step_from(place, stride, length)
+            touched += ahead_x + ahead_step + ahead_in
 
         passed = tl.zeros([BD, NP], tl.float32)
         for back in range(0, chunks - 1 - c):
@@ -164,6 +183,12 @@ def scan_chunks_backward(
             place = place_of(first + run * T, direction, height, width)
             # Past the chunk's end steps are zero: the state stays and nothing is passed on or stored.
             left = count - run * T
+            ahead = tl.maximum(first + (run - 1) * T + tl.arange(0, T), 0)
+            places_ahead = place_of(ahead, direction, height, width)
+            ahead_x = fetch_ahead(x_image + block * BD, places_ahead, channels, valid, BD)
+            ahead_dy = fetch_ahead(dy_image + block * BD, places_ahead, channels, valid, BD)
+            ahead_step = fetch_ahead(delta_image + block * BD, places_ahead, K * channels, valid, BD)
+            ahead_values = fetch_ahead(values_image, places_ahead, 2 * K * N, 2 * N, 2 * N)
             before = (state,)
             places = (place,)
             for i in tl.static_range(T):
@@ -203,7 +228,9 @@ def scan_chunks_backward(
                 out = dvalues_image + spot * (K * blocks * 2 * N)
                 tl.store(out + n, dweight_in, mask=listed)
                 tl.store(out + N + n, dweight_out, mask=listed)
+            touched += ahead_x + ahead_dy + ahead_step + ahead_values
 
+    tl.store(sink + program * AHEAD + tl.arange(0, T), touched)
     at = (group.to(tl.int64) * chunks + c) * K + k
     tl.store(da + (at * N + n[None, :]) * channels + d[:, None] * unit, da_sum, mask=tile)
     tl.store(dbias + at * channels + d, dbias_sum, mask=inside)

@@ -9,7 +9,8 @@ A long walk at a small batch has too few programs to fill a GPU. It is cut into 
 from a zero state; `scan_chunks` then folds the ends of the chunks before its own and scans again with the right start.
 The decay of a whole chunk is exp(A sum(delta)): N exponentials, not N a position.
 
-Values of the next position are fetched before the present one is computed, to hide the latency of memory.
+To hide the latency of memory, AHEAD positions are fetched into the cache while those before are computed, and from
+there those of the next position into registers.
 `a` (K, N, D) is A log2(e), A = -exp(A_logs), since the hardware's exponential is a power of two. `values`
 (B, L, K, 2 N) holds B and C in float32, which lets four of them come with one load.
 
@@ -19,7 +20,10 @@ Letters: B images, L positions, K directions, D channels, N states, S chunks of 
 import triton
 import triton.language as tl
 
-from cipa.ops.triton.walk import place_of, step_from, stride_of
+from cipa.ops.triton.walk import fetch_ahead, place_of, step_from, stride_of
+
+
+AHEAD = tl.constexpr(16)
 
 
 @triton.jit
@@ -32,7 +36,7 @@ def load_rates(a, unit, k, d, channels, N: tl.constexpr, NP: tl.constexpr):
 
 @triton.jit(do_not_specialize=["unit"])
 def chunk_ends(
-    x, delta, values, a, unit, ends, sums,
+    x, delta, values, a, unit, ends, sums, sink,
     height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
     DIRECTIONS: tl.constexpr,
@@ -52,6 +56,7 @@ def chunk_ends(
     decay_rate = load_rates(a, unit, k, d, channels, N, NP)
 
     first = c * chunk
+    last = tl.minimum(first + chunk, length)
     stride = stride_of(direction, width)
     place = place_of(first, direction, height, width)
     x += b * length * channels
@@ -62,15 +67,26 @@ def chunk_ends(
     next_in = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
     state = tl.zeros([BD, NP], tl.float32)
     total = tl.zeros([BD], tl.float32)
-    for _ in tl.range(first, tl.minimum(first + chunk, length), loop_unroll_factor=2):
-        u, step, weight_in = next_u.to(tl.float32), next_step.to(tl.float32), next_in
-        place = step_from(place, stride, length)
-        next_u = tl.load(x + place * channels + d, mask=inside, other=0.0)
-        next_step = tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0)
-        next_in = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
-        decay = tl.exp2(step[:, None] * decay_rate)
-        state = decay * state + (step * u)[:, None] * weight_in[None, :]
-        total += step
+    valid = tl.minimum(channels - block * BD, BD)
+    touched = tl.zeros([AHEAD], tl.float32)
+    for group in range(first, last, AHEAD):
+        places = place_of(
+            tl.minimum(group + AHEAD + tl.arange(0, AHEAD), length - 1), direction, height, width
+        )
+        ahead_x = fetch_ahead(x + block * BD, places, channels, valid, BD)
+        ahead_step = fetch_ahead(delta + block * BD, places, K * channels, valid, BD)
+        ahead_in = fetch_ahead(values, places, 2 * K * N, N, N)
+        for _ in tl.range(group, tl.minimum(group + AHEAD, last), loop_unroll_factor=2):
+            u, step, weight_in = next_u.to(tl.float32), next_step.to(tl.float32), next_in
+            place = step_from(place, stride, length)
+            next_u = tl.load(x + place * channels + d, mask=inside, other=0.0)
+            next_step = tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0)
+            next_in = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
+            decay = tl.exp2(step[:, None] * decay_rate)
+            state = decay * state + (step * u)[:, None] * weight_in[None, :]
+            total += step
+        touched += ahead_x + ahead_step + ahead_in
+    tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     out = (b * chunks + c) * K + k
     tl.store(sums + out * channels + d, total, mask=inside)
     mask = inside[:, None] & (n < N)[None, :]
@@ -79,7 +95,7 @@ def chunk_ends(
 
 @triton.jit(do_not_specialize=["unit"])
 def scan_chunks(
-    x, delta, values, a, unit, skip, ends, sums, states, y,
+    x, delta, values, a, unit, skip, ends, sums, states, y, sink,
     images, height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
     DIRECTIONS: tl.constexpr, IMAGES: tl.constexpr, SAVE: tl.constexpr,
@@ -108,6 +124,8 @@ def scan_chunks(
     start = place_of(first, direction, height, width)
 
     own = group * IMAGES
+    valid = tl.minimum(channels - block * BD, BD)
+    touched = tl.zeros([AHEAD], tl.float32)
     for image in range(0, tl.minimum(IMAGES, images - own)):
         b = own.to(tl.int64) + image
         state = tl.zeros([BD, NP], tl.float32)
@@ -129,16 +147,27 @@ def scan_chunks(
         next_step = tl.load(delta_image + place * (K * channels) + d, mask=inside, other=0.0)
         next_in = tl.load(values_image + place * (2 * K * N) + n, mask=n < N, other=0.0)
         next_out = tl.load(values_image + place * (2 * K * N) + N + n, mask=n < N, other=0.0)
-        for _ in tl.range(first, last, loop_unroll_factor=2):
-            u, step = next_u.to(tl.float32), next_step.to(tl.float32)
-            weight_in, weight_out = next_in, next_out
-            out = y_image + place * (K * channels) + d
-            place = step_from(place, stride, length)
-            next_u = tl.load(x_image + place * channels + d, mask=inside, other=0.0)
-            next_step = tl.load(delta_image + place * (K * channels) + d, mask=inside, other=0.0)
-            next_in = tl.load(values_image + place * (2 * K * N) + n, mask=n < N, other=0.0)
-            next_out = tl.load(values_image + place * (2 * K * N) + N + n, mask=n < N, other=0.0)
-            decay = tl.exp2(step[:, None] * decay_rate)
-            state = decay * state + (step * u)[:, None] * weight_in[None, :]
-            result = tl.sum(state * weight_out[None, :], axis=1) + skip_weight * u
-            tl.store(out, result.to(y.dtype.element_ty), mask=inside)
+        for positions in range(first, last, AHEAD):
+            # The next positions of this image or, where there are none, the first of the next.
+            within = positions + AHEAD < last
+            onward = tl.where(within, positions + AHEAD, first) + tl.arange(0, AHEAD)
+            places = place_of(tl.minimum(onward, length - 1), direction, height, width)
+            shift = tl.where(within, 0, tl.minimum(images - 1 - own - image, 1)) * length
+            ahead_x = fetch_ahead(x_image + block * BD, places + shift, channels, valid, BD)
+            ahead_step = fetch_ahead(delta_image + block * BD, places + shift, K * channels, valid, BD)
+            ahead_values = fetch_ahead(values_image, places + shift, 2 * K * N, 2 * N, 2 * N)
+            for _ in tl.range(positions, tl.minimum(positions + AHEAD, last), loop_unroll_factor=2):
+                u, step = next_u.to(tl.float32), next_step.to(tl.float32)
+                weight_in, weight_out = next_in, next_out
+                out = y_image + place * (K * channels) + d
+                place = step_from(place, stride, length)
+                next_u = tl.load(x_image + place * channels + d, mask=inside, other=0.0)
+                next_step = tl.load(delta_image + place * (K * channels) + d, mask=inside, other=0.0)
+                next_in = tl.load(values_image + place * (2 * K * N) + n, mask=n < N, other=0.0)
+                next_out = tl.load(values_image + place * (2 * K * N) + N + n, mask=n < N, other=0.0)
+                decay = tl.exp2(step[:, None] * decay_rate)
+                state = decay * state + (step * u)[:, None] * weight_in[None, :]
+                result = tl.sum(state * weight_out[None, :], axis=1) + skip_weight * u
+                tl.store(out, result.to(y.dtype.element_ty), mask=inside)
+            touched += ahead_x + ahead_step + ahead_values
+    tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)

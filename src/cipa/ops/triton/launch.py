@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cipa.ops.gradients import ScanGradients
 from cipa.ops.triton.backward import chunk_passes, scan_chunks_backward
-from cipa.ops.triton.forward import chunk_ends, scan_chunks
+from cipa.ops.triton.forward import AHEAD, chunk_ends, scan_chunks
 from cipa.ops.triton.lift import lift_steps
 from cipa.ops.triton.merge import merge_directions
 from cipa.ops.triton.plan import CHANNELS, Plan, plan_scan
@@ -86,7 +86,7 @@ def launch_forward(
         saved = torch.empty_like(ends)
     y = torch.empty_like(inputs.delta)
     scan_chunks[_grid(batch, plan, count, channels)](
-        *inputs[:4], 1, inputs.skip, ends, sums, saved, y,
+        *inputs[:4], 1, inputs.skip, ends, sums, saved, y, _sink(_grid(batch, plan, count, channels), x),
         batch, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
         **_constants(count, states, directions), IMAGES=plan.images, SAVE=saved.numel() > 0, num_warps=1,
     )  # fmt: skip
@@ -146,6 +146,7 @@ def launch_backward(
             inputs.x[these], inputs.delta[these], inputs.values[these], upstream[these], inputs.a, 1, inputs.skip,
             states[these] if states.numel() else states, passes[these], sums[these], scratch,
             dx[these], draw[these], dvalues[these], da[own], dbias[own], dskip[own],
+            _sink(_grid(these.stop - these.start, plan, count, channels), x),
             these.stop - these.start, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
             **_constants(count, depth, directions), IMAGES=plan.images, T=interval, SAVED=plan.chunks > 1,
             num_warps=1,
@@ -218,10 +219,16 @@ def _scan_ends(
             else (inputs.delta, inputs.values, source)
         )
         kernel[_grid(batch, plan, count, channels)](
-            *first, inputs.a, 1, ends, sums, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
+            *first, inputs.a, 1, ends, sums, _sink(_grid(batch, plan, count, channels), x),
+            x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
             **_constants(count, states, directions), num_warps=1,
         )  # fmt: skip
     return ends, sums
+
+
+def _sink(grid: tuple[int], x: Tensor) -> Tensor:
+    """Return where a kernel leaves the sums of what it fetched ahead; nobody reads them."""
+    return x.new_empty(grid[0], AHEAD.value, dtype=torch.float32)
 
 
 def _grid(images: int, plan: Plan, count: int, channels: int) -> tuple[int]:

@@ -30,3 +30,20 @@ def step_from(place, stride, length):
     place = tl.where(place >= length, place - length + 1, place)
     place = tl.where(place < 0, place + length - 1, place)
     return tl.minimum(tl.maximum(place, 0), length - 1)
+
+
+@triton.jit
+def fetch_ahead(rows, places, row_stride, valid, WIDTH: tl.constexpr):
+    """Read a value of every 32-byte sector of the rows at `places`; their sums, (positions,) float32.
+
+    A walk down the columns meets a new line of memory at each position. Read one position early it comes from
+    device memory in about 1,000 cycles, eight times what a position's arithmetic takes; read a group of positions
+    early, it is in the cache when it is wanted. `rows` points at the first of a row's WIDTH values, of which `valid`
+    are inside. The sums must end up somewhere, or the compiler drops the reads.
+    """
+    per_sector: tl.constexpr = 256 // rows.dtype.element_ty.primitive_bitwidth
+    offset = rows + places * row_stride
+    total = tl.load(offset).to(tl.float32)
+    for sector in tl.static_range(per_sector, WIDTH, per_sector):
+        total += tl.load(offset + sector, mask=places * 0 + sector < valid, other=0.0).to(tl.float32)
+    return total
