@@ -23,9 +23,9 @@ from cipa.ops.triton.forward import AHEAD, load_rates
 from cipa.ops.triton.walk import fetch_ahead, place_of, step_from, stride_of
 
 
-@triton.jit(do_not_specialize=["unit"])
+@triton.jit(do_not_specialize=["unit", "height", "width", "chunk", "chunks"])
 def chunk_passes(
-    delta, values, dy, a, unit, passes, sums, sink,
+    delta, values, dy, A_logs, unit, passes, sums, sink,
     height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr, DIRECTIONS: tl.constexpr,
 ):  # fmt: skip
@@ -44,7 +44,7 @@ def chunk_passes(
     d = block * BD + tl.arange(0, BD)
     n = tl.arange(0, NP)
     inside = d < channels
-    rate = load_rates(a, unit, k, d, channels, N, NP)
+    rate = load_rates(A_logs, unit, k, d, channels, N, NP)
 
     first = c * chunk
     last = tl.minimum(first + chunk, length)
@@ -92,10 +92,10 @@ def advance(state, x, delta, values, place, d, n, rate, inside, channels, K: tl.
     return tl.exp2(step[:, None] * rate) * state + (step * u)[:, None] * weight_in[None, :]
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["images", "height", "width", "chunk", "chunks"])
 def scan_chunks_backward(
-    x, delta, values, dy, a, unit, skip, states, passes, sums, replayed,
-    dx, draw, dvalues, da, dbias, dskip, sink,
+    x, delta, values, dy, A_logs, unit, skip, states, passes, sums, replayed,
+    dx, draw, dvalues, dA_logs, dbias, dskip, sink,
     images, height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr, DIRECTIONS: tl.constexpr,
     IMAGES: tl.constexpr, T: tl.constexpr, SAVED: tl.constexpr,
@@ -103,8 +103,8 @@ def scan_chunks_backward(
     """Fill the gradients; a program takes the same chunk of IMAGES images one after the other.
 
     dx and draw, (B, L, K, D), are those of x and of the step before softplus, for each direction; dvalues
-    (B, L, K, D / BD, 2 N) those of B and C for each block of channels; da (G, S, K, N, D), dbias and dskip (G, S, K, D)
-    those of A, the bias and the skip weight for each of G groups of images. `replayed` (programs, chunk / T, N, BD) is
+    (B, L, K, D / BD, 2 N) those of B and C for each block of channels; dA_logs (G, S, K, N, D), dbias and dskip (G, S, K, D)
+    those of A_logs, the bias and the skip weight for each of G groups of images. `replayed` (programs, chunk / T, N, BD) is
     scratch. `states` counts where SAVED, else every chunk starts from zero.
     """
     blocks = tl.cdiv(channels, BD)
@@ -120,7 +120,7 @@ def scan_chunks_backward(
     n = tl.arange(0, NP)
     inside = d < channels
     tile = inside[:, None] & (n < N)[None, :]
-    rate = load_rates(a, unit, k, d, channels, N, NP)
+    rate = load_rates(A_logs, unit, k, d, channels, N, NP)
     skip_weight = tl.load(skip + k * channels + d, mask=inside, other=0.0).to(tl.float32)
     first = c * chunk
     count = tl.minimum(chunk, length - first)
@@ -232,6 +232,10 @@ def scan_chunks_backward(
 
     tl.store(sink + program * AHEAD + tl.arange(0, T), touched)
     at = (group.to(tl.int64) * chunks + c) * K + k
-    tl.store(da + (at * N + n[None, :]) * channels + d[:, None] * unit, da_sum, mask=tile)
+    tl.store(
+        dA_logs + (at * N + n[None, :]) * channels + d[:, None] * unit,
+        da_sum * rate * 0.6931471805599453,
+        mask=tile,
+    )
     tl.store(dbias + at * channels + d, dbias_sum, mask=inside)
     tl.store(dskip + at * channels + d, dskip_sum, mask=inside)

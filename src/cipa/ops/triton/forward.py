@@ -11,8 +11,7 @@ The decay of a whole chunk is exp(A sum(delta)): N exponentials, not N a positio
 
 To hide the latency of memory, AHEAD positions are fetched into the cache while those before are computed, and from
 there those of the next position into registers.
-`a` (K, N, D) is A log2(e), A = -exp(A_logs), since the hardware's exponential is a power of two. `values`
-(B, L, K, 2 N) holds B and C in float32, which lets four of them come with one load.
+`values` (B, L, K, 2 N) holds B and C in float32, which lets four of them come with one load.
 
 Letters: B images, L positions, K directions, D channels, N states, S chunks of `chunk` positions.
 """
@@ -27,16 +26,22 @@ AHEAD = tl.constexpr(16)
 
 
 @triton.jit
-def load_rates(a, unit, k, d, channels, N: tl.constexpr, NP: tl.constexpr):
-    """Return a's tile (BD, NP); lanes and states beyond the last are zero and stay without effect."""
+def load_rates(A_logs, unit, k, d, channels, N: tl.constexpr, NP: tl.constexpr):
+    """Return A log2(e) as a tile (BD, NP), A = -exp(A_logs): the hardware's exponential is a power of two.
+
+    Lanes and states beyond the last are zero and stay without effect.
+    """
     n = tl.arange(0, NP)
     mask = (d < channels)[:, None] & (n < N)[None, :]
-    return tl.load(a + (k * N + n[None, :]) * channels + d[:, None] * unit, mask=mask, other=0.0)
+    logs = tl.load(
+        A_logs + k * channels * N + d[:, None] * (N * unit) + n[None, :] * unit, mask=mask, other=0.0
+    )
+    return tl.where(mask, -1.4426950408889634 * tl.exp(logs.to(tl.float32)), 0.0)
 
 
-@triton.jit(do_not_specialize=["unit"])
+@triton.jit(do_not_specialize=["unit", "height", "width", "chunk", "chunks"])
 def chunk_ends(
-    x, delta, values, a, unit, ends, sums, sink,
+    x, delta, values, A_logs, unit, ends, sums, sink,
     height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
     DIRECTIONS: tl.constexpr,
@@ -53,7 +58,7 @@ def chunk_ends(
     d = block * BD + tl.arange(0, BD)
     n = tl.arange(0, NP)
     inside = d < channels
-    decay_rate = load_rates(a, unit, k, d, channels, N, NP)
+    decay_rate = load_rates(A_logs, unit, k, d, channels, N, NP)
 
     first = c * chunk
     last = tl.minimum(first + chunk, length)
@@ -62,8 +67,8 @@ def chunk_ends(
     x += b * length * channels
     delta += (b * length * K + k) * channels
     values += (b * length * K + k) * (2 * N)
-    next_u = tl.load(x + place * channels + d, mask=inside, other=0.0)
-    next_step = tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0)
+    next_u = tl.load(x + place * channels + d * unit, mask=inside, other=0.0)
+    next_step = tl.load(delta + place * (K * channels) + d * unit, mask=inside, other=0.0)
     next_in = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
     state = tl.zeros([BD, NP], tl.float32)
     total = tl.zeros([BD], tl.float32)
@@ -79,8 +84,8 @@ def chunk_ends(
         for _ in tl.range(group, tl.minimum(group + AHEAD, last), loop_unroll_factor=2):
             u, step, weight_in = next_u.to(tl.float32), next_step.to(tl.float32), next_in
             place = step_from(place, stride, length)
-            next_u = tl.load(x + place * channels + d, mask=inside, other=0.0)
-            next_step = tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0)
+            next_u = tl.load(x + place * channels + d * unit, mask=inside, other=0.0)
+            next_step = tl.load(delta + place * (K * channels) + d * unit, mask=inside, other=0.0)
             next_in = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
             decay = tl.exp2(step[:, None] * decay_rate)
             state = decay * state + (step * u)[:, None] * weight_in[None, :]
@@ -88,14 +93,14 @@ def chunk_ends(
         touched += ahead_x + ahead_step + ahead_in
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     out = (b * chunks + c) * K + k
-    tl.store(sums + out * channels + d, total, mask=inside)
+    tl.store(sums + out * channels + d * unit, total, mask=inside)
     mask = inside[:, None] & (n < N)[None, :]
     tl.store(ends + (out * N + n[None, :]) * channels + d[:, None] * unit, state, mask=mask)
 
 
-@triton.jit(do_not_specialize=["unit"])
+@triton.jit(do_not_specialize=["unit", "images", "height", "width", "chunk", "chunks"])
 def scan_chunks(
-    x, delta, values, a, unit, skip, ends, sums, states, y, sink,
+    x, delta, values, A_logs, unit, skip, ends, sums, states, y, sink,
     images, height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
     DIRECTIONS: tl.constexpr, IMAGES: tl.constexpr, SAVE: tl.constexpr,
@@ -116,8 +121,8 @@ def scan_chunks(
     n = tl.arange(0, NP)
     inside = d < channels
     tile = inside[:, None] & (n < N)[None, :]
-    decay_rate = load_rates(a, unit, k, d, channels, N, NP)
-    skip_weight = tl.load(skip + k * channels + d, mask=inside, other=0.0).to(tl.float32)
+    decay_rate = load_rates(A_logs, unit, k, d, channels, N, NP)
+    skip_weight = tl.load(skip + k * channels + d * unit, mask=inside, other=0.0).to(tl.float32)
     first = c * chunk
     last = tl.minimum(first + chunk, length)
     stride = stride_of(direction, width)
@@ -131,7 +136,7 @@ def scan_chunks(
         state = tl.zeros([BD, NP], tl.float32)
         for before in range(0, c):
             at = (b * chunks + before) * K + k
-            total = tl.load(sums + at * channels + d, mask=inside, other=0.0)
+            total = tl.load(sums + at * channels + d * unit, mask=inside, other=0.0)
             end = tl.load(ends + (at * N + n[None, :]) * channels + d[:, None] * unit, mask=tile, other=0.0)
             state = tl.exp2(total[:, None] * decay_rate) * state + end
         if SAVE:
@@ -143,8 +148,8 @@ def scan_chunks(
         delta_image = delta + (b * length * K + k) * channels
         y_image = y + (b * length * K + k) * channels
         values_image = values + (b * length * K + k) * (2 * N)
-        next_u = tl.load(x_image + place * channels + d, mask=inside, other=0.0)
-        next_step = tl.load(delta_image + place * (K * channels) + d, mask=inside, other=0.0)
+        next_u = tl.load(x_image + place * channels + d * unit, mask=inside, other=0.0)
+        next_step = tl.load(delta_image + place * (K * channels) + d * unit, mask=inside, other=0.0)
         next_in = tl.load(values_image + place * (2 * K * N) + n, mask=n < N, other=0.0)
         next_out = tl.load(values_image + place * (2 * K * N) + N + n, mask=n < N, other=0.0)
         for positions in range(first, last, AHEAD):
@@ -159,10 +164,10 @@ def scan_chunks(
             for _ in tl.range(positions, tl.minimum(positions + AHEAD, last), loop_unroll_factor=2):
                 u, step = next_u.to(tl.float32), next_step.to(tl.float32)
                 weight_in, weight_out = next_in, next_out
-                out = y_image + place * (K * channels) + d
+                out = y_image + place * (K * channels) + d * unit
                 place = step_from(place, stride, length)
-                next_u = tl.load(x_image + place * channels + d, mask=inside, other=0.0)
-                next_step = tl.load(delta_image + place * (K * channels) + d, mask=inside, other=0.0)
+                next_u = tl.load(x_image + place * channels + d * unit, mask=inside, other=0.0)
+                next_step = tl.load(delta_image + place * (K * channels) + d * unit, mask=inside, other=0.0)
                 next_in = tl.load(values_image + place * (2 * K * N) + n, mask=n < N, other=0.0)
                 next_out = tl.load(values_image + place * (2 * K * N) + N + n, mask=n < N, other=0.0)
                 decay = tl.exp2(step[:, None] * decay_rate)

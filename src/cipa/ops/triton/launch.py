@@ -17,8 +17,6 @@ from cipa.ops.triton.lift import lift_steps
 from cipa.ops.triton.merge import merge_directions
 from cipa.ops.triton.plan import CHANNELS, Plan, plan_scan
 
-LOG2E = 1.4426950408889634
-
 SCRATCH_BYTES = 2**30
 """Most memory for replayed states; the images of a larger batch go through the kernel in turns."""
 
@@ -30,14 +28,14 @@ class Prepared(NamedTuple):
         x: (B, L, D).
         delta: softplus of the step, (B, L, K, D), in x's type.
         values: B and C, (B, L, K, 2 N), float32.
-        a: A log2(e), (K, N, D), float32.
+        A_logs: (K, D, N).
         skip: (K, D).
     """
 
     x: Tensor
     delta: Tensor
     values: Tensor
-    a: Tensor
+    A_logs: Tensor
     skip: Tensor
 
 
@@ -149,8 +147,8 @@ def launch_backward(
     dx, draw = torch.empty_like(inputs.delta), torch.empty_like(inputs.delta)
     dvalues = x.new_empty(batch, length, count, blocks, 2 * depth, dtype=torch.float32)
     groups = -(-batch // plan.images)
-    da = x.new_empty(groups, plan.chunks, count, depth, channels, dtype=torch.float32)
-    dbias, dskip = (torch.empty_like(da[:, :, :, 0]) for _ in range(2))
+    dA_logs = x.new_empty(groups, plan.chunks, count, depth, channels, dtype=torch.float32)
+    dbias, dskip = (torch.empty_like(dA_logs[:, :, :, 0]) for _ in range(2))
     tile = triton.cdiv(plan.chunk, interval) * triton.next_power_of_2(depth) * CHANNELS
     per_group = plan.chunks * count * blocks
     turn = min(groups, max(1, SCRATCH_BYTES // (4 * tile * per_group)))
@@ -159,15 +157,14 @@ def launch_backward(
         these = slice(first * plan.images, min(batch, (first + turn) * plan.images))
         own = slice(first, first + turn)
         scan_chunks_backward[_grid(these.stop - these.start, plan, count, channels)](
-            inputs.x[these], inputs.delta[these], inputs.values[these], upstream[these], inputs.a, 1, inputs.skip,
+            inputs.x[these], inputs.delta[these], inputs.values[these], upstream[these], inputs.A_logs, 1, inputs.skip,
             states[these] if states.numel() else states, passes[these], sums[these], scratch,
-            dx[these], draw[these], dvalues[these], da[own], dbias[own], dskip[own],
+            dx[these], draw[these], dvalues[these], dA_logs[own], dbias[own], dskip[own],
             _sink(_grid(these.stop - these.start, plan, count, channels), x),
             these.stop - these.start, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
             **_constants(count, depth, directions), IMAGES=plan.images, T=interval, SAVED=plan.chunks > 1,
             num_warps=1,
         )  # fmt: skip
-    da_sum = da.sum((0, 1)).transpose(1, 2)
     drank, dweight = _lift_gradients(draw, projection, dt_weight)
     pair = dvalues.sum(3) if blocks > 1 else dvalues.squeeze(3)
     dprojection = torch.cat([drank, pair.to(projection.dtype)], dim=-1) if dt is None else pair
@@ -177,7 +174,7 @@ def launch_backward(
         dt=None if dt is None else draw.view(dt.shape).to(dt.dtype),
         dt_weight=dweight.to(dt_weight.dtype),
         dt_bias=dbias.sum((0, 1)).to(dt_bias.dtype),
-        A_logs=(da_sum * -torch.exp(A_logs.float())).to(A_logs.dtype).contiguous(),
+        A_logs=dA_logs.sum((0, 1)).transpose(1, 2).to(A_logs.dtype).contiguous(),
         Ds=dskip.sum((0, 1)).to(Ds.dtype),
     )
 
@@ -205,14 +202,13 @@ def _prepare(
     steps = projection if dt is None else dt.contiguous()
     delta = x.new_empty(batch, length, count, channels)
     values = x.new_empty(batch, length, count, 2 * states, dtype=torch.float32)
-    rows, block = 64, min(128, triton.next_power_of_2(channels))
+    rows, block = 64, min(64, triton.next_power_of_2(channels))
     lift_steps[(triton.cdiv(batch * length, rows), count, triton.cdiv(channels, block))](
         projection, steps, dt_weight.contiguous(), dt_bias.contiguous(), delta, values, batch * length, channels,
         K=count, N=states, R=rank, RANK=max(16, triton.next_power_of_2(rank)),
         PAIR=triton.next_power_of_2(2 * states), ROWS=rows, BD=block,
     )  # fmt: skip
-    a = (-torch.exp(A_logs.float()) * LOG2E).transpose(1, 2).contiguous()
-    return Prepared(x_flat, delta, values, a, Ds.contiguous())
+    return Prepared(x_flat, delta, values, A_logs.contiguous(), Ds.contiguous())
 
 
 def _scan_ends(
@@ -235,7 +231,7 @@ def _scan_ends(
             else (inputs.delta, inputs.values, source)
         )
         kernel[_grid(batch, plan, count, channels)](
-            *first, inputs.a, 1, ends, sums, _sink(_grid(batch, plan, count, channels), x),
+            *first, inputs.A_logs, 1, ends, sums, _sink(_grid(batch, plan, count, channels), x),
             x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
             **_constants(count, states, directions), num_warps=1,
         )  # fmt: skip

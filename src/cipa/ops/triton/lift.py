@@ -13,7 +13,7 @@ def softplus(x):
     return tl.where(x > 20.0, x, tl.log(1.0 + tl.exp(tl.minimum(x, 20.0))))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def lift_steps(
     projection, dt, weight, bias, delta, values, rows, channels,
     K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, RANK: tl.constexpr, PAIR: tl.constexpr,
@@ -39,7 +39,7 @@ def lift_steps(
             weight + (k * channels + d)[None, :] * R + r[:, None],
             mask=(d < channels)[None, :] & (r < R)[:, None], other=0.0,
         )  # fmt: skip
-        raw = tl.dot(low, lifting.to(low.dtype), input_precision="ieee")
+        raw = tl.dot(low, lifting.to(low.dtype), input_precision="tf32x3")
     else:
         raw = tl.load(dt + row * channels + d[None, :], mask=inside, other=0.0).to(tl.float32)
     shift = tl.load(bias + k * channels + d, mask=d < channels, other=0.0).to(tl.float32)

@@ -6,7 +6,7 @@ import triton.language as tl
 from torch import Tensor
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def sum_directions(source, out, rows, channels, K: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr):
     """Fill out (rows, channels) with the sum of source (rows, K, channels), in float32 inside."""
     row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]

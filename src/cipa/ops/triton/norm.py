@@ -32,7 +32,7 @@ def unstandardise(upstream, normed, scale, channels):
     return scale * (upstream - mean - normed * slope)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def add_norm_forward(
     x, branch, skip, weight, bias, total, out, rows, channels, eps,
     BRANCH: tl.constexpr, SKIP: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
@@ -54,7 +54,7 @@ def add_norm_forward(
     tl.store(out + at, (normed * scale + shift).to(out.dtype.element_ty), mask=mask)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def add_norm_backward(
     dtotal, dout, total, x, skip, weight, dsum, dx, dskip, dweight, dbias, rows, channels, eps,
     TOTAL: tl.constexpr, SKIP: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,

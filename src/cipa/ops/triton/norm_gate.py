@@ -9,7 +9,7 @@ from cipa.ops.triton.norm import standardise, tile_of, unstandardise
 from cipa.ops.triton.plan import multiprocessors
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def merge_norm_gate_forward(
     source, gate, weight, bias, merged, out, rows, channels, eps,
     K: tl.constexpr, SAVE: tl.constexpr, SILU: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
@@ -34,7 +34,7 @@ def merge_norm_gate_forward(
     tl.store(out + at, ((normed * scale + shift) * z).to(out.dtype.element_ty), mask=mask)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def norm_gate_backward(
     dout, merged, gate, weight, bias, dmerged, dgate, dweight, dbias, rows, channels, eps,
     SILU: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,

@@ -11,7 +11,7 @@ CHANNELS = 32
 PROGRAMS_PER_UNIT = 16
 """Programs of one warp that a multiprocessor holds at the forward kernel's register use."""
 
-SHORTEST_CHUNK = 64
+SHORTEST_CHUNK = 128
 """Positions under which the start and end of a chunk cost more than its scan."""
 
 
@@ -32,7 +32,10 @@ def multiprocessors(device: torch.device) -> int:
 
 
 def plan_scan(batch: int, length: int, channels: int, directions: int, device: torch.device) -> Plan:
-    """Cut a scan so that the GPU is full and no more: a chunk after the first makes its exponentials twice.
+    """Cut a scan where it would leave most of the GPU idle: chunks make their exponentials twice.
+
+    Measured on an H200: from a third of the programs that fit at once on, one chunk is faster than any number; below,
+    three times the programs that fit are about the best, and no number near it is much worse.
 
     Args:
         batch: images.
@@ -46,8 +49,8 @@ def plan_scan(batch: int, length: int, channels: int, directions: int, device: t
     """
     programs = batch * directions * -(-channels // CHANNELS)
     full = PROGRAMS_PER_UNIT * multiprocessors(device)
-    if programs * 2 >= full or length <= SHORTEST_CHUNK:
-        return Plan(length, 1, max(1, programs // (2 * full)))
-    pieces = min(-(-full // programs), -(-length // SHORTEST_CHUNK))
+    if programs * 3 >= full or length <= SHORTEST_CHUNK:
+        return Plan(length, 1, max(1, programs // (4 * full)))
+    pieces = min(-(-3 * full // programs), -(-length // SHORTEST_CHUNK))
     chunk = -(-length // (pieces * 16)) * 16
     return Plan(chunk, -(-length // chunk), 1)

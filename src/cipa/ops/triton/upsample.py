@@ -36,7 +36,7 @@ def doubled(x, image, i, j, d, mask, height, width, channels):
     return 0.5625 * a + 0.1875 * (b + e) + 0.0625 * f
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["height", "width"])
 def double_forward(x, out, height, width, channels, BW: tl.constexpr, BD: tl.constexpr):
     """Fill out (B, 2H, 2W, D)."""
     strips = tl.cdiv(2 * width, BW)
@@ -61,7 +61,7 @@ def share(place, size, tap: tl.constexpr):
     return tl.minimum(tl.maximum(output, 0), 2 * size - 1), tl.where(inside, weight, 0.0)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["height", "width"])
 def double_backward(dout, dx, height, width, channels, BW: tl.constexpr, BD: tl.constexpr):
     """Fill dx (B, H, W, D) from dout (B, 2H, 2W, D)."""
     strips = tl.cdiv(width, BW)
@@ -79,7 +79,7 @@ def double_backward(dout, dx, height, width, channels, BW: tl.constexpr, BD: tl.
     tl.store(dx + ((image * height + i) * width + j) * channels + d, total.to(dx.dtype.element_ty), mask=mask)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["height", "width"])
 def double_norm_project_forward(
     x, weight, bias, projection, logits, height, width, channels, eps,
     CLASSES: tl.constexpr, BW: tl.constexpr, BD: tl.constexpr,
@@ -103,7 +103,7 @@ def double_norm_project_forward(
         tl.store(logits + at * CLASSES + c, logit.to(logits.dtype.element_ty), mask=j < 2 * width)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["strips_in_all", "height", "width"])
 def double_norm_project_backward(
     dlogits, x, weight, bias, projection, ddoubled, dweight, dbias, dprojection,
     strips_in_all, height, width, channels, eps,
