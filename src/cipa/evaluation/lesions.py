@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
-from scipy.ndimage import label
 
-TOUCHING = np.ones((3, 3, 3), bool)
+from cipa.io.components import label_components
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def match_lesions(prediction: np.ndarray, truth: np.ndarray) -> LesionCounts:
 
 def _met(mask: np.ndarray, other: np.ndarray) -> tuple[int, int, int]:
     """Return the lesions of a mask, those that meet the other mask, and the voxels of those that do not."""
-    names, count = label(mask, structure=TOUCHING)
+    names, count = label_components(mask)
     sizes = np.bincount(names.ravel(), minlength=count + 1)[1:]
     meets = np.bincount(names[other], minlength=count + 1)[1:] > 0
     return count, int(meets.sum()), int(sizes[~meets].sum())

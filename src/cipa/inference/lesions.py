@@ -1,0 +1,216 @@
+"""The lesions of a mask and what nuclear medicine measures on them.
+
+A lesion is a connected part of the mask (26 neighbours, `cipa.io.components`). Definitions, all in
+body-weight SUV:
+
+- SUVmean: mean of PET at the lesion's CT voxels, PET interpolated linearly there.
+- SUVmax: the highest of those values and of PET's own voxels whose centres lie in the lesion, so that it is
+  the value a workstation shows and not one flattened by interpolation.
+- SUVpeak: the highest mean of a 1 mL sphere centred at a voxel of the lesion: voxels of the CT grid whose
+  centres are within 6.2 mm, inside the lesion or not, in the image only (IBSI reference manual, global
+  intensity peak; Wahl et al., PERCIST, J Nucl Med 2009).
+- TLG, total lesion glycolysis: SUVmean times volume. MTV, metabolic tumour volume: all lesions together.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage, signal
+
+from cipa.io.components import label_components
+from cipa.io.grid import resample
+from cipa.io.nifti import Volume
+from cipa.io.orientation import axial_stack, spacing
+
+PEAK_RADIUS_MM = (3 / (4 * np.pi) * 1000) ** (1 / 3)
+"""Radius of a sphere of 1 mL: 6.20 mm."""
+
+FEW_VOXELS = 200
+"""Up to so many voxels summing spheres one by one beats a convolution of the lesion's surroundings."""
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One connected part of the mask.
+
+    Attributes:
+        number: 1 for the largest lesion, 2 for the next; the value of its voxels in the label map.
+        voxels: of the CT grid.
+        volume_ml: their volume.
+        suv_max: as the head of this module defines it, like all that follow.
+        suv_mean: SUV.
+        suv_peak: SUV.
+        tlg: SUVmean times mL.
+        centroid_mm: centre of mass of its voxels, x, y, z in DICOM's patient coordinates (LPS: x grows to the
+            patient's left, y to the back, z to the head).
+        slices: first and last axial slice, counted from 0 at the feet, as `axial_stack` orders them.
+        probability: mean probability of tumour over its voxels, 0 to 1.
+    """
+
+    number: int
+    voxels: int
+    volume_ml: float
+    suv_max: float
+    suv_mean: float
+    suv_peak: float
+    tlg: float
+    centroid_mm: tuple[float, float, float]
+    slices: tuple[int, int]
+    probability: float
+
+    def row(self) -> dict[str, Any]:
+        """Return the lesion as one flat row of a table: plain numbers, units and axes in the names."""
+        values = asdict(self)
+        centroid, (first, last) = values.pop("centroid_mm"), values.pop("slices")
+        values |= {f"centroid_{axis}_mm": value for axis, value in zip("lps", centroid, strict=True)}
+        return values | {"first_slice": first, "last_slice": last}
+
+
+def label_lesions(mask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint16 | np.int32], int]:
+    """Number the lesions of a mask, largest first.
+
+    Args:
+        mask: (I, J, K), 1 inside.
+
+    Returns:
+        Labels of the same shape and memory layout, uint16 (int32 beyond 65535 lesions), 0 outside and 1 to N
+        inside, and N. Of equal sizes the one met first in the order of the axes comes first.
+    """
+    box = _box(mask)
+    if box is None:
+        return np.zeros_like(mask, dtype=np.uint16), 0
+    found, count = label_components(mask[box])
+    sizes = np.bincount(found.ravel(), minlength=count + 1)[1:]
+    kind = np.uint16 if count <= np.iinfo(np.uint16).max else np.int32
+    numbers = np.zeros(count + 1, dtype=kind)
+    numbers[1 + np.argsort(-sizes, kind="stable")] = np.arange(1, count + 1)
+    labels = np.zeros_like(mask, dtype=kind)
+    labels[box] = numbers[found]
+    return labels, count
+
+
+def measure_lesions(
+    labels: npt.NDArray[np.generic],
+    probability: npt.NDArray[np.float32],
+    pet_on_ct: npt.NDArray[np.float32],
+    affine: npt.NDArray[np.float64],
+    pet: Volume,
+) -> list[Lesion]:
+    """Measure every lesion of a label map.
+
+    Args:
+        labels: (I, J, K), 1 to N as `label_lesions` numbers them.
+        probability: same shape, probability of tumour.
+        pet_on_ct: same shape, SUV.
+        affine: (4, 4), indices of these to world millimetres, RAS+.
+        pet: PET in SUV on its own grid, in the same world.
+
+    Returns:
+        N lesions, largest first.
+    """
+    names, world = axial_stack(labels, affine)
+    chances, suv = (axial_stack(array, affine)[0] for array in (probability, pet_on_ct))
+    boxes = ndimage.find_objects(names)
+    highest = _own_highest(names, world, pet, len(boxes))
+    sphere = _sphere(spacing(world))
+    voxel_ml = float(abs(np.linalg.det(affine[:3, :3]))) / 1000
+    return [
+        _measure(number, box, names, chances, suv, world, voxel_ml, sphere, highest[number])
+        for number, box in enumerate(boxes, start=1)
+    ]
+
+
+def _measure(
+    number: int,
+    box: tuple[slice, slice, slice],
+    names: npt.NDArray[np.generic],
+    chances: npt.NDArray[np.generic],
+    suv: npt.NDArray[np.generic],
+    world: npt.NDArray[np.float64],
+    voxel_ml: float,
+    sphere: npt.NDArray[np.bool_],
+    own_highest: float,
+) -> Lesion:
+    """Measure the lesion `number` that lies in `box` of the axial stacks."""
+    inside = names[box] == number
+    values = suv[box][inside].astype(np.float64)
+    indices = np.argwhere(inside) + [side.start for side in box]
+    ras = world @ [*indices.mean(axis=0), 1.0]
+    volume, mean = len(values) * voxel_ml, float(values.mean())
+    return Lesion(
+        number=number,
+        voxels=len(values),
+        volume_ml=volume,
+        suv_max=max(float(values.max()), own_highest),
+        suv_mean=mean,
+        suv_peak=_peak(suv, box, inside, indices, sphere),
+        tlg=mean * volume,
+        centroid_mm=(-float(ras[0]), -float(ras[1]), float(ras[2])),
+        slices=(box[0].start, box[0].stop - 1),
+        probability=float(chances[box][inside].mean(dtype=np.float64)),
+    )
+
+
+def _own_highest(
+    names: npt.NDArray[np.generic], world: npt.NDArray[np.float64], pet: Volume, count: int
+) -> npt.NDArray[np.float64]:
+    """Return by label the highest of PET's own voxels with a centre in the lesion; -inf where none has."""
+    highest = np.full(count + 1, -np.inf)
+    if count:
+        owner = resample(names, world, pet.affine, pet.array.shape, nearest=True).astype(np.intp)
+        inside = owner > 0
+        np.maximum.at(highest, owner[inside], pet.array[inside].astype(np.float64))
+    return highest
+
+
+def _sphere(edges: tuple[float, float, float]) -> npt.NDArray[np.bool_]:
+    """Return the voxels, on a grid of odd sides, whose centres lie in a sphere of 1 mL about the middle."""
+    reach = [int(PEAK_RADIUS_MM / edge) for edge in edges]
+    steps = np.ogrid[tuple(slice(-most, most + 1) for most in reach)]
+    squares = sum((step * edge) ** 2 for step, edge in zip(steps, edges, strict=True))
+    return np.asarray(squares <= PEAK_RADIUS_MM**2)
+
+
+def _peak(
+    suv: npt.NDArray[np.generic],
+    box: tuple[slice, slice, slice],
+    inside: npt.NDArray[np.bool_],
+    indices: npt.NDArray[np.intp],
+    sphere: npt.NDArray[np.bool_],
+) -> float:
+    """Return the highest mean of `sphere` about a voxel of the lesion."""
+    reach = np.array(sphere.shape) // 2
+    if len(indices) <= FEW_VOXELS:
+        return _peak_of_few(suv, indices, np.argwhere(sphere) - reach)
+    wide = tuple(
+        slice(max(0, side.start - most), min(length, side.stop + most))
+        for side, most, length in zip(box, reach, suv.shape, strict=True)
+    )
+    inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, wide, strict=True))
+    around = suv[wide].astype(np.float64)
+    kernel = sphere.astype(np.float64)
+    sums, counts = (signal.oaconvolve(one, kernel, "same")[inner] for one in (around, np.ones_like(around)))
+    return float((sums[inside] / np.rint(counts[inside])).max())
+
+
+def _peak_of_few(
+    suv: npt.NDArray[np.generic], indices: npt.NDArray[np.intp], steps: npt.NDArray[np.intp]
+) -> float:
+    points = indices[:, None] + steps
+    there = np.all((points >= 0) & (points < suv.shape), axis=-1)
+    points[~there] = 0
+    values = np.where(there, suv[tuple(np.moveaxis(points, -1, 0))], 0).astype(np.float64)
+    return float((values.sum(axis=1) / there.sum(axis=1)).max())
+
+
+def _box(mask: npt.NDArray[np.uint8]) -> tuple[slice, ...] | None:
+    """Return the smallest box that holds all of a mask, None where it is empty."""
+    sides = []
+    for axis in range(3):
+        there = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+        if not len(there):
+            return None
+        sides.append(slice(int(there[0]), int(there[-1]) + 1))
+    return tuple(sides)

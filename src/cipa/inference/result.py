@@ -1,0 +1,137 @@
+"""What a prediction is: masks and maps on the CT's grid, measured lesions, and where all of it came from."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cipa.inference.lesions import Lesion
+from cipa.io.dicom.volumes import PetCt
+from cipa.io.nifti import Volume
+from cipa.io.orientation import axial_stack
+
+DISCLAIMER = "Research software, not a medical device."
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """One study, segmented and measured.
+
+    All arrays lie on the CT's grid: shape, axes and memory order of `ct.array`, so that `ct.affine` places
+    them. `axial` shows any of them as a radiologist sees it.
+
+    Attributes:
+        mask: uint8, 1 where the probability reaches the threshold.
+        probability: float32, of tumour, 0 to 1.
+        labels: uint16 (int32 beyond 65535 lesions), the `number` of the lesion a voxel is in, 0 for none.
+        ct: HU.
+        pet: body-weight SUV, on its own grid.
+        pet_on_ct: float32, SUV interpolated linearly at the CT's voxels, 0 where PET has none.
+        lesions: largest first.
+        facts: how it was acquired and computed, in JSON types: `study` (what to call it), `ct` and `pet`
+            (vendor, scanner, spacing_mm, shape), `suv` (factor, how), `model` (variant and more), `version`,
+            `threshold`, `device`, `options`, `seconds`. Never who the patient is.
+        warnings: what needs a second look, one line each.
+        source: the DICOM pair it was made from, which DICOM SEG refers to; None for other input.
+    """
+
+    mask: npt.NDArray[np.uint8]
+    probability: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.generic]
+    ct: Volume
+    pet: Volume
+    pet_on_ct: npt.NDArray[np.float32]
+    lesions: list[Lesion]
+    facts: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    source: PetCt | None = None
+
+    @property
+    def lesion_count(self) -> int:
+        """Number of lesions."""
+        return len(self.lesions)
+
+    @property
+    def mtv_ml(self) -> float:
+        """Metabolic tumour volume: millilitres of all lesions."""
+        return sum(lesion.volume_ml for lesion in self.lesions)
+
+    @property
+    def tlg(self) -> float:
+        """Total lesion glycolysis: SUVmean times mL, summed over lesions."""
+        return sum(lesion.tlg for lesion in self.lesions)
+
+    @property
+    def suv_max(self) -> float | None:
+        """Highest SUV of any lesion; None where there is none."""
+        return max((lesion.suv_max for lesion in self.lesions), default=None)
+
+    @property
+    def suv_peak(self) -> float | None:
+        """Highest SUVpeak of any lesion; None where there is none."""
+        return max((lesion.suv_peak for lesion in self.lesions), default=None)
+
+    def axial(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """View an array of the CT's grid as axial slices (S, H, W), sharing its memory.
+
+        Slices run from the feet to the head, rows from front to back, columns from the patient's right to the
+        left, as `cipa.io.orientation.axial_stack` says; `Lesion.slices` counts these slices.
+        """
+        return axial_stack(array, self.ct.affine)[0]
+
+    @cached_property
+    def axial_affine(self) -> npt.NDArray[np.float64]:
+        """The (4, 4) affine from (slice, row, column) of `axial` to world millimetres, RAS+."""
+        return axial_stack(self.ct.array, self.ct.affine)[1]
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return a row a lesion: `pandas.DataFrame(prediction.table())` is the data frame."""
+        return [lesion.row() for lesion in self.lesions]
+
+    def totals(self) -> dict[str, Any]:
+        """Return the row of the patient: name of the study, lesion count, MTV, TLG, SUVmax, SUVpeak."""
+        return {
+            "study": self.facts.get("study", ""),
+            "lesions": self.lesion_count,
+            "mtv_ml": self.mtv_ml,
+            "tlg": self.tlg,
+            "suv_max": self.suv_max,
+            "suv_peak": self.suv_peak,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the voxels, in types that JSON knows."""
+        return {
+            "disclaimer": DISCLAIMER,
+            "patient": self.totals(),
+            "lesions": self.table(),
+            "warnings": list(self.warnings),
+            "facts": self.facts,
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as indented JSON, without NaN."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+    def save(self, folder: str | os.PathLike[str], report: bool = True, overwrite: bool = False) -> Path:
+        """Write the study's folder, which appears whole or not at all.
+
+        Args:
+            folder: final name, as `cipa.inference.save.save_prediction` takes it, like the rest.
+            report: write the report too.
+            overwrite: replace an earlier result there.
+
+        Returns:
+            The folder.
+
+        Raises:
+            UsageError: something stands there that is no earlier result, or may not be replaced.
+        """
+        from cipa.inference.save import save_prediction
+
+        return save_prediction(self, Path(folder), report=report, overwrite=overwrite)

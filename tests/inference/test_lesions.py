@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from cipa.inference.lesions import FEW_VOXELS, label_lesions, measure_lesions
+from cipa.io.grid import resample
+from cipa.io.nifti import Volume
+
+# oblique, and with columns, rows and slices along other axes than the world's
+AFFINE = np.array([[0, -2.0, 0.3, 40], [1.5, 0, 0.2, -30], [0.1, 0, 3.0, 7], [0, 0, 0, 1]])
+
+
+def measured(mask, pet_on_ct, affine=AFFINE, pet=None, probability=None):
+    labels, _ = label_lesions(mask.astype(np.uint8))
+    chances = mask.astype(np.float32) if probability is None else probability
+    own = Volume(pet_on_ct, affine) if pet is None else pet
+    return measure_lesions(labels, chances, pet_on_ct.astype(np.float32), affine, own)
+
+
+def test_lesions_are_numbered_from_the_largest():
+    mask = np.zeros((9, 9, 9), np.uint8)
+    mask[0, 0, 0] = 1
+    mask[3:6, 3:6, 3] = mask[6, 6, 4] = 1  # the last touches by a corner
+    mask[0:2, 8, 8] = 1
+    labels, count = label_lesions(mask)
+    assert count == 3
+    assert labels.dtype == np.uint16
+    assert (labels[6, 6, 4], labels[3, 3, 3], labels[1, 8, 8], labels[0, 0, 0]) == (1, 1, 2, 3)
+    assert np.array_equal(labels > 0, mask > 0)
+    assert label_lesions(np.zeros_like(mask))[1] == 0
+
+
+def test_numbers_of_a_lesion_by_hand():
+    mask, suv, chances = np.zeros((12, 10, 8)), np.ones((12, 10, 8)), np.zeros((12, 10, 8), np.float32)
+    mask[2:4, 5, 6] = 1
+    suv[2, 5, 6], suv[3, 5, 6] = 4, 8
+    chances[2, 5, 6], chances[3, 5, 6] = 0.5, 1
+    (lesion,) = measured(mask, suv, probability=chances)
+    voxel = abs(np.linalg.det(AFFINE[:3, :3])) / 1000
+    assert lesion.volume_ml == pytest.approx(2 * voxel)
+    assert (lesion.voxels, lesion.suv_max, lesion.suv_mean, lesion.probability) == (2, 8, 6, 0.75)
+    assert lesion.tlg == pytest.approx(12 * voxel)
+    x, y, z = (AFFINE @ [2.5, 5, 6, 1])[:3]
+    assert lesion.centroid_mm == pytest.approx((-x, -y, z))
+    assert lesion.slices == (6, 6)
+    assert lesion.row()["centroid_p_mm"] == pytest.approx(-y)
+
+
+def test_slices_are_counted_from_the_feet_whatever_the_axes_do():
+    mask = np.zeros((6, 6, 10))
+    mask[3, 3, 1:3] = 1
+    down = np.diag([1.0, 1.0, -3.0, 1.0])
+    assert measured(mask, mask, down)[0].slices == (7, 8)
+
+
+@pytest.mark.parametrize("size", [2, 9])  # few voxels, and enough for a convolution
+def test_peak_is_the_highest_mean_of_a_millilitre_about_a_voxel_of_the_lesion(size):
+    rng = np.random.default_rng(3)
+    shape, affine = (30, 28, 16), np.diag([1.0, 1.3, 3.0, 1.0])
+    suv, mask = rng.random(shape).astype(np.float32), np.zeros(shape)
+    mask[:size, 10 : 10 + size, 4 : 4 + size] = 1  # at the edge of the image
+    assert (mask.sum() > FEW_VOXELS) == (size == 9)
+    points = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1) * [1.0, 1.3, 3.0]
+    expected = max(
+        suv[np.linalg.norm(points - points[tuple(where)], axis=-1) <= 6.2035049].mean(dtype=np.float64)
+        for where in np.argwhere(mask)
+    )
+    assert measured(mask, suv, affine)[0].suv_peak == pytest.approx(expected, rel=1e-6)
+
+
+def test_peak_of_a_uniform_lesion_is_its_value():
+    mask = np.ones((20, 20, 10))
+    assert measured(mask, 5 * mask, np.diag([1.0, 1.0, 2.0, 1.0]))[0].suv_peak == pytest.approx(5)
+
+
+def test_suv_max_is_that_of_the_pet_voxel_and_not_flattened_by_interpolation():
+    coarse = np.diag([4.0, 4.0, 4.0, 1.0])
+    fine = np.diag([1.4, 1.4, 1.4, 1.0])
+    own = np.zeros((8, 8, 8), np.float32)
+    own[3, 3, 3] = 10
+    on_ct = resample(own, coarse, fine, (20, 20, 20))
+    assert on_ct.max() < 10
+    mask = on_ct > 4
+    assert measured(mask, on_ct, fine, Volume(own, coarse))[0].suv_max == 10
+
+
+def test_a_lesion_smaller_than_a_pet_voxel_takes_what_is_interpolated():
+    own = np.full((3, 3, 3), 2.0, np.float32)
+    mask, suv = np.zeros((30, 30, 30)), np.full((30, 30, 30), 3.0)
+    mask[4, 4, 4] = 1
+    lesion = measured(mask, suv, np.diag([1.0, 1, 1, 1]), Volume(own, np.diag([10.0, 10, 10, 1])))[0]
+    assert (lesion.suv_max, lesion.suv_mean) == (3, 3)
