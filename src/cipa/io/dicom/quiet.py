@@ -1,12 +1,47 @@
 """Silence of the DICOM libraries: their warnings and logs quote values, which may be a patient's name."""
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-LOGGERS = ("pydicom", "pylibjpeg", "openjpeg")
+LOGGERS = ("pydicom", "pylibjpeg", "openjpeg", "highdicom")
 """What this package needs to know of a damaged file it learns from exceptions."""
+
+
+class _Silence:
+    """Filters and levels belong to the process, so the first thread in mutes them and the last one out restores.
+
+    With each thread restoring what it found, one that came in second would leave the mutes behind for good.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.undo = ExitStack()
+
+    def begin(self) -> None:
+        with self.lock:
+            self.users += 1
+            if self.users == 1:
+                self._mute()
+
+    def end(self) -> None:
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                self.undo.close()
+
+    def _mute(self) -> None:
+        self.undo.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        for logger in map(logging.getLogger, LOGGERS):
+            self.undo.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL + 1)
+
+
+_SILENCE = _Silence()
 
 
 @contextmanager
@@ -14,15 +49,10 @@ def quiet() -> Iterator[None]:
     """Mute warnings and the libraries' logs, on all threads; `@quiet()` does so for a function.
 
     pydicom converts a value, and warns about it, when it is first asked for: whatever reads headers is quiet.
+    Any number of threads may be in it at once.
     """
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL + 1)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, before, strict=True):
-                logger.setLevel(level)
+    _SILENCE.begin()
+    try:
+        yield
+    finally:
+        _SILENCE.end()
