@@ -1,11 +1,18 @@
 from itertools import product
 
+import gdcm
 import nibabel
 import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
-from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from cipa.errors import DataError
 from cipa.io.dicom.study import read_study
@@ -106,6 +113,25 @@ def test_compressed_pixels_are_decoded(tmp_path, syntax):
         else:
             one.file_meta.TransferSyntaxUID = syntax
         one.save_as(file)
+    assert np.array_equal(read_pet_ct(read_study(tmp_path)).ct.array, values - 1024)
+
+
+def test_jpeg_lossless_is_decoded(tmp_path):
+    values = np.random.default_rng(0).integers(0, 4000, (64, 64, 3))
+    write_series(tmp_path, "PT", values)
+    for file in write_series(tmp_path, "CT", values):
+        reader, change = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax()
+        reader.SetFileName(str(file))
+        assert reader.Read()
+        change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
+        change.SetInput(reader.GetImage())
+        assert change.Change()
+        writer = gdcm.ImageWriter()
+        writer.SetFileName(str(file))
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        assert writer.Write()
+        assert dcmread(file).file_meta.TransferSyntaxUID == JPEGLosslessSV1
     assert np.array_equal(read_pet_ct(read_study(tmp_path)).ct.array, values - 1024)
 
 

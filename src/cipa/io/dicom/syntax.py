@@ -25,3 +25,15 @@ def undecodable(header: Dataset) -> str | None:
     except NotImplementedError:
         pass
     return f"compressed as {uid.name}, for which there is no decoder; export it uncompressed"
+
+
+def decoder_of(header: Dataset) -> str:
+    """Return pydicom's name of the decoder to take for a file, empty where its pixels are not compressed.
+
+    GDCM is the last choice: it decodes all that the others do and JPEG Lossless besides, and is there for that.
+    """
+    uid = UID(header.file_meta.TransferSyntaxUID)
+    if not uid.is_encapsulated:
+        return ""
+    there = get_decoder(uid).available_plugins
+    return next((name for name in there if name != "gdcm"), *there[:1])

@@ -11,6 +11,7 @@ from cipa.io.dicom.quiet import quiet
 from cipa.io.dicom.series import Series, Slice
 from cipa.io.dicom.study import Study, choose_pair, reading_threads
 from cipa.io.dicom.suv import SuvScale, suv_scale
+from cipa.io.dicom.syntax import decoder_of
 from cipa.io.dicom.tags import number
 from cipa.io.nifti import Volume
 
@@ -24,6 +25,7 @@ class PetCt:
         pet: body-weight SUV, float32, on its own grid.
         ct_series: where the CT came from.
         pet_series: where the PET came from.
+        ct_slices: the CT's files in the order of its third axis, without those left out.
         scale: the SUV factor of each PET slice read, and how it was computed.
         notes: slices that were left out, one line each.
     """
@@ -32,6 +34,7 @@ class PetCt:
     pet: Volume
     ct_series: Series
     pet_series: Series
+    ct_slices: tuple[Slice, ...]
     scale: SuvScale
     notes: tuple[str, ...]
 
@@ -62,18 +65,18 @@ def read_pet_ct(
     ct, pet = choose_pair(study, ct_series, pet_series)
     try:
         scale = suv_scale([one.header for one in pet.slices], weight_kg, dose_mbq)
-        ct_volume, ct_notes = read_series(ct, np.ones(len(ct.slices)))
-        pet_volume, pet_notes = read_series(pet, scale.factors)
+        ct_volume, kept, ct_notes = read_series(ct, np.ones(len(ct.slices)))
+        pet_volume, _, pet_notes = read_series(pet, scale.factors)
     except DataError as error:
         raise DataError(f"{study.path}: {error}") from error
     ct_volume, pet_volume = (
         replace(volume, name=f"{study.path}: {volume.name}") for volume in (ct_volume, pet_volume)
     )
-    return PetCt(ct_volume, pet_volume, ct, pet, scale, ct_notes + pet_notes)
+    return PetCt(ct_volume, pet_volume, ct, pet, ct.slices[kept], scale, ct_notes + pet_notes)
 
 
 @quiet()
-def read_series(series: Series, factors: npt.NDArray[np.float64]) -> tuple[Volume, tuple[str, ...]]:
+def read_series(series: Series, factors: npt.NDArray[np.float64]) -> tuple[Volume, slice, tuple[str, ...]]:
     """Decode a series and apply each slice's own rescale.
 
     Args:
@@ -81,8 +84,8 @@ def read_series(series: Series, factors: npt.NDArray[np.float64]) -> tuple[Volum
         factors: (slices,), what each slice is multiplied by after its rescale.
 
     Returns:
-        The volume, int16 if all its values are integers that fit and float32 otherwise, and a note for slices
-        at either end that could not be decoded and were left out.
+        The volume, int16 if all its values are integers that fit and float32 otherwise; the run of slices in
+        it; and a note for each slice at either end that could not be decoded and was left out.
 
     Raises:
         DataError: a slice in the middle, or every one, cannot be decoded.
@@ -105,7 +108,8 @@ def read_series(series: Series, factors: npt.NDArray[np.float64]) -> tuple[Volum
     )
     affine = series.affine.copy()
     affine[:, 3] = series.affine @ [0.0, 0.0, float(kept[0]), 1.0]
-    return Volume(stack[kept[0] : kept[-1] + 1].T, affine, None, series.title), notes
+    run = slice(int(kept[0]), int(kept[-1]) + 1)
+    return Volume(stack[run].T, affine, None, series.title), run, notes
 
 
 def _decode(one: Slice, factor: float, target: npt.NDArray[np.generic]) -> bool:
@@ -115,7 +119,9 @@ def _decode(one: Slice, factor: float, target: npt.NDArray[np.generic]) -> bool:
     assert intercept is not None
     try:
         with one.entry.open() as stream:
-            pixels = dcmread(stream).pixel_array
+            image = dcmread(stream)
+            image.pixel_array_options(decoding_plugin=decoder_of(image))
+            pixels = image.pixel_array
     except (
         Exception
     ):  # damage makes pydicom and the decoders raise almost anything; the caller names the file

@@ -1,0 +1,136 @@
+"""A mask as DICOM SEG, in the patient's study, referring to the CT it was drawn on.
+
+DICOM PS3.3 A.51 and C.8.20, written by highdicom: one binary segment, a frame for every CT slice. Frames
+without a tumour are kept: viewers that count frames instead of reading positions misplace a segment otherwise.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.dataset import Dataset
+
+from cipa.errors import DataError
+from cipa.files import atomic_file
+from cipa.io.dicom.quiet import quiet
+from cipa.io.dicom.series import Slice
+from cipa.io.dicom.tags import number, numbers
+
+if TYPE_CHECKING:
+    from highdicom.seg import Segmentation, SegmentDescription
+
+DISCLAIMER = "Research software, not a medical device"
+"""Content Description (0070,0081), at most 64 characters."""
+
+SERIES_NUMBER = 9300
+"""Far from the numbers that scanners and workstations give."""
+
+MANUFACTURER = "CIPA (research software)"
+
+MAY_BE_EMPTY = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"),
+)
+"""Attributes of patient and study that must be there and may be empty; anonymisers delete them."""
+
+
+@quiet()
+def write_seg(
+    path: Path, mask: npt.NDArray[np.uint8], slices: Sequence[Slice], model: str, version: str
+) -> None:
+    """Write a mask as a DICOM SEG file, whole or not at all.
+
+    Patient, study and frame of reference are those of the CT, as DICOM asks: the file names the patient as
+    the CT does.
+
+    Args:
+        path: final name.
+        mask: uint8 (columns, rows, slices), 1 is tumour, on the grid of the CT read from `slices`.
+        slices: the CT's files, in the order of the mask's third axis.
+        model: what drew it, for Segment Algorithm Name.
+        version: of this software.
+
+    Raises:
+        DataError: the CT lacks what a SEG must repeat of it.
+        OSError: the file cannot be written.
+    """
+    segmentation = make_seg(mask, slices, model, version)
+    with atomic_file(path) as partial:
+        segmentation.save_as(partial)
+
+
+def make_seg(
+    mask: npt.NDArray[np.uint8], slices: Sequence[Slice], model: str, version: str
+) -> "Segmentation":
+    """Build the data set that `write_seg` writes."""
+    import highdicom  # half a second that only those who write SEG wait for
+    from highdicom.seg import Segmentation, SegmentationTypeValues
+
+    try:
+        return Segmentation(
+            source_images=_sources(slices),
+            pixel_array=np.ascontiguousarray(mask.T),
+            segmentation_type=SegmentationTypeValues.BINARY,
+            segment_descriptions=[_segment(model, version)],
+            series_instance_uid=highdicom.UID(),
+            series_number=SERIES_NUMBER,
+            sop_instance_uid=highdicom.UID(),
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            manufacturer_model_name=model,
+            software_versions=version,
+            device_serial_number="none",
+            content_label="TUMOUR",
+            content_description=DISCLAIMER,
+            series_description="CIPA tumour (research, not a medical device)",
+            omit_empty_frames=False,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"DICOM SEG cannot be written, since the CT's headers lack something ({error}); "
+            "export the CT again, or predict without DICOM SEG"
+        ) from error
+
+
+def _sources(slices: Sequence[Slice]) -> list[Dataset]:
+    """Return the CT's headers with all that highdicom reads of them; the caller's own stay as they are.
+
+    Slices are as far apart as their positions say, which Slice Thickness often does not; orientation and pixel
+    spacing, equal but for rounding within a series, are the first slice's everywhere.
+    """
+    first = slices[0].header
+    row, column = np.reshape(numbers(first, "ImageOrientationPatient", 6), (2, 3))
+    ends = [np.array(numbers(one.header, "ImagePositionPatient", 3)) for one in (slices[0], slices[-1])]
+    apart = round(abs(float(np.cross(row, column) @ (ends[1] - ends[0]))) / (len(slices) - 1), 6)
+    sources = [copy(one.header) for one in slices]
+    for source in sources:
+        for keyword in MAY_BE_EMPTY:
+            if keyword not in source:
+                setattr(source, keyword, "")
+        source.SpacingBetweenSlices = apart
+        source.SliceThickness = number(source, "SliceThickness") or apart
+        source.ImageOrientationPatient, source.PixelSpacing = (
+            first.ImageOrientationPatient,
+            first.PixelSpacing,
+        )
+    return sources
+
+
+def _segment(model: str, version: str) -> "SegmentDescription":
+    from highdicom import AlgorithmIdentificationSequence
+    from highdicom.seg import SegmentAlgorithmTypeValues, SegmentDescription
+    from pydicom.sr.codedict import codes
+
+    return SegmentDescription(
+        segment_number=1,
+        segment_label="Tumour",
+        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+        segmented_property_type=codes.SCT.Neoplasm,
+        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=AlgorithmIdentificationSequence(
+            name=model, family=codes.cid7162.ArtificialIntelligence, version=version
+        ),
+    )
