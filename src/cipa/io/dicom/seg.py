@@ -1,7 +1,7 @@
 """A mask as DICOM SEG, in the patient's study, referring to the CT it was drawn on.
 
 DICOM PS3.3 A.51 and C.8.20, written by highdicom: one binary segment, a frame for every CT slice. Frames
-without a tumour are kept: viewers that count frames instead of reading positions misplace a segment otherwise.
+without a tumour are kept: viewers that count frames instead of reading positions misplace the rest otherwise.
 """
 
 from collections.abc import Sequence
@@ -98,8 +98,8 @@ def make_seg(
 def _sources(slices: Sequence[Slice]) -> list[Dataset]:
     """Return the CT's headers with all that highdicom reads of them; the caller's own stay as they are.
 
-    Slices are as far apart as their positions say, which Slice Thickness often does not; orientation and pixel
-    spacing, equal but for rounding within a series, are the first slice's everywhere.
+    Slices are as far apart as their positions say, which Slice Thickness often does not; orientation and
+    pixel spacing, equal but for rounding within a series, are the first slice's everywhere.
     """
     first = slices[0].header
     row, column = np.reshape(numbers(first, "ImageOrientationPatient", 6), (2, 3))

@@ -30,7 +30,7 @@ def undecodable(header: Dataset) -> str | None:
 def decoder_of(header: Dataset) -> str:
     """Return pydicom's name of the decoder to take for a file, empty where its pixels are not compressed.
 
-    GDCM is the last choice: it decodes all that the others do and JPEG Lossless besides, and is there for that.
+    GDCM is the last choice: it decodes what the others do and JPEG Lossless besides, and is there for that.
     """
     uid = UID(header.file_meta.TransferSyntaxUID)
     if not uid.is_encapsulated:
