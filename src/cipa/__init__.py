@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from cipa.inference.predictor import Predictor
+    from cipa.inference.result import Prediction
     from cipa.models.checkpoints import load_model
     from cipa.models.cipa import CIPA, create_model
     from cipa.models.config import CIPAConfig
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
 _HOME = {
     "CIPA": "cipa.models.cipa",
     "CIPAConfig": "cipa.models.config",
+    "Prediction": "cipa.inference.result",
+    "Predictor": "cipa.inference.predictor",
     "create_model": "cipa.models.cipa",
     "load_model": "cipa.models.checkpoints",
 }
 
-__all__ = ["CIPA", "CIPAConfig", "__version__", "create_model", "load_model"]
+__all__ = ["CIPA", "CIPAConfig", "Prediction", "Predictor", "__version__", "create_model", "load_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -65,7 +65,7 @@ def _series_table(series: list[dict[str, Any]]) -> "Table":
     for one in series:
         spacing = " x ".join(f"{edge:.3f}" for edge in one["spacing_mm"] or ())
         use = f"[green]{one['use']}[/]" if one["use"] else escape("; ".join(one["problems"]) or "not chosen")
-        scanner = f"{one['manufacturer']} {one['model']}".strip()
+        scanner = f"{one['vendor']} {one['scanner']}".strip()
         cells = (one["number"], one["kind"], one["description"], scanner)
         table.add_row(*map(escape, cells), " x ".join(map(str, one["shape"])), spacing, use)
     return table

@@ -6,14 +6,14 @@ from jsonargparse import Namespace
 
 from cipa.cli.study_options import STUDY_OPTIONS, check_study_options
 from cipa.errors import UsageError
-from cipa.io.dicom.source import is_study
+from cipa.io.studies import find_studies
 
 VOLUME_OPTIONS = ("fit", "field_of_view", "ct_window", "suv_max")
 """Options that mean something for volumes alone: PNG slices are windowed and sized already."""
 
 
 def kind_of_input(arguments: Namespace) -> str:
-    """Tell `dicom`, `folder` (PCLT20K layout), `png` and `nifti` apart by what was given.
+    """Tell `studies` (DICOM and NIfTI), `folder` (PCLT20K layout) and `png` apart by what was given.
 
     Raises:
         UsageError: too much, too little, a mixture, or an option that does not go with the input.
@@ -22,7 +22,7 @@ def kind_of_input(arguments: Namespace) -> str:
         raise UsageError(f"give a study or folder ({arguments.data}) or --ct and --pet, not both")
     if not arguments.data and not (arguments.ct and arguments.pet):
         raise UsageError(
-            "nothing to segment: give a DICOM study, a folder in PCLT20K layout, or --ct FILE and --pet FILE"
+            "nothing to segment: give a study or a folder of studies, or --ct FILE and --pet FILE"
         )
     kind = _kind_of_data(arguments.data) if arguments.data else _kind_of_pair(arguments.ct, arguments.pet)
     _check_options(kind, arguments)
@@ -30,11 +30,11 @@ def kind_of_input(arguments: Namespace) -> str:
 
 
 def _kind_of_data(data: str) -> str:
-    return "dicom" if is_study(Path(data)) else "folder"
+    return "studies" if find_studies(Path(data)) else "folder"
 
 
 def _kind_of_pair(ct: str, pet: str) -> str:
-    for kind, suffixes in (("png", (".png",)), ("nifti", (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".img"))):
+    for kind, suffixes in (("png", (".png",)), ("studies", (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".img"))):
         if all(name.lower().endswith(suffixes) for name in (ct, pet)):
             return kind
     raise UsageError(f"--ct {ct} --pet {pet}: give two .png, or two NIfTI files (.nii, .nii.gz, .nii.bz2)")
@@ -43,10 +43,10 @@ def _kind_of_pair(ct: str, pet: str) -> str:
 def _check_options(kind: str, arguments: Namespace) -> None:
     check_study_options(arguments)
     for option in VOLUME_OPTIONS:
-        if kind not in ("nifti", "dicom") and arguments[option] is not None:
+        if kind != "studies" and arguments[option] is not None:
             raise UsageError(f"{_flag(option)}: only for volumes, PNG slices are windowed and sized already")
     for option in STUDY_OPTIONS:
-        if kind != "dicom" and arguments[option] is not None:
+        if (kind != "studies" or arguments.ct) and arguments[option] is not None:
             raise UsageError(f"{_flag(option)}: only for a DICOM study, other PET is in SUV already")
     if kind != "folder" and arguments.list != "all":
         raise UsageError(f"--list {arguments.list}: only for a folder in PCLT20K layout")

@@ -1,4 +1,4 @@
-"""From files to files: what `cipa predict` does, callable without a command line."""
+"""From PNG slices to PNG masks, and a study's mask alone, callable without a command line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,11 @@ from cipa.data.pclt20k import PCLT20K
 from cipa.errors import DataError, UsageError
 from cipa.inference.names import mask_name, probability_name
 from cipa.inference.predictor import Predictor
+from cipa.inference.result import Prediction
+from cipa.inference.save import NOTE
 from cipa.inference.volume import Progress
-from cipa.io.nifti import Volume, read_volume, write_volume
-from cipa.io.orientation import axial_stack
+from cipa.io.nifti import write_volume
 from cipa.io.png import read_grey, write_grey
-
-NOTE = "CIPA tumour {}; research software, not a medical device"
-"""Field `descrip` of the NIfTI files written."""
 
 
 @dataclass(frozen=True)
@@ -30,65 +28,27 @@ class Summary:
         out: the mask written, or the folder of masks.
         slices: axial slices looked at.
         slices_with_tumour: those with at least one tumour pixel.
-        pixels: tumour pixels or voxels in all.
-        millilitres: their volume; None for PNG, which do not say how large a pixel is.
+        pixels: tumour pixels in all.
     """
 
     out: Path
     slices: int
     slices_with_tumour: int
     pixels: int
-    millilitres: float | None = None
 
 
-def predict_nifti(
-    predictor: Predictor, ct: Path, pet: Path, out: Path, probability: bool = False, **options: Any
-) -> Summary:
-    """Segment a pair of NIfTI volumes and write the mask (uint8, 0 and 1) on the CT's grid.
+def write_mask(prediction: Prediction, out: Path, probability: bool = False) -> None:
+    """Write the mask of a prediction (NIfTI, uint8, 0 and 1, on the CT's grid) and nothing else of it.
 
     Args:
-        predictor: the network.
-        ct: CT in HU.
-        pet: PET in SUV.
-        out: the mask's name, `.nii` or `.nii.gz`; any other name is a folder that gets `mask.nii.gz`.
+        prediction: the result.
+        out: final name, `.nii` or `.nii.gz`.
         probability: write the map (float32) too, beside the mask.
-        options: as `cipa.inference.volume.predict_volume` takes them.
-
-    Returns:
-        What was found.
-
-    Raises:
-        DataError: a file cannot be read, or the volumes cannot be CT and PET of one patient.
-        UsageError: an option is out of its range, or `out` is one of the inputs.
     """
-    name = mask_name(out, (".nii.gz", ".nii"), inputs=(ct, pet))
-    ct_volume, pet_volume = read_volume(ct), read_volume(pet)
-    chances = predictor.predict_volume(ct_volume, pet_volume, **options)
-    return write_nifti_answer(predictor, chances, ct_volume, name, probability)
-
-
-def write_nifti_answer(
-    predictor: Predictor, chances: npt.NDArray[np.float32], ct: Volume, name: Path, probability: bool
-) -> Summary:
-    """Write the mask of a segmented volume, and its probability map if asked for, as NIfTI.
-
-    Args:
-        predictor: what segmented it; its threshold makes the mask.
-        chances: probability of tumour on the grid of `ct`.
-        ct: the volume segmented.
-        name: the mask's file, `.nii` or `.nii.gz`.
-        probability: write the map beside the mask.
-
-    Returns:
-        What was found.
-    """
-    mask = predictor.mask(chances)
     if probability:
-        write_volume(probability_name(name), chances, ct, NOTE.format("probability"))
-    write_volume(name, mask, ct, NOTE.format("mask"))
-    found = np.any(axial_stack(mask, ct.affine)[0], axis=(1, 2))
-    voxels = int(np.count_nonzero(mask))
-    return Summary(name, len(found), int(found.sum()), voxels, voxels * ct.voxel_ml)
+        note = NOTE.format("probability")
+        write_volume(probability_name(out), prediction.probability, prediction.ct, note)
+    write_volume(out, prediction.mask, prediction.ct, NOTE.format("mask"))
 
 
 def predict_png(predictor: Predictor, ct: Path, pet: Path, out: Path, probability: bool = False) -> Summary:

@@ -68,7 +68,7 @@ class Lesion:
         return values | {"first_slice": first, "last_slice": last}
 
 
-def label_lesions(mask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint16 | np.int32], int]:
+def label_lesions(mask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.generic], int]:
     """Number the lesions of a mask, largest first.
 
     Args:

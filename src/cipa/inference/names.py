@@ -45,6 +45,21 @@ def mask_name(out: Path, suffixes: tuple[str, ...], inputs: tuple[Path, ...]) ->
     return name
 
 
+def is_mask_file(out: Path) -> bool:
+    """Tell whether OUT of a study names one NIfTI mask and not a folder.
+
+    Raises:
+        UsageError: it has the suffix of another format.
+    """
+    if out.is_dir():
+        return False
+    if out.name.lower().endswith((".nii.gz", ".nii")):
+        return True
+    if out.suffix.lower() in OTHER_FORMATS:
+        raise UsageError(f"-o {out}: give a folder, or a name that ends in .nii.gz or .nii")
+    return False
+
+
 def probability_name(mask: Path) -> Path:
     """Return the name of the probability map beside a mask: `a_mask.png` gives `a_probability.png`."""
     suffix = next(suffix for suffix in MASK_SUFFIXES if mask.name.lower().endswith(suffix))

@@ -1,64 +1,128 @@
-"""The whole tool as one object: grey slices or volumes in, tumour probabilities out."""
+"""The whole tool as one object: a study in, measured lesions out; or grey slices in, probabilities out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
 from cipa.data.intensity import normalise
 from cipa.errors import DataError, UsageError
 from cipa.inference.device import choose_device
-from cipa.inference.volume import predict_volume
-from cipa.io.nifti import Volume
+from cipa.inference.inputs import Image, read_input
+from cipa.inference.result import Prediction
+from cipa.inference.study import digest_of, predict_study
+from cipa.inference.weights import Weights, load_members, shared_threshold
+from cipa.io.dicom.study import Study
+from cipa.io.plane import FIELD_OF_VIEW_MM
 
 PRECISIONS = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 """Names of precisions, each with the dtype that autocast computes in."""
 
 
-class Predictor:
-    """A network made ready to segment: on its device, in evaluation mode, with its threshold.
+FLIPS: dict[str | None, tuple[tuple[int, ...], ...]] = {None: ((),), "flips": ((), (-1,), (-2,), (-2, -1))}
+"""Axes of (B, 1, S, S) turned round before a forward pass, and its answer turned back, by name of `tta`."""
 
-    One predictor may be used by several threads at once, and can be pickled to another process.
+
+class Predictor:
+    """A network or an ensemble made ready to segment: on its device, in evaluation mode, with its threshold.
+
+    One predictor may be used by several threads at once, and can be pickled to another process. It prints
+    nothing, installs no signal handler and leaves torch's settings as they are.
 
     Attributes:
-        model: the network, moved to `device`.
-        device: where it runs.
+        models: the networks, moved to `device`; probabilities are the mean over them.
+        names: what to call each: a file's name.
+        device: where they run.
         batch_size: slice pairs a forward pass; memory on the device grows with it.
         threshold: probability from which a pixel is tumour.
         precision: `float32`, `bf16` or `fp16` (the latter two by autocast).
+        tta: `flips` for the mean over four flips of every slice, or None.
     """
 
     def __init__(
         self,
-        model: nn.Module,
+        weights: Weights = None,
         device: str | torch.device = "auto",
         batch_size: int = 4,
         threshold: float | None = None,
         precision: str = "float32",
+        tta: str | None = None,
     ) -> None:
-        """Move `model` to its device and put it in evaluation mode.
+        """Load the networks, move them to their device and put them in evaluation mode.
 
         Args:
-            model: `cipa.CIPA`, or any module that maps two float32 (B, 1, S, S) to logits (B, 1, S, S) and
-                has a `config` with `image_size`, `num_classes`, `threshold`, `ct_window` and `suv_max`.
+            weights: a path, as `cipa.load_model` takes it; a network: `cipa.CIPA`, or any module that maps
+                two float32 (B, 1, S, S) to logits (B, 1, S, S) and has a `config` with `image_size`,
+                `num_classes`, `threshold`, `ct_window` and `suv_max`; several of either, as an ensemble;
+                None for the weights that come with the package.
             device: as `choose_device` takes it.
             batch_size: slice pairs a forward pass.
-            threshold: 0 to 1; by default the one stored with the model.
+            threshold: 0 to 1; by default the one stored with the weights.
             precision: `float32`, `bf16` or `fp16`.
+            tta: test-time augmentation: None or `flips`, which takes four times as long.
 
         Raises:
-            UsageError: a value is out of its range, or the model has more than one class.
+            DataError: a file cannot be read.
+            UsageError: a value is out of its range, a network has more than one class, or an ensemble's
+                members do not take the same images.
         """
-        self.config = cast(Any, model).config
+        self.models, self.names = load_members(weights)
+        self.config = cast(Any, self.models[0]).config
         self.batch_size = batch_size
-        self.threshold: float = self.config.threshold if threshold is None else threshold
+        self.threshold = shared_threshold(self.models) if threshold is None else threshold
         self.precision = precision
+        self.tta = tta
         self._check()
         self.device = choose_device(device)
-        self.model = model.to(self.device).eval()
+        self.models = [model.to(self.device).eval() for model in self.models]
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that are the same for the same weights."""
+        return digest_of(self.models)
+
+    def predict(
+        self,
+        ct: Image | Study,
+        pet: Image | None = None,
+        *,
+        fit: str = "auto",
+        field_of_view: float = FIELD_OF_VIEW_MM,
+        ct_window: tuple[float, float] | None = None,
+        suv_max: float | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        **input_options: Any,
+    ) -> Prediction:
+        """Segment a study and measure its lesions.
+
+        Args:
+            ct: a DICOM study (folder or zip), or a CT: NIfTI file, nibabel image, `Volume` or array in HU.
+            pet: the PET in SUV that goes with it, in any of these forms; None with a DICOM study.
+            fit: how slices go onto the network's image: `auto`, `pad` or `resample`, as in `cipa.io.plane`.
+            field_of_view: millimetres that the network's image spans.
+            ct_window: HU that become black and white; by default those stored with the weights.
+            suv_max: SUV that becomes white; by default the one stored with the weights.
+            progress: called after every batch with slices done and their total.
+            input_options: `affine`, `pet_affine` or `spacing` of arrays; `name`; and for DICOM `ct_series`,
+                `pet_series`, `weight_kg`, `dose_mbq`: as `cipa.inference.inputs.read_input` takes them.
+
+        Returns:
+            Mask, probability, lesions and where they came from.
+
+        Raises:
+            DataError: the study cannot be used, the network's answer is not finite, or memory ran out.
+            UsageError: an option is out of its range, or the inputs do not go together.
+        """
+        options: dict[str, Any] = {
+            "fit": fit,
+            "field_of_view": field_of_view,
+            "ct_window": ct_window,
+            "suv_max": suv_max,
+        }
+        return predict_study(self, read_input(ct, pet, **input_options), progress, **options)
 
     @property
     def image_size(self) -> int:
@@ -86,23 +150,6 @@ class Predictor:
             probability[batch] = self._forward(ct[batch], pet[batch])
         return probability
 
-    def predict_volume(self, ct: Volume, pet: Volume, **options: Any) -> npt.NDArray[np.float32]:
-        """Segment a pair of volumes: CT in HU, PET in SUV on any grid of the same world.
-
-        Args:
-            ct: the CT; the answer is on its grid.
-            pet: the PET.
-            options: `fit`, `field_of_view`, `ct_window`, `suv_max`, `progress`, as
-                `cipa.inference.volume.predict_volume` takes them.
-
-        Returns:
-            float32 of the shape of `ct`, probability of tumour, 0 to 1.
-
-        Raises:
-            DataError: a volume cannot be what it is said to be, or the two lie apart.
-        """
-        return predict_volume(self, ct, pet, **options)
-
     def mask(self, probability: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
         """Return 1 where the probability of tumour reaches the threshold, else 0, of the same shape."""
         return (probability >= self.threshold).view(np.uint8)
@@ -115,8 +162,8 @@ class Predictor:
     def _forward(self, ct: npt.NDArray[np.uint8], pet: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         try:
             with torch.inference_mode(), self._autocast():
-                logits = self.model(self._to_device(ct), self._to_device(pet)).float()
-                finite = bool(torch.isfinite(logits).all())
+                total = self._mean_probability(self._to_device(ct), self._to_device(pet))
+                finite = bool(torch.isfinite(total).all())
         except torch.OutOfMemoryError as error:
             raise DataError(
                 f"{self.device} ran out of memory at a batch of {len(ct)}: take a smaller batch, or the CPU"
@@ -125,7 +172,16 @@ class Predictor:
             raise DataError(
                 f"the network's answer is not finite in {self.precision}: use float32, or other weights"
             )
-        return logits.sigmoid()[:, 0].cpu().numpy()
+        return total[:, 0].cpu().numpy()
+
+    def _mean_probability(self, ct: torch.Tensor, pet: torch.Tensor) -> torch.Tensor:
+        """Return the mean over networks and flips of the probability (B, 1, S, S)."""
+        answers = [
+            model(ct.flip(axes), pet.flip(axes)).float().sigmoid().flip(axes)
+            for model in self.models
+            for axes in FLIPS[self.tta]
+        ]
+        return answers[0] if len(answers) == 1 else torch.stack(answers).mean(dim=0)
 
     def _to_device(self, grey: npt.NDArray[np.uint8]) -> torch.Tensor:
         """Send bytes and normalise there: a quarter of the traffic."""
@@ -143,6 +199,8 @@ class Predictor:
             raise UsageError(f"threshold {self.threshold:g}: give a probability between 0 and 1")
         if self.precision not in PRECISIONS:
             raise UsageError(f"unknown precision '{self.precision}': choose {', '.join(PRECISIONS)}")
+        if self.tta not in FLIPS:
+            raise UsageError(f"unknown tta '{self.tta}': choose flips or none")
         if self.config.num_classes != 1:
             raise UsageError(
                 f"weights of {self.config.num_classes} classes: prediction takes weights of 1 class"

@@ -2,10 +2,11 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from cipa.inference.lesions import Lesion
 from cipa.io.dicom.volumes import PetCt
 from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack
+
+if TYPE_CHECKING:
+    from cipa.inference.save import Writer
 
 DISCLAIMER = "Research software, not a medical device."
 
@@ -34,8 +38,9 @@ class Prediction:
         pet_on_ct: float32, SUV interpolated linearly at the CT's voxels, 0 where PET has none.
         lesions: largest first.
         facts: how it was acquired and computed, in JSON types: `study` (what to call it), `ct` and `pet`
-            (vendor, scanner, spacing_mm, shape), `suv` (factor, how), `model` (variant and more), `version`,
-            `threshold`, `device`, `options`, `seconds`. Never who the patient is.
+            (vendor, scanner, spacing_mm, shape), `suv` (factor, how), `given` (weight, dose and series the user
+            named), `model` (name, variant and more), `version`, `threshold`, `options`, `device`, `seconds`.
+            Never who the patient is.
         warnings: what needs a second look, one line each.
         source: the DICOM pair it was made from, which DICOM SEG refers to; None for other input.
     """
@@ -118,12 +123,18 @@ class Prediction:
         """Return `to_dict` as indented JSON, without NaN."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
 
-    def save(self, folder: str | os.PathLike[str], report: bool = True, overwrite: bool = False) -> Path:
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        also: "Sequence[Writer]" = (),
+        overwrite: bool = False,
+    ) -> Path:
         """Write the study's folder, which appears whole or not at all.
 
         Args:
-            folder: final name, as `cipa.inference.save.save_prediction` takes it, like the rest.
-            report: write the report too.
+            folder: final name; what stands in it is in `cipa.inference.save.save_prediction`.
+            also: what writes more files before the folder appears, such as the report's
+                `cipa.report.study.write_study_report`.
             overwrite: replace an earlier result there.
 
         Returns:
@@ -134,4 +145,4 @@ class Prediction:
         """
         from cipa.inference.save import save_prediction
 
-        return save_prediction(self, Path(folder), report=report, overwrite=overwrite)
+        return save_prediction(self, Path(folder), also, overwrite)

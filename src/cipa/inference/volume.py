@@ -1,20 +1,20 @@
 """A pair of volumes through the network, slice by slice, and back onto the CT's own voxels.
 
-CT and PET are windowed to bytes as PCLT20K stores them, a batch of axial slices at a time: beyond the two
-volumes and the answer, memory holds one batch.
+CT and PET are windowed to bytes as PCLT20K stores them, a batch of axial slices at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from cipa.data.intensity import window_ct, window_pet
-from cipa.io.checks import check_pair
-from cipa.io.grid import resample_slices
+from cipa.io.aligned import SliceSampler
+from cipa.io.checks import doubts_of
 from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.plane import FIELD_OF_VIEW_MM, PlaneFit, fit_plane
@@ -26,6 +26,21 @@ Progress = Callable[[int, int], None]
 """Called with the slices done and their total."""
 
 
+@dataclass(frozen=True)
+class Maps:
+    """What the network made of a pair, on the grid, axes and memory order of the CT.
+
+    Attributes:
+        probability: float32, of tumour, 0 to 1.
+        pet_on_ct: float32, SUV.
+        doubts: what `cipa.io.checks.doubts_of` says of the pair.
+    """
+
+    probability: npt.NDArray[np.float32]
+    pet_on_ct: npt.NDArray[np.float32]
+    doubts: tuple[str, ...]
+
+
 def predict_volume(
     predictor: Predictor,
     ct: Volume,
@@ -35,7 +50,7 @@ def predict_volume(
     ct_window: tuple[float, float] | None = None,
     suv_max: float | None = None,
     progress: Progress | None = None,
-) -> npt.NDArray[np.float32]:
+) -> Maps:
     """Segment a pair of volumes.
 
     Both are seen as axial slices whatever the order of their axes; PET is interpolated linearly at the CT's
@@ -53,28 +68,30 @@ def predict_volume(
         progress: called after every batch.
 
     Returns:
-        float32 of the shape and axes of `ct`, probability of tumour, 0 to 1.
+        Probability and PET at the CT's voxels.
 
     Raises:
-        DataError: as `cipa.io.checks.check_pair` and `Predictor.predict_slices`.
+        DataError: as `cipa.io.checks.doubts_of` and `Predictor.predict_slices`.
         UsageError: an option is out of its range.
     """
     window = predictor.config.ct_window if ct_window is None else ct_window
     white = predictor.config.suv_max if suv_max is None else suv_max
     plane = plan_plane(ct, predictor.image_size, fit, field_of_view)
-    check_pair(ct, pet)
-    probability = np.zeros(ct.shape, dtype=np.float32)
-    answers, _ = axial_stack(probability, ct.affine)
+    doubts = doubts_of(ct, pet)
+    probability, uptake = (np.zeros_like(ct.array, dtype=np.float32) for _ in range(2))
+    answers, activity = (axial_stack(array, ct.affine)[0] for array in (probability, uptake))
     slices, world = axial_stack(ct.array, ct.affine)
+    sample = SliceSampler(*axial_stack(pet.array, pet.affine), world, slices.shape)
     for batch in predictor.batches(len(slices)):
-        uptake = resample_slices(pet.array, pet.affine, world, slices.shape, batch)
+        activity[batch] = sample(batch)
         maps = predictor.predict_slices(
-            plane.to_network(window_ct(slices[batch], window)), plane.to_network(window_pet(uptake, white))
+            plane.to_network(window_ct(slices[batch], window)),
+            plane.to_network(window_pet(activity[batch], white)),
         )
         answers[batch] = plane.to_source(maps)
         if progress:
             progress(batch.stop, len(slices))
-    return probability
+    return Maps(probability, uptake, tuple(doubts))
 
 
 def plan_plane(ct: Volume, size: int, fit: str, field_of_view: float) -> PlaneFit:

@@ -1,7 +1,7 @@
 """A volume at the voxels of a grid whose axes run along its own: as PET and CT of one scanner lie.
 
-Linear interpolation then splits into one along each axis: 0.13 s where the general `cipa.io.grid.resample` takes
-3.5 s (PET of 128 x 128 on 135 slices of 512 x 512, one core).
+Linear interpolation then splits into one along each axis: 0.13 s where the general `cipa.io.grid.resample`
+takes 3.5 s (PET of 128 x 128 on 135 slices of 512 x 512, one core).
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from cipa.io.grid import resample_slices
 
 STRAY_VOXELS = 1e-3
-"""Source voxels by which a grid may leave the other's axes over its whole length and still count as aligned."""
+"""Source voxels by which a grid may leave the other's axes over its whole length and still be aligned."""
 
 Affine = npt.NDArray[np.float64]
 
@@ -60,7 +60,8 @@ class SliceSampler:
 def _weights(scale: float, offset: float, length: int, source_length: int) -> csr_array:
     """Return (length, source_length): what each source index adds to each target index along one axis.
 
-    Sparse, at most two a row: a dense product does a hundred times the work, on threads that hinder the network's.
+    Sparse, at most two a row: a dense product does a hundred times the work, on threads that are in the way
+    of the network's.
     """
     places = scale * np.arange(length) + offset
     inside = (places >= -0.5) & (places <= source_length - 0.5)

@@ -11,7 +11,7 @@ LOGGERS = ("pydicom", "pylibjpeg", "openjpeg", "highdicom")
 
 
 class _Silence:
-    """Filters and levels belong to the process: the first thread in mutes them, the last one out restores them.
+    """Filters and levels belong to the process: the first thread in mutes, the last one out restores.
 
     With each thread restoring what it found, one that came in second would leave the mutes behind for good.
     """

@@ -102,9 +102,11 @@ def _sources(slices: Sequence[Slice]) -> list[Dataset]:
     pixel spacing, equal but for rounding within a series, are the first slice's everywhere.
     """
     first = slices[0].header
-    row, column = np.reshape(numbers(first, "ImageOrientationPatient", 6), (2, 3))
+    directions = np.array(numbers(first, "ImageOrientationPatient", 6))
     ends = [np.array(numbers(one.header, "ImagePositionPatient", 3)) for one in (slices[0], slices[-1])]
-    apart = round(abs(float(np.cross(row, column) @ (ends[1] - ends[0]))) / (len(slices) - 1), 6)
+    apart = round(
+        abs(float(np.cross(directions[:3], directions[3:]) @ (ends[1] - ends[0]))) / (len(slices) - 1), 6
+    )
     sources = [copy(one.header) for one in slices]
     for source in sources:
         for keyword in MAY_BE_EMPTY:

@@ -3,7 +3,7 @@
 import io
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -42,27 +42,27 @@ class Entry:
     name: str
     open: Callable[[], BinaryIO]
 
-
-def is_study(path: Path) -> bool:
-    """Tell whether something is a zip, or a folder with a DICOM file anywhere in it."""
-    if not path.is_dir():
-        return path.is_file() and zipfile.is_zipfile(path)
-    files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
-    return any(_looks_like_dicom(file) for file in files)
+    @property
+    def folder(self) -> str:
+        """Path of its folder below the study, `.` for the study itself."""
+        return PurePosixPath(self.name).parent.as_posix()
 
 
-def list_files(path: Path) -> list[Entry]:
+def list_files(path: Path, folders: Sequence[Path] | None = None) -> list[Entry]:
     """List the files of a study, sorted by name; those that file managers of macOS add are left out.
 
     Args:
         path: a folder, of any nesting (links to folders are not followed), or a zip.
+        folders: those folders below `path` to take files from, not their subfolders; all by default.
 
     Raises:
         DataError: nothing is there, it is neither folder nor zip, or the zip is damaged or encrypted,
             holds names that leave it, or would unpack to what no study is.
     """
     if path.is_dir():
-        return _files_of_folder(path)
+        files = _files_of_folder(path)
+        wanted = None if folders is None else {folder.relative_to(path).as_posix() for folder in folders}
+        return [one for one in files if wanted is None or one.folder in wanted]
     if not path.is_file():
         raise DataError(f"{path}: no such folder or zip; give a DICOM study")
     if not zipfile.is_zipfile(path):
@@ -91,7 +91,8 @@ def _files_of_zip(path: Path) -> list[Entry]:
     ]
 
 
-def _looks_like_dicom(path: Path) -> bool:
+def looks_like_dicom(path: Path) -> bool:
+    """Tell by name, or by the four letters after the preamble, whether a file is meant to be DICOM."""
     suffix = path.suffix.lower()
     if suffix in DICOM_SUFFIXES or suffix in OTHER_SUFFIXES:
         return suffix in DICOM_SUFFIXES

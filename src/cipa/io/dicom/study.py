@@ -1,7 +1,7 @@
 """A study: every series in a folder or zip, and the one pair of CT and PET that can be segmented."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,11 +38,12 @@ class Study:
 
 
 @quiet()
-def read_study(path: str | os.PathLike[str]) -> Study:
+def read_study(path: str | os.PathLike[str], folders: Sequence[Path] | None = None) -> Study:
     """Read the headers of every DICOM file in a folder or zip, and sort the files into series.
 
     Args:
         path: a folder of any nesting, or a zip; other files may lie among the DICOM files.
+        folders: those folders below `path` that hold the study's files, where others' lie there too.
 
     Returns:
         All series; nothing is refused here but the whole.
@@ -51,7 +52,7 @@ def read_study(path: str | os.PathLike[str]) -> Study:
         DataError: as `list_files`, or there is no DICOM file at all.
     """
     path = Path(path)
-    entries = list_files(path)
+    entries = list_files(path, folders)
     with reading_threads() as pool:
         headers = list(pool.map(_read_header, entries))
     slices = [Slice(entry, found) for entry, found in zip(entries, headers, strict=True) if found]

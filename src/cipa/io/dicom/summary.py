@@ -39,7 +39,7 @@ def summarise(path: Path, **options: Any) -> dict[str, Any]:
         "study": str(path),
         "usable": pair is not None,
         "series": [_row(series, pair) for series in study.series],
-        "suv": _suv(pair),
+        "suv": None if pair is None else suv_facts(pair),
         "notes": notes_of(study, pair),
         "problems": problems,
     }
@@ -53,8 +53,7 @@ def _row(series: Series, pair: PetCt | None) -> dict[str, Any]:
         "uid": text(header, "SeriesInstanceUID"),
         "kind": series.modality,
         "description": text(header, "SeriesDescription"),
-        "manufacturer": text(header, "Manufacturer"),
-        "model": text(header, "ManufacturerModelName"),
+        **vendor_of(series),
         "shape": list(series.shape),
         "spacing_mm": None if series.affine is None else list(spacing(series.affine)),
         "use": next((use for use, other in chosen.items() if other is series), None),
@@ -63,9 +62,15 @@ def _row(series: Series, pair: PetCt | None) -> dict[str, Any]:
     }
 
 
-def _suv(pair: PetCt | None) -> dict[str, Any] | None:
-    if pair is None:
-        return None
+@quiet()
+def vendor_of(series: Series) -> dict[str, str]:
+    """Return who made the scanner and what it is called."""
+    keywords = {"vendor": "Manufacturer", "scanner": "ManufacturerModelName"}
+    return {name: text(series.header, keyword) for name, keyword in keywords.items()}
+
+
+def suv_facts(pair: PetCt) -> dict[str, Any]:
+    """Return the `factor` (mean over slices), `factors` by slice, `how` it came about, and `range` in SUV."""
     factors = pair.scale.factors
     return {
         "factor": float(np.mean(factors)),

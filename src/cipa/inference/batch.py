@@ -1,0 +1,188 @@
+"""Many studies, one after another: what is finished stays finished, what fails does not stop the rest."""
+
+import errno
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cipa.errors import CipaError, DataError, UsageError
+from cipa.files import atomic_file
+from cipa.inference.inputs import read_input
+from cipa.inference.predictor import Predictor
+from cipa.inference.result import Prediction
+from cipa.inference.save import LESION_COLUMNS, Writer, read_result, save_prediction, write_table
+from cipa.inference.study import predict_study, settings_of
+from cipa.inference.volume import Progress
+from cipa.io.dicom.identity import scrubbed
+from cipa.io.dicom.study import read_study
+from cipa.io.studies import StudyPlace
+
+STATES = Literal["done", "skipped", "failed"]
+
+SETTINGS = {
+    "model": "other weights",
+    "threshold": "another threshold",
+    "options": "other options",
+    "given": "another --weight-kg, --dose-mbq or choice of series",
+}
+"""Facts of a result that must be those asked for, or it is not the one to keep."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one study.
+
+    Attributes:
+        study: its name.
+        state: `done`, `skipped` (an earlier run finished it) or `failed`.
+        seconds: it took, reading and writing included.
+        totals: the patient's row, as `Prediction.totals`; None where it failed.
+        warnings: what needs a second look.
+        error: one line, what is wrong and what to do; empty unless it failed.
+    """
+
+    study: str
+    state: STATES
+    seconds: float = 0.0
+    totals: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """How studies are to be segmented.
+
+    Attributes:
+        predictor: the network.
+        volume_options: as `predict_volume` takes them, all of them.
+        study_options: as `read_pet_ct` takes them, those given.
+        also: what writes more files of each study.
+        overwrite: do again what is finished, replacing it.
+        progress: called after every batch of slices.
+    """
+
+    predictor: Predictor
+    volume_options: dict[str, Any]
+    study_options: dict[str, Any]
+    also: Sequence[Writer] = ()
+    overwrite: bool = False
+    progress: Progress | None = None
+
+
+def run_studies(job: Job, places: Sequence[StudyPlace], out: Path) -> Iterator[Outcome]:
+    """Segment studies into folders of their names below `out`, each whole or absent.
+
+    Args:
+        job: how.
+        places: the studies.
+        out: folder for the folders.
+
+    Yields:
+        What became of each, in order, as soon as it is known.
+
+    Raises:
+        OSError: the disk is full, which no further study would survive; the study at hand leaves nothing.
+    """
+    for place in places:
+        began = time.monotonic()
+        try:
+            outcome = run_study(job, place, out / place.name)
+        except CipaError as error:
+            outcome = _failed(place, str(error), began)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            outcome = _failed(place, f"{error.strerror or type(error).__name__}; see to the file", began)
+        except MemoryError:
+            outcome = _failed(place, "memory ran out; use a machine with more", began)
+        except (
+            Exception
+        ) as error:  # a defect of ours must not cost the other studies; what it quotes may be private
+            what = f"a defect of cipa ({type(error).__name__}); run this study alone with --debug"
+            outcome = _failed(place, what, began)
+        yield outcome
+
+
+def run_study(job: Job, place: StudyPlace, folder: Path) -> Outcome:
+    """Segment one study into a folder that appears whole.
+
+    Args:
+        job: how.
+        place: the study.
+        folder: final name.
+
+    Returns:
+        `done`, or `skipped` where a result of the same network and settings stands there already.
+
+    Raises:
+        DataError: the study cannot be used; the line begins with its path.
+        UsageError: a result of other settings, or something else, stands at `folder`.
+    """
+    began = time.monotonic()
+    earlier = None if job.overwrite else _earlier(job, place, folder)
+    if earlier is not None:
+        return Outcome(place.name, "skipped", 0.0, earlier["patient"], tuple(earlier["warnings"]))
+    try:
+        prediction = predict_place(job, place)
+    except DataError as error:
+        line = str(error)
+        raise DataError(line if line.startswith(str(place.ct)) else f"{place.ct}: {line}") from error
+    save_prediction(prediction, folder, job.also, job.overwrite)
+    seconds = time.monotonic() - began
+    return Outcome(place.name, "done", seconds, prediction.totals(), tuple(prediction.warnings))
+
+
+def predict_place(job: Job, place: StudyPlace) -> Prediction:
+    """Read, segment and measure one study, and write nothing.
+
+    Raises:
+        DataError: the study cannot be used.
+    """
+    if place.pet is None:
+        pair = read_input(read_study(place.ct, place.folders), name=place.name, **job.study_options)
+    else:
+        pair = read_input(place.ct, place.pet, name=place.name)
+    return predict_study(job.predictor, pair, job.progress, **job.volume_options)
+
+
+def write_summary(out: Path, names: Sequence[str]) -> None:
+    """Write `patients.csv` and `lesions.csv` over the finished ones of these studies, each file whole.
+
+    Args:
+        out: folder that holds the studies' folders.
+        names: of the studies.
+    """
+    results = [found for name in names if (found := read_result(out / name)) is not None]
+    lesions = [{"study": one["patient"]["study"]} | row for one in results for row in one["lesions"]]
+    patients = [one["patient"] for one in results]
+    for name, rows, columns in (
+        ("patients.csv", patients, tuple(patients[0]) if patients else ()),
+        ("lesions.csv", lesions, LESION_COLUMNS),
+    ):
+        if columns:
+            with atomic_file(out / name) as partial:
+                write_table(partial, rows, columns)
+
+
+def _earlier(job: Job, place: StudyPlace, folder: Path) -> dict[str, Any] | None:
+    """Return the result that stands at `folder` if it is what this job would make."""
+    found = read_result(folder)
+    if found is None:
+        return None
+    given = job.study_options if place.pet is None else {}
+    wanted = settings_of(job.predictor, **job.volume_options) | {"given": given}
+    for name, kind in SETTINGS.items():
+        if found["facts"].get(name) != wanted[name]:
+            raise UsageError(
+                f"{folder}: holds a result of {kind}; name another folder, or replace it with --overwrite"
+            )
+    return found
+
+
+def _failed(place: StudyPlace, line: str, began: float) -> Outcome:
+    """Say what is wrong without the study's path, which its name stands for, or the patient's name."""
+    plain = line.removeprefix(f"{place.ct}: ")
+    return Outcome(place.name, "failed", time.monotonic() - began, error=scrubbed(plain, place.secrets))

@@ -1,0 +1,192 @@
+"""CT and PET in whatever form the caller has them, as two volumes in one world."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import numpy.typing as npt
+
+from cipa.errors import DataError, UsageError
+from cipa.io.dicom.identity import safe_label, scrubbed, secrets_of
+from cipa.io.dicom.study import Study, read_study
+from cipa.io.dicom.summary import notes_of, suv_facts, vendor_of
+from cipa.io.dicom.tags import text
+from cipa.io.dicom.volumes import PetCt, read_pet_ct
+from cipa.io.nifti import Volume, read_volume
+from cipa.io.orientation import axial_stack, spacing
+
+NIFTI = (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".img")
+"""What a path must end in to be read as NIfTI; any other is DICOM."""
+
+Image = str | os.PathLike[str] | nibabel.spatialimages.SpatialImage | npt.NDArray[Any] | Volume
+Affine = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PetCtInput:
+    """What is to be segmented.
+
+    Attributes:
+        ct: HU.
+        pet: body-weight SUV, in the world of `ct`.
+        name: what to call the study; holds nothing of the patient's identity that a DICOM header knows of.
+        facts: vendor, grids and SUV, as `Prediction.facts` has them.
+        notes: what needs a second look, one line each.
+        body_part: what the header calls it, empty if nothing.
+        source: the DICOM pair, if it is one.
+    """
+
+    ct: Volume
+    pet: Volume
+    name: str
+    facts: dict[str, Any]
+    notes: tuple[str, ...] = ()
+    body_part: str = ""
+    source: PetCt | None = None
+
+
+def read_input(
+    ct: Image | Study,
+    pet: Image | None = None,
+    *,
+    affine: Affine | None = None,
+    pet_affine: Affine | None = None,
+    spacing: tuple[float, float, float] | None = None,
+    name: str | None = None,
+    **study_options: Any,
+) -> PetCtInput:
+    """Read a pair.
+
+    Args:
+        ct: a DICOM study (folder, zip or what `read_study` gave), or the CT: a NIfTI file, nibabel image,
+            `Volume`, or array in HU.
+        pet: the PET in SUV, in any of these forms; not given with a DICOM study. A DICOM folder of the CT's
+            study is taken too, its SUV computed.
+        affine: for arrays: (4, 4), indices to world millimetres, RAS+.
+        pet_affine: of a PET array on another grid than the CT array's.
+        spacing: for arrays without affine: millimetres between slices, rows and columns of (S, H, W) arrays
+            whose slices run from the feet to the head, rows from front to back, columns from right to left.
+        name: what to call the study, in place of the file's name.
+        study_options: `ct_series`, `pet_series`, `weight_kg`, `dose_mbq`, as `read_pet_ct` takes them.
+
+    Returns:
+        Both volumes and what is known about them.
+
+    Raises:
+        DataError: a file is missing, damaged or not what it must be, or there is no PET.
+        UsageError: the forms given do not go together.
+    """
+    if isinstance(ct, Study):
+        return _of_study(ct, name, study_options)
+    if _is_dicom(ct):
+        return _of_study(_read_studies(Path(ct), pet), name, study_options)  # type: ignore[arg-type]
+    if any(value is not None for value in study_options.values()):
+        given = next(key for key, value in study_options.items() if value is not None)
+        raise UsageError(f"{given}: only for a DICOM study, other PET is in SUV already")
+    if pet is None:
+        raise DataError(f"{name_of(ct)}: CT only, but these weights need CT and PET: give the PET too")
+    if spacing is not None:
+        affine = _axial_affine(spacing) if affine is None else affine
+    ct_volume = _volume(ct, affine, "CT")
+    same = affine if pet_affine is None else pet_affine
+    pet_volume = _volume(pet, same, "PET")
+    if pet_affine is None and isinstance(pet, np.ndarray) and pet.shape != ct_volume.shape:
+        raise UsageError(
+            f"PET of shape {pet.shape} on another grid than the CT's {ct_volume.shape}: give pet_affine"
+        )
+    facts = {
+        "ct": grid_facts(ct_volume),
+        "pet": grid_facts(pet_volume),
+        "suv": {"how": "PET given in SUV"},
+        "given": {},
+    }
+    return PetCtInput(ct_volume, pet_volume, name or name_of(ct), facts)
+
+
+def grid_facts(volume: Volume) -> dict[str, Any]:
+    """Return shape and spacing as axial slices: (slices, rows, columns), and millimetres between each."""
+    stack, world = axial_stack(volume.array, volume.affine)
+    return {"shape": list(stack.shape), "spacing_mm": [round(edge, 6) for edge in spacing(world)]}
+
+
+def _of_study(study: Study, name: str | None, options: dict[str, Any]) -> PetCtInput:
+    pair = read_pet_ct(study, **options)
+    header = pair.ct_series.header
+    label = name or safe_label(study.path.name or study.path.resolve().name, header)
+    facts = {
+        "ct": vendor_of(pair.ct_series) | grid_facts(pair.ct),
+        "pet": vendor_of(pair.pet_series) | grid_facts(pair.pet),
+        "suv": suv_facts(pair),
+        "given": {key: value for key, value in options.items() if value is not None},
+    }
+    secrets = secrets_of(header)
+    notes = tuple(scrubbed(note, secrets) for note in notes_of(study, pair))
+    part = text(header, "BodyPartExamined")
+    return PetCtInput(
+        replace(pair.ct, name=pair.ct_series.title),
+        replace(pair.pet, name=pair.pet_series.title),
+        label,
+        facts,
+        notes,
+        part,
+        pair,
+    )
+
+
+def _read_studies(ct: Path, pet: Image | None) -> Study:
+    """Read one study, from one place or from one folder for the CT and one for the PET."""
+    if pet is None:
+        return read_study(ct)
+    if not _is_dicom(pet):
+        raise UsageError(f"{ct} is DICOM and {name_of(pet)} is not: give both in one form")
+    one, other = read_study(ct), read_study(Path(pet))  # type: ignore[arg-type]
+    return Study(ct, one.series + other.series, one.damaged + other.damaged)
+
+
+def _is_dicom(image: object) -> bool:
+    return isinstance(image, (str, os.PathLike)) and not str(image).lower().endswith(NIFTI)
+
+
+def _volume(image: object, affine: Affine | None, kind: str) -> Volume:
+    if isinstance(image, Volume):
+        return image
+    if isinstance(image, (str, os.PathLike)):
+        return replace(read_volume(image), name=Path(image).name)
+    if isinstance(image, nibabel.spatialimages.SpatialImage):
+        return _checked(np.asanyarray(image.dataobj), image.affine, kind, image.header)
+    if not isinstance(image, np.ndarray):
+        raise UsageError(f"{kind} of type {type(image).__name__}: give a path, nibabel image or array")
+    if affine is None:
+        raise UsageError(f"{kind} as an array: give affine, or spacing of its slices, rows and columns")
+    return _checked(image, affine, kind)
+
+
+def _checked(array: npt.NDArray[Any], affine: Any, kind: str, header: Any = None) -> Volume:
+    place = np.asarray(affine, dtype=np.float64)
+    if array.ndim != 3 or array.dtype.kind not in "iuf" or 0 in array.shape:
+        raise DataError(f"{kind} of shape {array.shape} and type {array.dtype}: give one 3-D volume")
+    if place.shape != (4, 4) or not np.isfinite(place).all() or abs(np.linalg.det(place)) < 1e-9:
+        raise DataError(f"{kind}: its affine is no (4, 4) matrix that can be inverted; give indices to mm")
+    if not np.isfinite(array).all():
+        raise DataError(f"{kind}: holds NaN or infinite values; replace them (air: CT -1000 HU, PET 0)")
+    kept = header if isinstance(header, nibabel.Nifti1Header) else None
+    return Volume(array if array.dtype.kind in "iu" else array.astype(np.float32), place, kept, kind)
+
+
+def _axial_affine(edges: tuple[float, float, float]) -> Affine:
+    """Return the affine of (slice, row, column), which run to the head, to the back and to the left."""
+    between, rows, columns = edges
+    return np.array([[0, 0, -columns, 0], [0, -rows, 0, 0], [between, 0, 0, 0], [0, 0, 0, 1.0]])
+
+
+def name_of(image: object) -> str:
+    """Return what to call a CT: the file's name without folders and endings, or `volume`."""
+    if isinstance(image, (str, os.PathLike)):
+        name = Path(image).name
+        return next(
+            (name[: -len(end)] for end in sorted(NIFTI, key=len)[::-1] if name.lower().endswith(end)), name
+        )
+    return image.name if isinstance(image, Volume) else "volume"

@@ -1,0 +1,121 @@
+"""The files of a result: NIfTI, DICOM SEG, JSON and tables, in a folder that appears whole."""
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from cipa.errors import UsageError
+from cipa.files import atomic_folder
+from cipa.inference.lesions import Lesion
+from cipa.inference.result import DISCLAIMER, Prediction
+from cipa.io.dicom.seg import write_seg
+from cipa.io.nifti import write_volume
+
+MASK, PROBABILITY, SEG = "mask.nii.gz", "probability.nii.gz", "segmentation.dcm"
+RESULT, LESIONS, PATIENT = "lesions.json", "lesions.csv", "patient.csv"
+"""Names in a study's folder."""
+
+NOTE = "CIPA tumour {}; research software, not a medical device"
+"""Field `descrip` of the NIfTI files written."""
+
+Writer = Callable[[Prediction, Path], object]
+"""Writes more files of a result, such as its report, into the folder given."""
+
+
+def save_prediction(
+    prediction: Prediction, folder: Path, also: Sequence[Writer] = (), overwrite: bool = False
+) -> Path:
+    """Write a study's folder, which appears whole or not at all.
+
+    In it: `mask.nii.gz` (uint8) and `probability.nii.gz` (float32) on the CT's grid; `segmentation.dcm`, a
+    DICOM SEG, where the CT came from DICOM; `lesions.json`, everything but the voxels; `lesions.csv`, a row
+    a lesion; `patient.csv`, one row. Only the SEG names the patient, as the CT does.
+
+    Args:
+        prediction: the result.
+        folder: final name.
+        also: what writes more files before the folder appears, such as the report.
+        overwrite: replace an earlier result there.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: something stands there that is no earlier result, or may not be replaced.
+        DataError: the CT's headers do not do for DICOM SEG.
+        OSError: the disk is full or the like; nothing is left under the name.
+    """
+    refuse_occupied(folder, overwrite)
+    with atomic_folder(folder) as partial:
+        _write_files(prediction, partial)
+        for write in also:
+            write(prediction, partial)
+    return folder
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """Return what an earlier `save_prediction` wrote as JSON, None where there is no such result."""
+    try:
+        found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("disclaimer") == DISCLAIMER else None
+
+
+def refuse_occupied(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that must not be written to.
+
+    Raises:
+        UsageError: a file stands there, or a folder that holds no earlier result, or one that is to be kept.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: a file stands there; name another folder")
+    if read_result(folder) is None:
+        raise UsageError(f"{folder}: the folder holds something other than a result of cipa; name another")
+    if not overwrite:
+        raise UsageError(f"{folder}: holds a result; name another folder, or replace it with --overwrite")
+
+
+def write_table(path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+    """Write rows as CSV (RFC 4180), floats with seven significant digits, empty where there is no value."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({name: _cell(row[name]) for name in columns})
+
+
+def _write_files(prediction: Prediction, folder: Path) -> None:
+    """Write everything into a folder; what compresses voxels does so on threads, which zlib lets run."""
+    ct, facts = prediction.ct, prediction.facts
+    (folder / RESULT).write_text(prediction.to_json(), encoding="utf-8")
+    study = {"study": facts.get("study", "")}
+    write_table(folder / LESIONS, [study | row for row in prediction.table()], LESION_COLUMNS)
+    totals = prediction.totals()
+    write_table(folder / PATIENT, [totals], list(totals))
+    with ThreadPoolExecutor(3) as pool:
+        jobs = [
+            pool.submit(write_volume, folder / MASK, prediction.mask, ct, NOTE.format("mask")),
+            pool.submit(
+                write_volume, folder / PROBABILITY, prediction.probability, ct, NOTE.format("probability")
+            ),
+        ]
+        if prediction.source is not None:
+            about = (facts["model"]["name"], facts["version"])
+            slices = prediction.source.ct_slices
+            jobs.append(pool.submit(write_seg, folder / SEG, prediction.mask, slices, *about))
+        for job in jobs:
+            job.result()
+
+
+def _cell(value: object) -> object:
+    return f"{value:.7g}" if isinstance(value, float) else "" if value is None else value
+
+
+LESION_COLUMNS = ("study", *Lesion(1, 0, 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0), (0, 0), 0.0).row())
+"""Columns of `lesions.csv`, there also where no lesion is."""

@@ -1,0 +1,109 @@
+"""One study from two volumes to measured lesions."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from torch import nn
+
+import cipa
+from cipa.inference.inputs import PetCtInput
+from cipa.inference.lesions import label_lesions, measure_lesions
+from cipa.inference.result import Prediction
+from cipa.inference.volume import Progress, predict_volume
+from cipa.io.checks import doubts_of_region
+
+if TYPE_CHECKING:
+    from cipa.inference.predictor import Predictor
+
+
+def predict_study(
+    predictor: Predictor, pair: PetCtInput, progress: Progress | None = None, **options: Any
+) -> Prediction:
+    """Segment a pair and measure its lesions.
+
+    Args:
+        predictor: the network.
+        pair: what to segment.
+        progress: called after every batch.
+        options: `fit`, `field_of_view`, `ct_window`, `suv_max`, as `predict_volume` takes them.
+
+    Returns:
+        The result, with everything that needs a second look among its warnings.
+
+    Raises:
+        DataError, UsageError: as `predict_volume`.
+    """
+    began = time.monotonic()
+    maps = predict_volume(predictor, pair.ct, pair.pet, progress=progress, **options)
+    mask = predictor.mask(maps.probability)
+    labels, _ = label_lesions(mask)
+    lesions = measure_lesions(labels, maps.probability, maps.pet_on_ct, pair.ct.affine, pair.pet)
+    facts = {
+        "study": pair.name,
+        **pair.facts,
+        **settings_of(predictor, **options),
+        "device": str(predictor.device),
+        "seconds": round(time.monotonic() - began, 2),
+    }
+    return Prediction(
+        mask=mask,
+        probability=maps.probability,
+        labels=labels,
+        ct=pair.ct,
+        pet=pair.pet,
+        pet_on_ct=maps.pet_on_ct,
+        lesions=lesions,
+        facts=facts,
+        warnings=[*pair.notes, *doubts_of_region(pair.ct, pair.body_part), *maps.doubts],
+        source=pair.source,
+    )
+
+
+def settings_of(predictor: Predictor, **options: Any) -> dict[str, Any]:
+    """Return what decides the mask of a study: the network, threshold and options, in JSON types.
+
+    Args:
+        predictor: the network.
+        options: as `predict_volume` takes them.
+
+    Returns:
+        `model`, `version`, `threshold` and `options`.
+    """
+    config = predictor.config
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+    window, white = given.get("ct_window"), given.get("suv_max")
+    return {
+        "model": {
+            "name": f"CIPA {getattr(config, 'variant', 'custom')}",
+            "variant": getattr(config, "variant", None),
+            "crm": getattr(config, "crm", None),
+            "dcim": getattr(config, "dcim", None),
+            "image_size": predictor.image_size,
+            "parameters": sum(one.numel() for one in predictor.models[0].parameters()),
+            "weights": list(predictor.names),
+            "digest": predictor.digest,
+        },
+        "version": cipa.__version__,
+        "threshold": predictor.threshold,
+        "options": given
+        | {
+            "ct_window": list(config.ct_window) if window is None else window,
+            "suv_max": config.suv_max if white is None else white,
+            "precision": predictor.precision,
+            "tta": predictor.tta,
+        },
+    }
+
+
+def digest_of(models: Sequence[nn.Module]) -> str:
+    """Return sixteen hexadecimal digits of the SHA-256 of all weights, names included."""
+    total = hashlib.sha256()
+    for model in models:
+        for name, tensor in sorted(model.state_dict().items()):
+            total.update(name.encode())
+            total.update(memoryview(cast(Any, tensor.detach().cpu().contiguous().numpy())).cast("B"))
+    return total.hexdigest()[:16]

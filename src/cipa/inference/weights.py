@@ -1,0 +1,79 @@
+"""The networks of a predictor: one, or an ensemble whose members see the same images."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from torch import nn
+
+from cipa.errors import DataError, UsageError
+
+Weights = str | os.PathLike[str] | nn.Module | Sequence[str | os.PathLike[str] | nn.Module] | None
+"""A path, a network, several of either, or None for the weights that come with the package."""
+
+SHARED = ("image_size", "num_classes", "ct_window", "suv_max")
+"""Settings that the members of an ensemble must have in common: what their images are."""
+
+
+def load_members(weights: Weights) -> tuple[list[nn.Module], list[str]]:
+    """Load every network of an ensemble.
+
+    Args:
+        weights: as `Weights` says.
+
+    Returns:
+        The networks, at least one, and what to call each: a file's name without its folders.
+
+    Raises:
+        DataError: a file cannot be read, as `cipa.load_model`, or no weights come with this installation.
+        UsageError: none is given, or the members were made for different images.
+    """
+    several = [weights] if weights is None or isinstance(weights, (str, os.PathLike, nn.Module)) else weights
+    if not several:
+        raise UsageError("no weights given: give at least one path or network")
+    members = [_load(one) for one in several]
+    _check_alike(members)
+    return [model for model, _ in members], [name for _, name in members]
+
+
+def shared_threshold(members: Sequence[nn.Module]) -> float:
+    """Return the threshold stored with the weights.
+
+    Raises:
+        UsageError: the members store different ones.
+    """
+    stored = sorted({float(cast(Any, model).config.threshold) for model in members})
+    if len(stored) > 1:
+        raise UsageError(f"these weights store different thresholds ({stored}): give one with threshold")
+    return stored[0]
+
+
+def _load(one: str | os.PathLike[str] | nn.Module | None) -> tuple[nn.Module, str]:
+    if isinstance(one, nn.Module):
+        return one, type(one).__name__
+    import cipa
+
+    if one is None:
+        return cipa.load_model(_bundled()), "bundled"
+    path = Path(one)
+    return cipa.load_model(path), path.name or path.resolve().name
+
+
+def _bundled() -> Path:
+    try:
+        from cipa.models.bundled import bundled_weights
+    except ImportError as error:
+        raise DataError("no weights come with this installation; give weights (--weights PATH)") from error
+    return Path(bundled_weights())
+
+
+def _check_alike(members: Sequence[tuple[nn.Module, str]]) -> None:
+    first, name = members[0]
+    for other, other_name in members[1:]:
+        for setting in SHARED:
+            one, two = (getattr(cast(Any, model).config, setting) for model in (first, other))
+            if one != two:
+                raise UsageError(
+                    f"an ensemble's weights must share {setting}: {name} has {one}, {other_name} {two}"
+                )

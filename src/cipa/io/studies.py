@@ -1,0 +1,169 @@
+"""Where the studies are: one, or a folder of many, as DICOM folders, zips and pairs of NIfTI files."""
+
+import os
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from cipa.errors import DataError
+from cipa.files import PARTIAL
+from cipa.io.dicom.identity import TAGS, safe_label, secrets_of
+from cipa.io.dicom.quiet import quiet
+from cipa.io.dicom.source import OTHER_SUFFIXES, list_files, looks_like_dicom
+from cipa.io.dicom.tags import text
+
+NIFTI = (".nii.gz", ".nii.bz2", ".nii")
+
+CT_NAMES, PET_NAMES = ("ct", "ct_hu", "ctres"), ("suv", "pet_suv", "suv_pet", "pet", "pt")
+"""Last words of the names of NIfTI files, preferred ones first; what stands before names the study."""
+
+RESULT = "lesions.json"
+"""A folder that holds this is a result, not a study."""
+
+
+@dataclass(frozen=True)
+class StudyPlace:
+    """One study, not yet opened.
+
+    Attributes:
+        name: its path below the folder that was searched, with underscores for separators; an alias where
+            that path holds a part of the patient's name or the ID.
+        ct: DICOM folder or zip, or the CT as NIfTI.
+        pet: the PET as NIfTI; None for DICOM.
+        folders: the folders that hold the study's files, where `ct` holds other studies' too.
+        secrets: what must not show in a line about it.
+    """
+
+    name: str
+    ct: Path
+    pet: Path | None = None
+    folders: tuple[Path, ...] | None = None
+    secrets: tuple[str, ...] = ()
+
+
+@quiet()
+def find_studies(root: Path, keep_names: bool = False) -> list[StudyPlace]:
+    """Look for studies; of each DICOM folder one header is read, and no voxels.
+
+    Folders whose files name the same DICOM study belong together, wherever they lie. A pair of NIfTI files is
+    `<study>_ct.nii.gz` and `<study>_pet.nii.gz` (or `_suv`, `_pt`) in one folder, or `ct` and `pet` alone;
+    other NIfTI files are passed over. Results of this package are passed over too.
+
+    Args:
+        root: a zip, which is one study, or a folder.
+        keep_names: keep a name even if it holds the patient's.
+
+    Returns:
+        The studies by name; none if there is nothing of the kind. A folder that is one study's is named like
+        itself.
+    """
+    if not root.is_dir():
+        found = root.is_file() and zipfile.is_zipfile(root)
+        return [_place_of_zip(root.stem, root, keep_names)] if found else []
+    dicom: dict[str, list[Path]] = defaultdict(list)
+    headers: dict[str, Dataset] = {}
+    others: list[StudyPlace] = []
+    for folder, below, names in os.walk(root):
+        if RESULT in names or Path(folder).name.startswith(PARTIAL):
+            below.clear()
+            continue
+        below.sort()
+        files = [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+        header = next((found for found in map(_header, files) if found is not None), None)
+        if header is not None:
+            uid = text(header, "StudyInstanceUID")
+            dicom[uid].append(Path(folder))
+            headers[uid] = header
+        others += _nifti_pairs(root, Path(folder), files)
+        others += [
+            _place_of_zip(_label(root, file.with_suffix("")), file, keep_names)
+            for file in files
+            if file.suffix.lower() == ".zip" and zipfile.is_zipfile(file)
+        ]
+    if len(dicom) == 1 and not others:
+        (header,) = headers.values()
+        return [_named(StudyPlace(_own_name(root), root), header, keep_names)]
+    places = others + [
+        _named(_dicom_place(root, folders, dicom), headers[uid], keep_names) for uid, folders in dicom.items()
+    ]
+    return sorted(places, key=lambda place: place.name)
+
+
+def _dicom_place(root: Path, folders: list[Path], everything: dict[str, list[Path]]) -> StudyPlace:
+    """Return the study's common folder, or all its folders where that one holds other studies' as well."""
+    common = Path(os.path.commonpath(folders))
+    strangers = (other for others in everything.values() if others is not folders for other in others)
+    if any(other.is_relative_to(common) for other in strangers):
+        return StudyPlace(_label(root, folders[0]), root, folders=tuple(folders))
+    return StudyPlace(_label(root, common), common)
+
+
+def _named(place: StudyPlace, header: Dataset, keep_names: bool) -> StudyPlace:
+    if keep_names:
+        return place
+    return replace(place, name=safe_label(place.name, header), secrets=secrets_of(header))
+
+
+def _place_of_zip(name: str, path: Path, keep_names: bool) -> StudyPlace:
+    place = StudyPlace(name, path)
+    try:
+        entries = list_files(path)
+    except DataError:
+        return place  # whoever reads it will say what is wrong
+    headers = (_header_of(one.open) for one in entries if not one.name.lower().endswith(OTHER_SUFFIXES))
+    header = next((found for found in headers if found is not None), None)
+    return place if header is None else _named(place, header, keep_names)
+
+
+def _header(file: Path) -> Dataset | None:
+    """Return a few tags of a DICOM file of some study, None for anything else."""
+    return _header_of(partial(file.open, "rb")) if looks_like_dicom(file) else None
+
+
+def _header_of(opened: Callable[[], Any]) -> Dataset | None:
+    try:
+        with opened() as stream:
+            header = dcmread(stream, specific_tags=list(TAGS), stop_before_pixels=True)
+    except Exception:  # damage makes pydicom raise almost anything; another file will do
+        return None
+    return header if text(header, "StudyInstanceUID") else None
+
+
+def _nifti_pairs(root: Path, folder: Path, files: list[Path]) -> list[StudyPlace]:
+    cts, pets = _by_study(files, CT_NAMES), _by_study(files, PET_NAMES)
+    places = []
+    for study in sorted(cts.keys() & pets.keys()):
+        name = "_".join(part for part in (_label(root, folder) if folder != root else "", study) if part)
+        places.append(StudyPlace(name or _own_name(root), cts[study], pets[study]))
+    return places
+
+
+def _by_study(files: list[Path], kinds: tuple[str, ...]) -> dict[str, Path]:
+    """Map what stands before the kind in a file's name to the file of the kind most preferred."""
+    found: dict[str, tuple[int, Path]] = {}
+    for file in files:
+        ending = next((end for end in NIFTI if file.name.lower().endswith(end)), None)
+        if ending is None:
+            continue
+        stem = file.name[: -len(ending)]
+        for rank, kind in enumerate(kinds):
+            before = stem[: -len(kind)]
+            if stem.lower().endswith(kind) and (not before or before[-1] in "_-. "):
+                study = before.rstrip("_-. ")
+                found[study] = min(found.get(study, (rank, file)), (rank, file))
+    return {study: file for study, (_, file) in found.items()}
+
+
+def _label(root: Path, path: Path) -> str:
+    return "_".join(path.relative_to(root).parts) or _own_name(root)
+
+
+def _own_name(root: Path) -> str:
+    return root.name or root.resolve().name
