@@ -2,8 +2,8 @@
 
 STUDY is a DICOM folder or zip (CT and PET mixed, any nesting), a folder with a pair of NIfTI files, or a
 folder of many of these. OUT becomes a study's folder (mask, DICOM SEG, lesions, report), or a folder of such
-folders. On several GPUs or hosts: torchrun --nproc-per-node 4 -m cipa predict STUDIES -o OUT. Studies that are
-finished are skipped when the same command runs again.
+folders. On several GPUs or hosts: torchrun --nproc-per-node 4 -m cipa predict STUDIES -o OUT. Studies that
+are finished are skipped when the same command runs again.
 """
 
 import time

@@ -52,7 +52,7 @@ class Rank:
 
 @contextmanager
 def this_rank() -> Iterator[Rank]:
-    """Meet the other processes, as torchrun's RANK, WORLD_SIZE, MASTER_ADDR say; alone where they are not set."""
+    """Meet the other processes, as torchrun's RANK and WORLD_SIZE say; alone where these are not set."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield Rank()

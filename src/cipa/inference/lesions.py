@@ -31,6 +31,12 @@ FEW_VOXELS = 200
 """Up to so many voxels summing spheres one by one beats a convolution of the lesion's surroundings."""
 
 
+SLAB_VOXELS = 2**21
+"""Most voxels of a lesion's box that are convolved at a time, so that a mask of everything fits in memory."""
+
+Box = tuple[slice, ...]
+
+
 @dataclass(frozen=True)
 class Lesion:
     """One connected part of the mask.
@@ -124,7 +130,7 @@ def measure_lesions(
 
 def _measure(
     number: int,
-    box: tuple[slice, slice, slice],
+    box: Box,
     names: npt.NDArray[np.generic],
     chances: npt.NDArray[np.generic],
     suv: npt.NDArray[np.generic],
@@ -135,17 +141,16 @@ def _measure(
 ) -> Lesion:
     """Measure the lesion `number` that lies in `box` of the axial stacks."""
     inside = names[box] == number
-    values = suv[box][inside].astype(np.float64)
-    indices = np.argwhere(inside) + [side.start for side in box]
-    ras = world @ [*indices.mean(axis=0), 1.0]
-    volume, mean = len(values) * voxel_ml, float(values.mean())
+    values = suv[box][inside]
+    ras = world @ [*_centre(inside, box), 1.0]
+    volume, mean = len(values) * voxel_ml, float(values.mean(dtype=np.float64))
     return Lesion(
         number=number,
         voxels=len(values),
         volume_ml=volume,
         suv_max=max(float(values.max()), own_highest),
         suv_mean=mean,
-        suv_peak=_peak(suv, box, inside, indices, sphere),
+        suv_peak=_peak(suv, box, inside, sphere),
         tlg=mean * volume,
         centroid_mm=(-float(ras[0]), -float(ras[1]), float(ras[2])),
         slices=(box[0].start, box[0].stop - 1),
@@ -173,26 +178,65 @@ def _sphere(edges: tuple[float, float, float]) -> npt.NDArray[np.bool_]:
     return np.asarray(squares <= PEAK_RADIUS_MM**2)
 
 
+def _centre(inside: npt.NDArray[np.bool_], box: Box) -> list[float]:
+    """Return the mean index of a lesion along each axis of the stack."""
+    centre = []
+    for axis, side in enumerate(box):
+        counts = np.count_nonzero(inside, axis=tuple(other for other in range(3) if other != axis))
+        centre.append(side.start + float(np.average(np.arange(len(counts)), weights=counts)))
+    return centre
+
+
 def _peak(
-    suv: npt.NDArray[np.generic],
-    box: tuple[slice, slice, slice],
-    inside: npt.NDArray[np.bool_],
-    indices: npt.NDArray[np.intp],
-    sphere: npt.NDArray[np.bool_],
+    suv: npt.NDArray[np.generic], box: Box, inside: npt.NDArray[np.bool_], sphere: npt.NDArray[np.bool_]
 ) -> float:
     """Return the highest mean of `sphere` about a voxel of the lesion."""
+    if np.count_nonzero(inside) <= FEW_VOXELS:
+        indices = np.argwhere(inside) + [side.start for side in box]
+        return _peak_of_few(suv, indices, np.argwhere(sphere) - np.array(sphere.shape) // 2)
+    slices, area = inside.shape[0], inside[0].size
+    step = max(1, SLAB_VOXELS // area)
+    return max(
+        _peak_of_slab(
+            suv, (slice(box[0].start + first, box[0].start + first + len(slab)), *box[1:]), slab, sphere
+        )
+        for first in range(0, slices, step)
+        if (slab := inside[first : first + step]).any()
+    )
+
+
+def _peak_of_slab(
+    suv: npt.NDArray[np.generic], box: Box, inside: npt.NDArray[np.bool_], sphere: npt.NDArray[np.bool_]
+) -> float:
+    """Return the highest mean of `sphere` about voxels of a part of a lesion, by convolution."""
     reach = np.array(sphere.shape) // 2
-    if len(indices) <= FEW_VOXELS:
-        return _peak_of_few(suv, indices, np.argwhere(sphere) - reach)
     wide = tuple(
         slice(max(0, side.start - most), min(length, side.stop + most))
         for side, most, length in zip(box, reach, suv.shape, strict=True)
     )
     inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, wide, strict=True))
-    around = suv[wide].astype(np.float64)
     kernel = sphere.astype(np.float64)
-    sums, counts = (signal.oaconvolve(one, kernel, "same")[inner] for one in (around, np.ones_like(around)))
-    return float((sums[inside] / np.rint(counts[inside])).max())
+    sums = signal.oaconvolve(suv[wide], kernel, "same")[inner]
+    return float((sums / _voxels_in_reach(suv.shape, box, sphere))[inside].max())
+
+
+def _voxels_in_reach(
+    shape: tuple[int, ...], box: Box, sphere: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64] | float:
+    """Return how many voxels of `sphere` are in the image about each voxel of `box`: all, but at its rim."""
+    reach = np.array(sphere.shape) // 2
+    if all(
+        side.start >= most and side.stop + most <= length
+        for side, most, length in zip(box, reach, shape, strict=True)
+    ):
+        return float(sphere.sum())
+    there = [
+        (np.arange(side.start - most, side.stop + most) >= 0)
+        & (np.arange(side.start - most, side.stop + most) < length)
+        for side, most, length in zip(box, reach, shape, strict=True)
+    ]
+    image = np.einsum("i,j,k->ijk", *(part.astype(np.float64) for part in there))
+    return np.rint(signal.oaconvolve(image, sphere.astype(np.float64), "valid"))
 
 
 def _peak_of_few(
