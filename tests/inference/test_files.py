@@ -1,14 +1,11 @@
-import nibabel
 import numpy as np
 import pytest
 from PIL import Image
 
 from cipa.errors import DataError, UsageError
-from cipa.inference.files import predict_folder, predict_nifti, predict_png
+from cipa.inference.files import predict_folder, predict_png
 from cipa.inference.predictor import Predictor
 from cipa.io.png import read_grey, write_grey
-
-AFFINE = np.array([[-1.0, 0.1, 0, 12], [-0.1, -1.0, 0.2, 14], [0, -0.2, 4.0, -20], [0, 0, 0, 1]])
 
 
 @pytest.fixture
@@ -26,59 +23,6 @@ def truth(ct, pet):
     return (ct > 100) & (pet > 127)
 
 
-def save(path, array, affine=AFFINE, sform=3, qform=1):
-    image = nibabel.Nifti1Image(array, affine)
-    image.set_sform(affine, code=sform)
-    image.set_qform(affine, code=qform)
-    nibabel.save(image, path)
-    return path
-
-
-@pytest.fixture
-def volumes(tmp_path):
-    ct = np.full((20, 24, 5), -1000, np.int16)
-    ct[4:16, 5:20] = 30
-    pet = np.zeros(ct.shape, np.float32)
-    pet[8:11, 9:14, 2] = 15
-    return save(tmp_path / "ct.nii.gz", ct), save(tmp_path / "pet.nii", pet)
-
-
-def test_volume_mask_lies_on_the_grid_of_the_ct(predictor, volumes, tmp_path):
-    summary = predict_nifti(predictor, *volumes, tmp_path / "out" / "lesion.nii.gz", field_of_view=32)
-    mask, ct = nibabel.load(tmp_path / "out" / "lesion.nii.gz"), nibabel.load(volumes[0])
-    expected = np.zeros(ct.shape)
-    expected[8:11, 9:14, 2] = 1
-    assert np.array_equal(np.asanyarray(mask.dataobj), expected)
-    assert mask.get_data_dtype() == np.uint8
-    assert np.array_equal(mask.affine, ct.affine)
-    assert (int(mask.header["qform_code"]), int(mask.header["sform_code"])) == (1, 3)
-    assert b"not a medical device" in mask.header["descrip"].item()
-    assert (summary.slices, summary.slices_with_tumour, summary.pixels) == (5, 1, 15)
-    assert summary.millilitres == pytest.approx(15 * abs(np.linalg.det(AFFINE)) / 1000, rel=1e-5)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["lesion.nii.gz"]
-
-
-def test_volume_probability_is_written_on_demand(predictor, volumes, tmp_path):
-    predict_nifti(predictor, *volumes, tmp_path / "out", probability=True, field_of_view=32)
-    chances = nibabel.load(tmp_path / "out" / "probability.nii.gz")
-    mask = nibabel.load(tmp_path / "out" / "mask.nii.gz")
-    assert chances.get_data_dtype() == np.float32
-    assert np.array_equal(chances.get_fdata() >= 0.5, mask.get_fdata() > 0)
-    assert np.array_equal(chances.affine, mask.affine)
-
-
-def test_failed_volume_leaves_nothing(predictor, volumes, tmp_path):
-    save(volumes[1], np.full((20, 24, 5), 9000, np.int16))
-    with pytest.raises(DataError, match="Bq/mL"):
-        predict_nifti(predictor, *volumes, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_mask_never_replaces_its_own_ct(predictor, volumes):
-    with pytest.raises(UsageError, match="overwritten"):
-        predict_nifti(predictor, *volumes, volumes[0])
-
-
 def test_png_pair_gives_a_mask_of_0_and_255(predictor, slice_pair, tmp_path):
     for name, image in zip(("ct.png", "pet.png"), slice_pair, strict=True):
         write_grey(tmp_path / name, image)
@@ -90,7 +34,6 @@ def test_png_pair_gives_a_mask_of_0_and_255(predictor, slice_pair, tmp_path):
     assert chances.dtype == np.uint16
     assert np.array_equal(chances >= 32768, expected)
     assert (summary.slices_with_tumour, summary.pixels) == (1, expected.sum())
-    assert summary.millilitres is None
 
 
 def test_png_of_another_size_is_named(predictor, slice_pair, tmp_path):

@@ -1,11 +1,13 @@
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import cipa
 from cipa.errors import DataError, UsageError
 from cipa.inference.predictor import Predictor
 
@@ -27,14 +29,14 @@ def test_slices_come_back_in_order_whatever_the_batch(network, batch_size):
     assert probability.shape == (7, 32, 32)
     assert probability.dtype == np.float32
     assert np.array_equal(predictor.mask(probability), expected(ct, pet))
-    assert max(len(images) for images, _ in predictor.model.seen) <= batch_size
+    assert max(len(images) for images, _ in predictor.models[0].seen) <= batch_size
 
 
 def test_network_sees_normalised_single_channels(network):
     predictor = Predictor(network(), "cpu")
     ct = np.full((1, 32, 32), 255, np.uint8)
     predictor.predict_slices(ct, np.zeros_like(ct))
-    seen_ct, seen_pet = predictor.model.seen[0]
+    seen_ct, seen_pet = predictor.models[0].seen[0]
     assert seen_ct.shape == (1, 1, 32, 32)
     assert seen_ct.unique().item() == pytest.approx(1.6)
     assert seen_pet.unique().item() == pytest.approx(-1.6)
@@ -89,6 +91,7 @@ def test_predictor_can_be_sent_to_another_process():
 
 class Configuration:
     image_size, num_classes, threshold = 32, 1, 0.5
+    ct_window, suv_max = (-1200.0, 200.0), 20.0
 
 
 class Travelling(nn.Module):
@@ -103,6 +106,91 @@ def test_answer_that_is_not_finite_is_an_error(network):
     model.scale.data.fill_(float("nan"))
     with pytest.raises(DataError, match="not finite in float32"):
         Predictor(model, "cpu").predict_slices(*slices(1))
+
+
+class Sure(nn.Module):
+    """Says the same logit everywhere."""
+
+    def __init__(self, logit, **config):
+        super().__init__()
+        self.config, self.logit = SimpleNamespace(**(CONFIG | config)), logit
+
+    def forward(self, ct, pet):
+        return torch.full_like(ct, self.logit)
+
+
+CONFIG = {
+    "image_size": 32,
+    "num_classes": 1,
+    "threshold": 0.5,
+    "ct_window": (-1200.0, 200.0),
+    "suv_max": 20.0,
+}
+
+
+def test_an_ensemble_answers_with_the_mean_probability():
+    probability = Predictor([Sure(0.0), Sure(100.0)], "cpu").predict_slices(*slices(2))
+    assert np.all(probability == 0.75)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"suv_max": 10.0}, r"must share suv_max: Sure has 20\.0, Sure 10\.0"),
+        ({"image_size": 64}, "must share image_size"),
+        ({"threshold": 0.4}, r"different thresholds \(\[0\.4, 0\.5\]\): give one"),
+    ],
+)
+def test_members_that_do_not_belong_together_are_refused(change, words):
+    with pytest.raises(UsageError, match=words):
+        Predictor([Sure(0.0), Sure(0.0, **change)], "cpu")
+
+
+def test_no_weights_at_all_are_refused():
+    with pytest.raises(UsageError, match="no weights given"):
+        Predictor([], "cpu")
+
+
+def test_weights_come_from_files_and_are_named_without_their_folders(tmp_path):
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        cipa.create_model("nano", image_size=128).save_pretrained(tmp_path / f"nano{seed}")
+    one, other = (Predictor(tmp_path / f"nano{seed}", "cpu") for seed in (0, 1))
+    both = Predictor([tmp_path / "nano0", str(tmp_path / "nano1")], "cpu")
+    assert both.names == ["nano0", "nano1"]
+    ct, pet = slices(1, 128)
+    mean = (one.predict_slices(ct, pet) + other.predict_slices(ct, pet)) / 2
+    assert np.allclose(both.predict_slices(ct, pet), mean, atol=1e-6)
+    assert len({one.digest, other.digest, both.digest}) == 3
+    assert one.digest == Predictor(cipa.load_model(tmp_path / "nano0"), "cpu").digest
+
+
+class Corner(nn.Module):
+    """Sees tumour in the upper left quarter of whatever it is shown."""
+
+    config = SimpleNamespace(**CONFIG)
+
+    def forward(self, ct, pet):
+        logits = torch.full_like(ct, -100.0)
+        logits[..., :16, :16] = 100.0
+        return logits
+
+
+def test_flips_are_turned_back_before_the_mean():
+    probability = Predictor(Corner(), "cpu", tta="flips").predict_slices(*slices(1))
+    assert np.all(probability == 0.25)  # each quarter is the upper left one of one flip
+    ct, pet = slices(2)
+    plain, flipped = (
+        Predictor(Pixelwise(), "cpu", tta=tta).predict_slices(ct, pet) for tta in (None, "flips")
+    )
+    assert np.allclose(plain, flipped, atol=1e-6)
+
+
+class Pixelwise(nn.Module):
+    config = SimpleNamespace(**CONFIG)
+
+    def forward(self, ct, pet):
+        return ct + 2 * pet
 
 
 def test_memory_that_ran_out_is_one_line(network):
@@ -138,6 +226,7 @@ def test_floats_are_refused_for_their_scale_is_not_known(network):
         ({"batch_size": 0}, "batch size 0"),
         ({"threshold": 1.5}, r"threshold 1\.5"),
         ({"precision": "fp8"}, "unknown precision 'fp8': choose float32, bf16, fp16"),
+        ({"tta": "spin"}, "unknown tta 'spin': choose flips"),
     ],
 )
 def test_options_out_of_range_are_refused(network, options, words):

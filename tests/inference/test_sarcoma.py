@@ -1,5 +1,6 @@
 """Real CT and PET of the Soft-tissue-Sarcoma collection, which stand beside the project."""
 
+import json
 from pathlib import Path
 
 import nibabel
@@ -8,7 +9,7 @@ import pytest
 
 import cipa
 from cipa.cli.main import main
-from cipa.inference.files import predict_nifti
+from cipa.inference.files import write_mask
 from cipa.inference.predictor import Predictor
 
 STS = Path(__file__).parents[3] / "shared" / "data" / "sts"
@@ -33,10 +34,16 @@ def same_grid(path, patient):
 def test_uptake_lands_on_the_tumour_drawn_on_the_ct(network, patient, tmp_path):
     hot = network(size=512, suv_max=5.0)  # its grey 127 is then SUV 2.5
     pair = (STS / patient / "CT.nii.bz2", STS / patient / "PET_SUV.nii.gz")
-    predict_nifti(Predictor(hot, "cpu"), *pair, tmp_path / "mask.nii.gz")
+    write_mask(Predictor(hot, "cpu").predict(*pair), tmp_path / "mask.nii.gz")
     mask = same_grid(tmp_path / "mask.nii.gz", patient)
     tumour = nibabel.load(STS / patient / "GTV_CT.nii.gz").get_fdata() > 0
     assert 2 * np.sum(mask & tumour) / (mask.sum() + tumour.sum()) > 0.55
+
+
+def test_a_limb_is_not_taken_for_a_chest(network):
+    pair = (STS / "STS_001" / "CT.nii.bz2", STS / "STS_001" / "PET_SUV.nii.gz")
+    (warning,) = Predictor(network(size=512), "cpu").predict(*pair).warnings
+    assert "mL of lung in sight: is this the chest?" in warning
 
 
 def test_small_network_goes_from_saved_weights_to_a_mask_on_the_grid_of_the_ct(tmp_path, capsys):
@@ -44,9 +51,13 @@ def test_small_network_goes_from_saved_weights_to_a_mask_on_the_grid_of_the_ct(t
     pair = ["--ct", str(STS / "STS_035" / "CT.nii.bz2"), "--pet", str(STS / "STS_035" / "PET_SUV.nii.gz")]
     out = tmp_path / "out"
     weights = ["--weights", str(tmp_path / "nano"), "--device", "cpu"]
-    assert main(["predict", *pair, *weights, "-o", str(out), "--probability"]) == 0
+    assert main(["predict", *pair, *weights, "-o", str(out)]) == 0
     mask = same_grid(out / "mask.nii.gz", "STS_035")
     chances = nibabel.load(out / "probability.nii.gz").get_fdata()
     assert np.array_equal(chances >= 0.5, mask)
     assert np.ptp(chances) > 0
-    assert f"{mask.sum()} voxels" in capsys.readouterr().out
+    ml = json.loads((out / "lesions.json").read_text())["patient"]["mtv_ml"]
+    assert ml == pytest.approx(
+        mask.sum() * np.prod(nibabel.load(out / "mask.nii.gz").header.get_zooms()) / 1000
+    )
+    assert f"MTV {ml:.2f} mL" in capsys.readouterr().out

@@ -7,7 +7,7 @@ from nibabel.affines import apply_affine, from_matvec
 
 from cipa.errors import DataError, UsageError
 from cipa.inference.predictor import Predictor
-from cipa.io.checks import VolumeWarning
+from cipa.io.grid import resample
 from cipa.io.nifti import Volume
 
 LPS = from_matvec(np.diag([-1.0, -1.0, 3.0]), [14.0, 13.0, -9.0])
@@ -40,7 +40,11 @@ def centres(volume):
 
 def predict(network, ct, pet, **options):
     predictor = Predictor(network(), "cpu", batch_size=3)
-    return predictor.mask(predictor.predict_volume(ct, pet, **(OPTIONS | options)))
+    return predictor.predict(ct, pet, **(OPTIONS | options)).mask
+
+
+def warnings_of(network, ct, pet):
+    return " ".join(Predictor(network(), "cpu").predict(ct, pet, **OPTIONS).warnings)
 
 
 def disagreement(mask, ct):
@@ -93,8 +97,8 @@ def test_network_sees_slices_as_a_radiologist_does(network, make_volume):
     right_front_feet = from_matvec(np.diag([1.0, 1.0, -3.0]), [-13.0, -12.0, 9.0])
     predictor = Predictor(network(), "cpu", batch_size=100)
     ct = make_volume(marked, right_front_feet, SHAPE)
-    predictor.predict_volume(ct, make_volume(uptake, PET, PET_SHAPE), **OPTIONS)
-    seen = predictor.model.seen[0][0][:, 0].numpy()
+    predictor.predict(ct, make_volume(uptake, PET, PET_SHAPE), **OPTIONS)
+    seen = predictor.models[0].seen[0][0][:, 0].numpy()
     assert np.all(seen[:, 3:29, 29] == np.float32(1.6)), "the patient's left is on the right of the image"
     assert np.all(seen[:, 3, 2:29] < -1.1), "the patient's front is on top"
     assert np.all(seen[:, 28, 2:29] > 1.1), "the patient's back is at the bottom"
@@ -102,7 +106,6 @@ def test_network_sees_slices_as_a_radiologist_does(network, make_volume):
     assert np.all(seen[:, :3] == np.float32(-1.6)), "air is around"
 
 
-@pytest.mark.filterwarnings("ignore::cipa.io.checks.VolumeWarning")
 def test_pet_beyond_its_grid_is_without_uptake(network, make_volume):
     ct = make_volume(body, LPS, SHAPE)
     pet = make_volume(lambda points: np.full(points.shape[:-1], 15.0), PET, (17, 16, 4))
@@ -131,8 +134,8 @@ def test_one_batch_at_a_time_reaches_the_network_and_progress_is_told(network, m
     ct, pet = make_volume(body, LPS, SHAPE), make_volume(uptake, PET, PET_SHAPE)
     predictor = Predictor(network(), "cpu", batch_size=3)
     told = []
-    predictor.predict_volume(ct, pet, progress=lambda *done: told.append(done), **OPTIONS)
-    assert [len(images) for images, _ in predictor.model.seen] == [3, 3, 1]
+    predictor.predict(ct, pet, progress=lambda *done: told.append(done), **OPTIONS)
+    assert [len(images) for images, _ in predictor.models[0].seen] == [3, 3, 1]
     assert told == [(3, 7), (6, 7), (7, 7)]
 
 
@@ -140,8 +143,8 @@ def test_keeping_pixels_that_do_not_fit_is_refused_before_any_work(network, make
     ct, pet = make_volume(body, LPS, (40, 26, 7)), make_volume(uptake, PET, PET_SHAPE)
     predictor = Predictor(network(), "cpu")
     with pytest.raises(UsageError, match="exceed the network's 32 x 32"):
-        predictor.predict_volume(ct, pet, fit="pad")
-    assert not predictor.model.seen
+        predictor.predict(ct, pet, fit="pad")
+    assert not predictor.models[0].seen
 
 
 def test_pet_in_becquerel_is_refused(network, make_volume):
@@ -186,17 +189,23 @@ def test_volumes_of_two_places_are_refused(network, make_volume):
 
 def test_ct_without_air_is_warned_about(network, make_volume):
     ct, pet = make_volume(lambda points: body(points) + 1024, LPS, SHAPE), make_volume(uptake, PET, PET_SHAPE)
-    with pytest.warns(VolumeWarning, match="lowest CT value 24, no air: is it in HU"):
-        predict(network, ct, pet)
+    assert "lowest CT value 24, no air: is it in HU" in warnings_of(network, ct, pet)
 
 
 def test_pet_that_covers_little_of_the_ct_is_warned_about(network, make_volume):
     ct, pet = make_volume(body, LPS, SHAPE), make_volume(uptake, PET, (17, 16, 3))
-    with pytest.warns(VolumeWarning, match="covers 29% of the CT"):
-        predict(network, ct, pet)
+    assert "covers 29% of the CT" in warnings_of(network, ct, pet)
 
 
 def test_pet_without_uptake_is_warned_about(network, make_volume):
     ct, pet = make_volume(body, LPS, SHAPE), make_volume(lambda points: points[..., 0] * 0, PET, PET_SHAPE)
-    with pytest.warns(VolumeWarning, match="no PET value above 0"):
-        assert predict(network, ct, pet).sum() == 0
+    assert predict(network, ct, pet).sum() == 0
+    assert "no PET value above 0" in warnings_of(network, ct, pet)
+
+
+def test_pet_at_the_voxels_of_the_ct_comes_with_the_mask(network, make_volume):
+    ct, pet = make_volume(body, LPS, SHAPE), make_volume(uptake, PET, PET_SHAPE)
+    found = Predictor(network(), "cpu").predict(ct, pet, **OPTIONS)
+    expected = resample(pet.array, pet.affine, ct.affine, ct.shape)
+    assert np.allclose(found.pet_on_ct, expected, atol=1e-4)
+    assert np.shares_memory(found.axial(found.mask), found.mask)

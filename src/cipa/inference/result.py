@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DISCLAIMER = "Research software, not a medical device."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
     """One study, segmented and measured.
 
@@ -55,6 +55,13 @@ class Prediction:
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     source: PetCt | None = None
+
+    def __repr__(self) -> str:
+        """Say what it is in a line; voxels and headers stay out of logs."""
+        size = " x ".join(map(str, self.mask.shape))
+        lesions = "1 lesion" if self.lesion_count == 1 else f"{self.lesion_count} lesions"
+        name = self.facts.get("study", "")
+        return f"Prediction({name!r}, {size} voxels, {lesions}, MTV {self.mtv_ml:.2f} mL)"
 
     @property
     def lesion_count(self) -> int:

@@ -1,0 +1,107 @@
+import csv
+import errno
+import json
+
+import highdicom
+import nibabel
+import numpy as np
+import pytest
+from pydicom import dcmread
+
+from cipa.errors import UsageError
+from cipa.inference import save
+from cipa.inference.predictor import Predictor
+from studies import box_mask, write_study
+
+
+@pytest.fixture
+def prediction(network, tmp_path):
+    return Predictor(network(), "cpu").predict(write_study(tmp_path / "study"))
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_result_is_a_folder_of_masks_tables_and_facts(prediction, tmp_path):
+    out = prediction.save(tmp_path / "out")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "lesions.csv",
+        "lesions.json",
+        "mask.nii.gz",
+        "patient.csv",
+        "probability.nii.gz",
+        "segmentation.dcm",
+    ]
+    mask, chances = (nibabel.load(out / f"{name}.nii.gz") for name in ("mask", "probability"))
+    assert np.array_equal(np.asanyarray(mask.dataobj), box_mask())
+    assert (mask.get_data_dtype(), chances.get_data_dtype()) == (np.uint8, np.float32)
+    assert np.array_equal(chances.get_fdata(), prediction.probability)
+    assert np.allclose(mask.affine, prediction.ct.affine)
+    assert b"not a medical device" in mask.header["descrip"].item()
+    uids = [one.header.SOPInstanceUID for one in prediction.source.ct_slices]
+    seg = highdicom.seg.segread(out / "segmentation.dcm")
+    assert np.array_equal(seg.get_pixels_by_source_instance(uids, combine_segments=True).T, box_mask())
+
+
+def test_tables_and_json_hold_the_same_numbers(prediction, tmp_path):
+    out = prediction.save(tmp_path / "out")
+    found = json.loads((out / "lesions.json").read_text())
+    (row,), (patient,) = table(out / "lesions.csv"), table(out / "patient.csv")
+    (lesion,) = found["lesions"]
+    assert set(row) == {"study", *lesion}
+    assert float(row["suv_peak"]) == pytest.approx(lesion["suv_peak"], rel=1e-6)
+    assert (row["study"], patient["lesions"]) == ("study", "1")
+    assert float(patient["mtv_ml"]) == pytest.approx(found["patient"]["mtv_ml"]) == pytest.approx(0.144)
+    assert found["facts"]["threshold"] == 0.5
+    assert "not a medical device" in found["disclaimer"]
+    assert "Secret" not in (out / "lesions.json").read_text()
+
+
+def test_a_table_without_lesions_keeps_its_columns(prediction, tmp_path, network):
+    empty = Predictor(network(suv_max=1000.0), "cpu").predict(tmp_path / "study")
+    out = empty.save(tmp_path / "out")
+    assert (out / "lesions.csv").read_text().startswith("study,number,voxels,volume_ml,suv_max,")
+    assert table(out / "patient.csv")[0]["suv_max"] == ""
+    assert not dcmread(out / "segmentation.dcm").pixel_array.any()
+
+
+def test_more_writers_add_to_the_folder_before_it_appears(prediction, tmp_path):
+    def report(found, folder):
+        assert not (tmp_path / "out").exists()
+        (folder / "report.html").write_text(str(found.lesion_count))
+
+    prediction.save(tmp_path / "out", also=[report])
+    assert (tmp_path / "out" / "report.html").read_text() == "1"
+
+
+@pytest.mark.parametrize("fails", ["write_volume", "write_seg"])
+def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(prediction, tmp_path, monkeypatch, fails):
+    prediction.save(tmp_path / "old")
+    before = (tmp_path / "old" / "lesions.json").read_bytes()
+
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(save, fails, full)
+    for name in ("new", "old"):
+        with pytest.raises(OSError, match="No space"):
+            prediction.save(tmp_path / name, overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "study"]
+    assert (tmp_path / "old" / "lesions.json").read_bytes() == before
+
+
+def test_what_is_no_earlier_result_is_never_replaced(prediction, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    (tmp_path / "file").write_text("")
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match="something other than a result"):
+            prediction.save(tmp_path / "mine", overwrite=overwrite)
+        with pytest.raises(UsageError, match="a file stands there"):
+            prediction.save(tmp_path / "file", overwrite=overwrite)
+    prediction.save(tmp_path / "out")
+    with pytest.raises(UsageError, match="replace it with --overwrite"):
+        prediction.save(tmp_path / "out")
+    prediction.save(tmp_path / "out", overwrite=True)

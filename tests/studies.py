@@ -1,0 +1,30 @@
+"""Small DICOM studies with a hot box whose place and uptake are known, written for tests."""
+
+import numpy as np
+
+from dicom_files import write_series
+
+SUV_PER_BQML = 70e3 / (350e6 * 2 ** (-3600 / 6586.2))
+"""Of the header that `dicom_files.pet_tags` makes."""
+
+LPS = np.array([[0, -2.0, 0, 90], [2.0, 0, 0, -40], [0, 0, 3.0, 7], [0, 0, 0, 1]])
+"""Rows and columns exchanged."""
+
+BOX = (slice(20, 24), slice(5, 8), slice(3, 4))
+"""Voxels of SUV 15, off centre along every axis."""
+
+
+def write_study(folder, lps=LPS, box=BOX, **tags):
+    """Write CT of air and soft tissue and PET with one hot box, 32 x 32 x 5."""
+    ct, pet = np.full((32, 32, 5), 1000), np.zeros((32, 32, 5))
+    ct[0] = 100
+    pet[box] = 15 / SUV_PER_BQML
+    write_series(folder / "ct", "CT", ct, lps, **tags)
+    write_series(folder / "pet", "PT", pet.round(), lps, **tags)
+    return folder
+
+
+def box_mask(box=BOX):
+    mask = np.zeros((32, 32, 5), np.uint8)
+    mask[box] = 1
+    return mask
