@@ -1,6 +1,7 @@
 """Small DICOM studies with a hot box whose place and uptake are known, written for tests."""
 
 import numpy as np
+from pydicom import dcmread
 
 from dicom_files import write_series
 
@@ -22,6 +23,24 @@ def write_study(folder, lps=LPS, box=BOX, **tags):
     write_series(folder / "ct", "CT", ct, lps, **tags)
     write_series(folder / "pet", "PT", pet.round(), lps, **tags)
     return folder
+
+
+def spoil(study):
+    """Leave one slice of the PET."""
+    for file in sorted((study / "pet").iterdir())[1:]:
+        file.unlink()
+
+
+SPOILT = "PET series 80 'PT': one slice alone, whose thickness is not known; give the whole series"
+"""What is said of a study that `spoil` went over."""
+
+
+def without_weight(study):
+    for file in (study / "pet").iterdir():
+        one = dcmread(file)
+        del one.PatientWeight
+        one.save_as(file)
+    return study
 
 
 def box_mask(box=BOX):

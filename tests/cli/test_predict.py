@@ -56,12 +56,12 @@ def volumes(here):
 
 
 def test_pair_of_volumes(volumes, here, capsys):
-    assert predict(*volumes, "-o", "out", "--probability") == 0
+    assert predict(*volumes, "-o", "out") == 0
     mask = nibabel.load(here / "out" / "mask.nii.gz").get_fdata()
     assert mask.sum() == mask[10:14, 20:22, 1].sum() == 8
     assert (here / "out" / "probability.nii.gz").exists()
     printed = capsys.readouterr()
-    assert "tumour: 8 voxels in 1 of 4 slices, 0.02 mL" in printed.out
+    assert "ct: 1 lesion, MTV 0.02 mL, TLG 0.4, SUVmax 18.00" in printed.out
     assert "not a medical device" in printed.out
     assert printed.err == ""
 
@@ -106,14 +106,46 @@ def test_dicom_study_in_a_folder_or_a_zip(here, capsys):
     write_series(here / "study" / "deep" / "ct", "CT", ct)
     write_series(here / "study" / "pet", "PT", pet, names=["1", "2", "3", "4"])
     shutil.make_archive("study", "zip", "study")
-    for study in ("study", "study.zip"):
-        assert predict(study, "-o", "out", "--weight-kg", "80", "--fit", "pad") == 0
-        assert nibabel.load(here / "out" / "mask.nii.gz").get_fdata()[10:14, 20:22, 1].sum() == 8
+    for study, out in (("study", "a"), ("study.zip", "b")):
+        assert predict(study, "-o", out, "--weight-kg", "80", "--fit", "pad") == 0
+        assert nibabel.load(here / out / "mask.nii.gz").get_fdata()[10:14, 20:22, 1].sum() == 8
         printed = capsys.readouterr()
-        assert "tumour: 8 voxels in 1 of 4 slices, 0.10 mL" in printed.out
+        assert "study: 1 lesion, MTV 0.10 mL" in printed.out
         assert "Secret" not in printed.out + printed.err
-    assert predict("study", "-o", "out", "--weight-kg", "1") == 0
-    assert "tumour: 0 voxels" in capsys.readouterr().out
+    assert predict("study", "-o", "c", "--weight-kg", "1") == 0
+    assert "study: no lesion" in capsys.readouterr().out
+
+
+def test_one_mask_alone_under_a_name_of_ones_own(volumes, here, capsys):
+    assert predict(*volumes, "-o", "out/lesion.nii.gz", "--probability") == 0
+    assert sorted(path.name for path in (here / "out").iterdir()) == [
+        "lesion.nii.gz",
+        "lesion_probability.nii.gz",
+    ]
+    assert "ct: 1 lesion, MTV 0.02 mL" in capsys.readouterr().out
+    assert predict(*volumes, "-o", "ct.nii.gz") == 2
+    assert "an input would be overwritten" in complaint(capsys)
+
+
+def test_a_finished_study_is_left_alone_and_one_of_other_settings_is_not_replaced(volumes, here, capsys):
+    assert predict(*volumes, "-o", "out") == 0
+    before = (here / "out" / "mask.nii.gz").stat().st_mtime_ns
+    capsys.readouterr()
+    assert predict(*volumes, "-o", "out") == 0
+    assert "finished before (nothing to do; --overwrite does it again)" in capsys.readouterr().out
+    for words, line in (
+        (["--threshold", "0.7"], "out: holds a result of another threshold"),
+        (["--suv-max", "10"], "out: holds a result of other options"),
+        (["--tta", "flips"], "out: holds a result of other options"),
+    ):
+        assert predict(*volumes, "-o", "out", *words) == 2
+        assert line in complaint(capsys)
+    save(here / "pet.nii.gz", np.zeros((32, 32, 4), np.float32))
+    assert predict(*volumes, "-o", "out") == 2
+    assert "out: holds a result of another study" in complaint(capsys)
+    assert (here / "out" / "mask.nii.gz").stat().st_mtime_ns == before
+    assert predict(*volumes, "-o", "out", "--overwrite") == 0
+    assert nibabel.load(here / "out" / "mask.nii.gz").get_fdata().sum() == 0
 
 
 def test_list_of_a_folder(folder, here):
@@ -140,6 +172,7 @@ def complaint(capsys):
         (("data", "--weight-kg", "70"), "--weight-kg: only for a DICOM study"),
         (("data", "--fit", "stretch"), "invalid choice: 'stretch'"),
         (("data", "--threshold", "2"), "threshold 2"),
+        (("data", "--tta", "spin"), "invalid choice: 'spin'"),
         (("data", "--device", "abacus"), "unknown device 'abacus'"),
     ],
 )
@@ -155,7 +188,7 @@ def test_wrong_command_is_one_line_and_exit_code_2(here, capsys, words, line):
         (("--ct", "no.nii.gz", "--pet", "pet.nii.gz"), "no.nii.gz: no such file"),
         (("--ct", "no.png", "--pet", "pet.png"), "no.png: no such file"),
         (("absent",), "absent: no such folder"),
-        (("empty",), "empty: no slices"),
+        (("empty",), "empty: no studies and no slices"),
     ],
 )
 def test_missing_input_is_one_line_and_exit_code_1(here, capsys, words, line):

@@ -44,13 +44,13 @@ def predict_studies(arguments: Namespace) -> int:
 def _places(arguments: Namespace) -> tuple[list["StudyPlace"], bool]:
     """Return the studies, and whether what was given is one study and not a folder of such."""
     from cipa.inference.inputs import name_of
-    from cipa.io.studies import StudyPlace, find_studies
+    from cipa.io.studies import find_studies, nifti_place
 
     if arguments.data:
         root = Path(arguments.data)
         places = find_studies(root, arguments.keep_names)
         return places, len(places) == 1 and _is_whole(root, places[0])
-    return [StudyPlace(name_of(arguments.ct), Path(arguments.ct), Path(arguments.pet))], True
+    return [nifti_place(name_of(arguments.ct), Path(arguments.ct), Path(arguments.pet))], True
 
 
 def _is_whole(root: Path, place: "StudyPlace") -> bool:

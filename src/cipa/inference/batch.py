@@ -22,6 +22,7 @@ from cipa.io.studies import StudyPlace
 STATES = Literal["done", "skipped", "failed"]
 
 SETTINGS = {
+    "source": "another study",
     "model": "other weights",
     "threshold": "another threshold",
     "options": "other options",
@@ -173,7 +174,7 @@ def _earlier(job: Job, place: StudyPlace, folder: Path) -> dict[str, Any] | None
     if found is None:
         return None
     given = job.study_options if place.pet is None else {}
-    wanted = settings_of(job.predictor, **job.volume_options) | {"given": given}
+    wanted = settings_of(job.predictor, **job.volume_options) | {"given": given, "source": place.fingerprint}
     for name, kind in SETTINGS.items():
         if found["facts"].get(name) != wanted[name]:
             raise UsageError(

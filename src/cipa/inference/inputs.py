@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.errors import DataError, UsageError
-from cipa.io.dicom.identity import safe_label, scrubbed, secrets_of
+from cipa.io.dicom.identity import alias_of, safe_label, scrubbed, secrets_of
 from cipa.io.dicom.study import Study, read_study
 from cipa.io.dicom.summary import notes_of, suv_facts, vendor_of
 from cipa.io.dicom.tags import text
 from cipa.io.dicom.volumes import PetCt, read_pet_ct
 from cipa.io.nifti import Volume, read_volume
 from cipa.io.orientation import axial_stack, spacing
+from cipa.io.studies import fingerprint_of
 
 NIFTI = (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".img")
 """What a path must end in to be read as NIfTI; any other is DICOM."""
@@ -97,7 +98,9 @@ def read_input(
         raise UsageError(
             f"PET of shape {pet.shape} on another grid than the CT's {ct_volume.shape}: give pet_affine"
         )
+    files = [Path(one) for one in (ct, pet) if isinstance(one, (str, os.PathLike))]
     facts = {
+        "source": fingerprint_of(*files) if files else "",
         "ct": grid_facts(ct_volume),
         "pet": grid_facts(pet_volume),
         "suv": {"how": "PET given in SUV"},
@@ -117,6 +120,7 @@ def _of_study(study: Study, name: str | None, options: dict[str, Any]) -> PetCtI
     header = pair.ct_series.header
     label = name or safe_label(study.path.name or study.path.resolve().name, header)
     facts = {
+        "source": alias_of(header),
         "ct": vendor_of(pair.ct_series) | grid_facts(pair.ct),
         "pet": vendor_of(pair.pet_series) | grid_facts(pair.pet),
         "suv": suv_facts(pair),

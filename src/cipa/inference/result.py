@@ -37,10 +37,10 @@ class Prediction:
         pet: body-weight SUV, on its own grid.
         pet_on_ct: float32, SUV interpolated linearly at the CT's voxels, 0 where PET has none.
         lesions: largest first.
-        facts: how it was acquired and computed, in JSON types: `study` (what to call it), `ct` and `pet`
-            (vendor, scanner, spacing_mm, shape), `suv` (factor, how), `given` (weight, dose and series that
-            the user named), `model` (name, variant and more), `version`, `threshold`, `options`, `device`,
-            `seconds`. Never who the patient is.
+        facts: how it was acquired and computed, in JSON types: `study` (what to call it), `source` (its
+            fingerprint), `ct` and `pet` (vendor, scanner, spacing_mm, shape), `suv` (factor, how), `given`
+            (weight, dose and series that the user named), `model` (name, variant and more), `version`,
+            `threshold`, `options`, `device`, `seconds`. Never who the patient is.
         warnings: what needs a second look, one line each.
         source: the DICOM pair it was made from, which DICOM SEG refers to; None for other input.
     """

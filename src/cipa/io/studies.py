@@ -1,5 +1,6 @@
 """Where the studies are: one, or a folder of many, as DICOM folders, zips and pairs of NIfTI files."""
 
+import hashlib
 import os
 import zipfile
 from collections import defaultdict
@@ -14,7 +15,7 @@ from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
 from cipa.files import PARTIAL
-from cipa.io.dicom.identity import TAGS, safe_label, secrets_of
+from cipa.io.dicom.identity import TAGS, alias_of, safe_label, secrets_of
 from cipa.io.dicom.quiet import quiet
 from cipa.io.dicom.source import OTHER_SUFFIXES, list_files, looks_like_dicom
 from cipa.io.dicom.tags import text
@@ -28,6 +29,10 @@ RESULT = "lesions.json"
 """A folder that holds this is a result, not a study."""
 
 
+BEGINNING = 2**20
+"""Bytes of a NIfTI file that tell it from others: its header and the first slices."""
+
+
 @dataclass(frozen=True)
 class StudyPlace:
     """One study, not yet opened.
@@ -39,6 +44,7 @@ class StudyPlace:
         pet: the PET as NIfTI; None for DICOM.
         folders: the folders that hold the study's files, where `ct` holds other studies' too.
         secrets: what must not show in a line about it.
+        fingerprint: the same for the same study wherever it lies, empty where nothing could be read.
     """
 
     name: str
@@ -46,6 +52,7 @@ class StudyPlace:
     pet: Path | None = None
     folders: tuple[Path, ...] | None = None
     secrets: tuple[str, ...] = ()
+    fingerprint: str = ""
 
 
 @quiet()
@@ -106,6 +113,7 @@ def _dicom_place(root: Path, folders: list[Path], everything: dict[str, list[Pat
 
 
 def _named(place: StudyPlace, header: Dataset, keep_names: bool) -> StudyPlace:
+    place = replace(place, fingerprint=alias_of(header))
     if keep_names:
         return place
     return replace(place, name=safe_label(place.name, header), secrets=secrets_of(header))
@@ -141,8 +149,25 @@ def _nifti_pairs(root: Path, folder: Path, files: list[Path]) -> list[StudyPlace
     places = []
     for study in sorted(cts.keys() & pets.keys()):
         name = "_".join(part for part in (_label(root, folder) if folder != root else "", study) if part)
-        places.append(StudyPlace(name or _own_name(root), cts[study], pets[study]))
+        places.append(nifti_place(name or _own_name(root), cts[study], pets[study]))
     return places
+
+
+def nifti_place(name: str, ct: Path, pet: Path) -> StudyPlace:
+    """Return the place of a pair of NIfTI files."""
+    return StudyPlace(name, ct, pet, fingerprint=fingerprint_of(ct, pet))
+
+
+def fingerprint_of(*files: Path) -> str:
+    """Return a name that files share with their copies only, empty if one is not there."""
+    total = hashlib.sha256()
+    try:
+        for file in files:
+            with file.open("rb") as stream:
+                total.update(stream.read(BEGINNING))
+    except OSError:
+        return ""
+    return "files-" + total.hexdigest()[:10]
 
 
 def _by_study(files: list[Path], kinds: tuple[str, ...]) -> dict[str, Path]:
