@@ -44,6 +44,10 @@ def _print_facts(facts: dict[str, Any]) -> None:
     console = Console(highlight=False)
     console.print(escape(facts["study"]), soft_wrap=True)
     console.print(_series_table(facts["series"]))
+    for one in facts["series"]:
+        if one["use"]:
+            part = f", body part {one['body_part']}" if one["body_part"] else ""
+            console.print(escape(f"{one['use']}: {one['compression']}{part}"), soft_wrap=True)
     if facts["suv"]:
         console.print(f"SUV factor {facts['suv']['factor']:.8g} SUV per stored unit", soft_wrap=True)
         console.print(f"  {escape(facts['suv']['how'])}", soft_wrap=True)

@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 
 from cipa.errors import DataError
+from cipa.io.checks import doubts_of, doubts_of_region
+from cipa.io.dicom.identity import scrubbed, secrets_of
 from cipa.io.dicom.quiet import quiet
 from cipa.io.dicom.series import Series
 from cipa.io.dicom.study import Study, read_study
+from cipa.io.dicom.syntax import compression_of
 from cipa.io.dicom.tags import text
 from cipa.io.dicom.volumes import PetCt, read_pet_ct
 from cipa.io.orientation import spacing
@@ -31,17 +34,22 @@ def summarise(path: Path, **options: Any) -> dict[str, Any]:
     """
     study = read_study(path)
     pair, problems = None, []
+    doubts: list[str] = []
     try:
         pair = read_pet_ct(study, **options)
+        part = text(pair.ct_series.header, "BodyPartExamined")
+        doubts = doubts_of(pair.ct, pair.pet) + doubts_of_region(pair.ct, part)
     except DataError as error:
         problems.append(str(error).removeprefix(f"{path}: "))
+    notes = notes_of(study, pair) + doubts
+    secrets = secrets_of(study.series[0].header) if study.series else ()
     return {
         "study": str(path),
-        "usable": pair is not None,
+        "usable": not problems,
         "series": [_row(series, pair) for series in study.series],
         "suv": None if pair is None else suv_facts(pair),
-        "notes": notes_of(study, pair),
-        "problems": problems,
+        "notes": [scrubbed(line.removeprefix(f"{path}: "), secrets) for line in notes],
+        "problems": [scrubbed(line, secrets) for line in problems],
     }
 
 
@@ -54,6 +62,8 @@ def _row(series: Series, pair: PetCt | None) -> dict[str, Any]:
         "kind": series.modality,
         "description": text(header, "SeriesDescription"),
         **vendor_of(series),
+        "body_part": text(header, "BodyPartExamined"),
+        "compression": compression_of(header),
         "shape": list(series.shape),
         "spacing_mm": None if series.affine is None else list(spacing(series.affine)),
         "use": next((use for use, other in chosen.items() if other is series), None),

@@ -27,6 +27,12 @@ def undecodable(header: Dataset) -> str | None:
     return f"compressed as {uid.name}, for which there is no decoder; export it uncompressed"
 
 
+def compression_of(header: Dataset) -> str:
+    """Return the name of a file's transfer syntax, empty where it names none."""
+    syntax = getattr(header, "file_meta", Dataset()).get("TransferSyntaxUID")
+    return UID(syntax).name if syntax else ""
+
+
 def decoder_of(header: Dataset) -> str:
     """Return pydicom's name of the decoder to take for a file, empty where its pixels are not compressed.
 
