@@ -17,24 +17,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, signal
+from scipy import ndimage
 
+from cipa.inference.peak import Box, highest_mean, millilitre_sphere
 from cipa.io.components import label_components
 from cipa.io.grid import resample
 from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack, spacing
-
-PEAK_RADIUS_MM = (3 / (4 * np.pi) * 1000) ** (1 / 3)
-"""Radius of a sphere of 1 mL: 6.20 mm."""
-
-FEW_VOXELS = 200
-"""Up to so many voxels summing spheres one by one beats a convolution of the lesion's surroundings."""
-
-
-SLAB_VOXELS = 2**21
-"""Most voxels of a lesion's box that are convolved at a time, so that a mask of everything fits in memory."""
-
-Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True)
@@ -120,7 +109,7 @@ def measure_lesions(
     chances, suv = (axial_stack(array, affine)[0] for array in (probability, pet_on_ct))
     boxes = ndimage.find_objects(names)
     highest = _own_highest(names, world, pet, len(boxes))
-    sphere = _sphere(spacing(world))
+    sphere = millilitre_sphere(spacing(world))
     voxel_ml = float(abs(np.linalg.det(affine[:3, :3]))) / 1000
     return [
         _measure(number, box, names, chances, suv, world, voxel_ml, sphere, highest[number])
@@ -150,7 +139,7 @@ def _measure(
         volume_ml=volume,
         suv_max=max(float(values.max()), own_highest),
         suv_mean=mean,
-        suv_peak=_peak(suv, box, inside, sphere),
+        suv_peak=highest_mean(suv, box, inside, sphere),
         tlg=mean * volume,
         centroid_mm=(-float(ras[0]), -float(ras[1]), float(ras[2])),
         slices=(box[0].start, box[0].stop - 1),
@@ -170,14 +159,6 @@ def _own_highest(
     return highest
 
 
-def _sphere(edges: tuple[float, float, float]) -> npt.NDArray[np.bool_]:
-    """Return the voxels, on a grid of odd sides, whose centres lie in a sphere of 1 mL about the middle."""
-    reach = [int(PEAK_RADIUS_MM / edge) for edge in edges]
-    steps = np.ogrid[tuple(slice(-most, most + 1) for most in reach)]
-    squares = sum((step * edge) ** 2 for step, edge in zip(steps, edges, strict=True))
-    return np.asarray(squares <= PEAK_RADIUS_MM**2)
-
-
 def _centre(inside: npt.NDArray[np.bool_], box: Box) -> list[float]:
     """Return the mean index of a lesion along each axis of the stack."""
     centre = []
@@ -185,68 +166,6 @@ def _centre(inside: npt.NDArray[np.bool_], box: Box) -> list[float]:
         counts = np.count_nonzero(inside, axis=tuple(other for other in range(3) if other != axis))
         centre.append(side.start + float(np.average(np.arange(len(counts)), weights=counts)))
     return centre
-
-
-def _peak(
-    suv: npt.NDArray[np.generic], box: Box, inside: npt.NDArray[np.bool_], sphere: npt.NDArray[np.bool_]
-) -> float:
-    """Return the highest mean of `sphere` about a voxel of the lesion."""
-    if np.count_nonzero(inside) <= FEW_VOXELS:
-        indices = np.argwhere(inside) + [side.start for side in box]
-        return _peak_of_few(suv, indices, np.argwhere(sphere) - np.array(sphere.shape) // 2)
-    slices, area = inside.shape[0], inside[0].size
-    step = max(1, SLAB_VOXELS // area)
-    return max(
-        _peak_of_slab(
-            suv, (slice(box[0].start + first, box[0].start + first + len(slab)), *box[1:]), slab, sphere
-        )
-        for first in range(0, slices, step)
-        if (slab := inside[first : first + step]).any()
-    )
-
-
-def _peak_of_slab(
-    suv: npt.NDArray[np.generic], box: Box, inside: npt.NDArray[np.bool_], sphere: npt.NDArray[np.bool_]
-) -> float:
-    """Return the highest mean of `sphere` about voxels of a part of a lesion, by convolution."""
-    reach = np.array(sphere.shape) // 2
-    wide = tuple(
-        slice(max(0, side.start - most), min(length, side.stop + most))
-        for side, most, length in zip(box, reach, suv.shape, strict=True)
-    )
-    inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, wide, strict=True))
-    kernel = sphere.astype(np.float64)
-    sums = signal.oaconvolve(suv[wide], kernel, "same")[inner]
-    return float((sums / _voxels_in_reach(suv.shape, box, sphere))[inside].max())
-
-
-def _voxels_in_reach(
-    shape: tuple[int, ...], box: Box, sphere: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float64] | float:
-    """Return how many voxels of `sphere` are in the image about each voxel of `box`: all, but at its rim."""
-    reach = np.array(sphere.shape) // 2
-    if all(
-        side.start >= most and side.stop + most <= length
-        for side, most, length in zip(box, reach, shape, strict=True)
-    ):
-        return float(sphere.sum())
-    there = [
-        (np.arange(side.start - most, side.stop + most) >= 0)
-        & (np.arange(side.start - most, side.stop + most) < length)
-        for side, most, length in zip(box, reach, shape, strict=True)
-    ]
-    image = np.einsum("i,j,k->ijk", *(part.astype(np.float64) for part in there))
-    return np.rint(signal.oaconvolve(image, sphere.astype(np.float64), "valid"))
-
-
-def _peak_of_few(
-    suv: npt.NDArray[np.generic], indices: npt.NDArray[np.intp], steps: npt.NDArray[np.intp]
-) -> float:
-    points = indices[:, None] + steps
-    there = np.all((points >= 0) & (points < suv.shape), axis=-1)
-    points[~there] = 0
-    values = np.where(there, suv[tuple(np.moveaxis(points, -1, 0))], 0).astype(np.float64)
-    return float((values.sum(axis=1) / there.sum(axis=1)).max())
 
 
 def _box(mask: npt.NDArray[np.uint8]) -> tuple[slice, ...] | None:
