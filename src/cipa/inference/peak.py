@@ -35,7 +35,7 @@ def millilitre_sphere(edges: tuple[float, float, float]) -> npt.NDArray[np.bool_
 def highest_mean(
     suv: npt.NDArray[np.generic], box: Box, inside: npt.NDArray[np.bool_], sphere: npt.NDArray[np.bool_]
 ) -> float:
-    """Return the highest mean of SUV in a sphere about a voxel of a lesion; the image alone counts at its rim.
+    """Return the highest mean of SUV in a sphere about a voxel of a lesion; only voxels of the image count.
 
     Args:
         suv: (S, H, W) of the whole image.
