@@ -203,3 +203,11 @@ def test_other_formats_are_refused(tmp_path):
 
 def test_missing_file_is_named(tmp_path):
     refuse(tmp_path / "absent.nii.gz", "no such file")
+
+
+def test_equal_voxels_give_equal_bytes(tmp_path):
+    array = np.random.default_rng(0).random((5, 6, 7)).astype(np.float32)
+    for name in ("a", "b"):
+        write_volume(tmp_path / f"{name}.nii.gz", array, Volume(array, np.eye(4)))
+    assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
+    assert np.array_equal(read_volume(tmp_path / "a.nii.gz").array, array)
