@@ -5,6 +5,7 @@ import pytest
 
 from cipa.cli.main import main
 from dicom_files import write_series
+from studies import SPOILT, spoil, write_study
 
 VALUES = np.arange(4 * 4 * 5).reshape(4, 4, 5) * 10
 
@@ -87,3 +88,26 @@ def test_what_cannot_be_looked_at_is_one_line(capsys, words, code, line):
     found, printed = info(capsys, *words)
     assert (found, printed.err.count("\n")) == (code, 1)
     assert printed.err.startswith(line)
+
+
+def test_many_studies_are_a_row_each(tmp_path, capsys):
+    for number in (1, 2):
+        uids = {"StudyInstanceUID": f"1.2.{number}", "FrameOfReferenceUID": f"1.3.{number}"}
+        write_study(tmp_path / f"p{number}", **uids)
+    spoil(tmp_path / "p2")
+    code, printed = info(capsys, tmp_path)
+    assert code == 1
+    assert "0.0002" in printed.out
+    assert f"problem p2: {SPOILT}" in printed.out
+    code, printed = info(capsys, tmp_path, "--json")
+    assert [(one["study"], one["usable"]) for one in json.loads(printed.out)] == [("p1", True), ("p2", False)]
+
+
+def test_what_needs_a_second_look_is_noted_without_a_name(tmp_path, capsys):
+    write_study(tmp_path / "study", BodyPartExamined="KNEE")
+    (tmp_path / "study" / "secret.dcm").write_bytes(b"?")
+    facts = facts_of(capsys, tmp_path / "study")
+    assert any("is KNEE, not the chest" in line for line in facts["notes"])
+    assert "***.dcm cannot be read and is left out" in facts["notes"]
+    assert facts["series"][0]["body_part"] == "KNEE"
+    assert facts["series"][0]["compression"] == "Explicit VR Little Endian"

@@ -1,4 +1,7 @@
-"""Print what a DICOM study holds: series, the pair that would be segmented, SUV factor, every problem."""
+"""Print what a DICOM study holds: series, the pair that would be segmented, SUV factor, every problem.
+
+Of a folder of many studies: a row a study.
+"""
 
 import json
 from pathlib import Path
@@ -12,10 +15,14 @@ from cipa.errors import DataError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from cipa.io.studies import StudyPlace
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `cipa info`."""
-    parser.add_argument("study", type=str, help="folder (any nesting) or zip of DICOM files")
+    parser.add_argument(
+        "study", type=str, help="folder (any nesting) or zip of DICOM files, or a folder of these"
+    )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     add_study_options(parser)
 
@@ -24,17 +31,70 @@ def run(arguments: Namespace) -> int:
     """Run `cipa info`.
 
     Returns:
-        0 if the study can be segmented, 1 if not.
+        0 if the study, or every one of many, can be segmented, 1 if not.
     """
     check_study_options(arguments)
     from cipa.io.dicom.summary import summarise
+    from cipa.io.studies import find_studies
 
-    facts = summarise(Path(arguments.study), **study_options(arguments))
+    root = Path(arguments.study)
+    places = [place for place in find_studies(root) if place.pet is None]
+    if len(places) > 1:
+        return _many(places, arguments)
+    facts = summarise(root, **study_options(arguments))
     if arguments.json:
         print(json.dumps(facts, indent=2))
     else:
         _print_facts(facts)
     return 0 if facts["usable"] else DataError.exit_code
+
+
+def _many(places: "list[StudyPlace]", arguments: Namespace) -> int:
+    """Print a row a study, or a list of everything as JSON."""
+    from cipa.io.dicom.summary import summarise
+
+    found = {}
+    for place in places:
+        try:
+            found[place.name] = summarise(place.ct, place.folders, **study_options(arguments))
+        except DataError as error:
+            found[place.name] = {
+                "usable": False,
+                "suv": None,
+                "series": [],
+                "notes": [],
+                "problems": [str(error)],
+            }
+    if arguments.json:
+        print(json.dumps([{**facts, "study": name} for name, facts in found.items()], indent=2))
+    else:
+        _print_studies(found)
+    return 0 if all(facts["usable"] for facts in found.values()) else DataError.exit_code
+
+
+def _print_studies(found: dict[str, dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("study", "scanner", "CT, mm", "PET, mm", "SUV factor", "usable"):
+        table.add_column(heading, overflow="fold")
+    for name, facts in found.items():
+        used = {one["use"]: one for one in facts["series"] if one["use"]}
+        edges = [
+            " x ".join(f"{edge:.2f}" for edge in used[use]["spacing_mm"]) if used else ""
+            for use in ("CT", "PET")
+        ]
+        scanner = f"{used['PET']['vendor']} {used['PET']['scanner']}".strip() if used else ""
+        factor = f"{facts['suv']['factor']:.6g}" if facts["suv"] else ""
+        verdict = "[green]yes[/]" if facts["usable"] else "[red]no[/]"
+        table.add_row(escape(name), escape(scanner), *edges, factor, verdict)
+    console = Console(highlight=False)
+    console.print(table)
+    for name, facts in found.items():
+        for line in facts["problems"]:
+            console.print(f"[red]problem[/] {escape(f'{name}: {line}')}", soft_wrap=True)
 
 
 def _print_facts(facts: dict[str, Any]) -> None:

@@ -72,7 +72,9 @@ def _job(arguments: Namespace, device: str, progress: Callable[[int, int], None]
 def _report_writers() -> tuple[Any, ...]:
     try:
         from cipa.report.study import write_study_report
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != "cipa.report.study":
+            raise
         return ()
     return (write_study_report,)
 

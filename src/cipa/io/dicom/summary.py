@@ -1,5 +1,6 @@
 """What a study holds, as plain values for a table or JSON; no name, number or birth date of a patient."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from cipa.io.orientation import spacing
 
 
 @quiet()
-def summarise(path: Path, **options: Any) -> dict[str, Any]:
+def summarise(path: Path, folders: Sequence[Path] | None = None, **options: Any) -> dict[str, Any]:
     """Read a study as prediction would, pixels included, and say what was found.
 
     Args:
         path: folder or zip.
+        folders: as `read_study` takes them.
         options: as `read_pet_ct` takes them.
 
     Returns:
@@ -32,7 +34,7 @@ def summarise(path: Path, **options: Any) -> dict[str, Any]:
     Raises:
         DataError: there is no study to speak of, as `read_study`.
     """
-    study = read_study(path)
+    study = read_study(path, folders)
     pair, problems = None, []
     doubts: list[str] = []
     try:
