@@ -101,9 +101,10 @@ class Travelling(nn.Module):
         return pet - ct
 
 
-def test_answer_that_is_not_finite_is_an_error(network):
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_answer_that_is_not_finite_is_an_error(network, value):
     model = network()
-    model.scale.data.fill_(float("nan"))
+    model.scale.data.fill_(float(value))
     with pytest.raises(DataError, match="not finite in float32"):
         Predictor(model, "cpu").predict_slices(*slices(1))
 

@@ -162,8 +162,7 @@ class Predictor:
     def _forward(self, ct: npt.NDArray[np.uint8], pet: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         try:
             with torch.inference_mode(), self._autocast():
-                total = self._mean_probability(self._to_device(ct), self._to_device(pet))
-                finite = bool(torch.isfinite(total).all())
+                mean, finite = self._mean_probability(self._to_device(ct), self._to_device(pet))
         except torch.OutOfMemoryError as error:
             raise DataError(
                 f"{self.device} ran out of memory at a batch of {len(ct)}: take a smaller batch, or the CPU"
@@ -172,16 +171,18 @@ class Predictor:
             raise DataError(
                 f"the network's answer is not finite in {self.precision}: use float32, or other weights"
             )
-        return total[:, 0].cpu().numpy()
+        return mean[:, 0].cpu().numpy()
 
-    def _mean_probability(self, ct: torch.Tensor, pet: torch.Tensor) -> torch.Tensor:
-        """Return the mean over networks and flips of the probability (B, 1, S, S)."""
-        answers = [
-            model(ct.flip(axes), pet.flip(axes)).float().sigmoid().flip(axes)
-            for model in self.models
-            for axes in FLIPS[self.tta]
-        ]
-        return answers[0] if len(answers) == 1 else torch.stack(answers).mean(dim=0)
+    def _mean_probability(self, ct: torch.Tensor, pet: torch.Tensor) -> tuple[torch.Tensor, bool]:
+        """Return the mean over networks and flips of the probability (B, 1, S, S); were all logits finite?"""
+        answers, finite = [], []
+        for model in self.models:
+            for axes in FLIPS[self.tta]:
+                logits = model(_flipped(ct, axes), _flipped(pet, axes)).float()
+                finite.append(torch.isfinite(logits).all())
+                answers.append(_flipped(logits.sigmoid(), axes))
+        mean = answers[0] if len(answers) == 1 else torch.stack(answers).mean(dim=0)
+        return mean, bool(torch.stack(finite).all())
 
     def _to_device(self, grey: npt.NDArray[np.uint8]) -> torch.Tensor:
         """Send bytes and normalise there: a quarter of the traffic."""
@@ -216,3 +217,8 @@ class Predictor:
                 )
             if images.dtype != np.uint8:
                 raise DataError(f"{name} slices of {images.dtype}: scale them to 0-255 and pass uint8")
+
+
+def _flipped(images: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
+    """Turn images round along some axes; torch copies them even for none."""
+    return images.flip(axes) if axes else images
