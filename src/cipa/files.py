@@ -7,7 +7,7 @@ old file or the new one and never half of either.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -100,6 +100,29 @@ def require_vacant(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UsageError(f"{path}: exists and is not an empty folder; name another or delete it first")
+
+
+def refuse_occupied(out: Path, kind: str, is_kind: Callable[[Path], bool], overwrite: bool) -> None:
+    """Refuse a folder that must not be written to.
+
+    Args:
+        out: the folder asked for.
+        kind: what will stand there, with its article: "an evaluation".
+        is_kind: says whether a folder holds one.
+        overwrite: whether an earlier one may be replaced.
+
+    Raises:
+        UsageError: a file stands at `out`, or a folder with something other than that kind, or one of that
+            kind that may not be replaced.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: a file stands there; name another folder")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not is_kind(out):
+        raise UsageError(f"{out}: the folder holds something other than {kind}; name another")
+    if not overwrite:
+        raise UsageError(f"{out}: holds {kind}; name another folder, or replace it with --overwrite")
 
 
 def _flush_to_disk(path: Path) -> None:

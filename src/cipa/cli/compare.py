@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cipa.cli.output_folder import refuse_occupied
+from cipa.files import refuse_occupied
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cipa.cli.output_folder import refuse_occupied
 from cipa.errors import DataError, UsageError
+from cipa.files import refuse_occupied
 
 if TYPE_CHECKING:
     from cipa.evaluation.patient import PatientProtocol

@@ -85,9 +85,9 @@ def _one(arguments: Namespace, place: "StudyPlace", out: Path) -> int:
     if is_mask_file(out):
         return _one_mask(arguments, place, out)
     from cipa.inference.batch import run_study
-    from cipa.inference.save import refuse_occupied
+    from cipa.inference.save import refuse_taken
 
-    refuse_occupied(out, overwrite=True)
+    refuse_taken(out, overwrite=True)
     with study_bars(1) as bars:
         job = _job(arguments, arguments.device, bars.slices)
         outcome = run_study(job, place, out)

@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from cipa.errors import UsageError
-from cipa.files import atomic_folder
+from cipa.files import atomic_folder, refuse_occupied
 from cipa.inference.lesions import Lesion
 from cipa.inference.result import DISCLAIMER, Prediction
 from cipa.io.dicom.seg import write_seg
@@ -48,7 +47,7 @@ def save_prediction(
         DataError: the CT's headers do not do for DICOM SEG.
         OSError: the disk is full or the like; nothing is left under the name.
     """
-    refuse_occupied(folder, overwrite)
+    refuse_taken(folder, overwrite)
     with atomic_folder(folder) as partial:
         _write_files(prediction, partial)
         for write in also:
@@ -65,20 +64,13 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.get("disclaimer") == DISCLAIMER else None
 
 
-def refuse_occupied(folder: Path, overwrite: bool) -> None:
+def refuse_taken(folder: Path, overwrite: bool) -> None:
     """Refuse a folder that must not be written to.
 
     Raises:
         UsageError: a file stands there, or a folder that holds no earlier result, or one that is to be kept.
     """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: a file stands there; name another folder")
-    if read_result(folder) is None:
-        raise UsageError(f"{folder}: the folder holds something other than a result of cipa; name another")
-    if not overwrite:
-        raise UsageError(f"{folder}: holds a result; name another folder, or replace it with --overwrite")
+    refuse_occupied(folder, "a result of cipa", lambda there: read_result(there) is not None, overwrite)
 
 
 def write_table(path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
