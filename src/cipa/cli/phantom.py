@@ -23,8 +23,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=int,
         nargs=2,
         default=[4, 40],
-        help="fewest and most slices a patient, all with tumour",
+        help="fewest and most slices a patient that show tumour",
     )
+    add("--healthy", type=float, default=0.0, help="share of the slices without tumour to write too, 0 to 1")
     add("--test-fraction", type=float, default=0.2, help="share of the patients in test.txt")
     add("--workers", type=int | None, help="processes (default: one a processor)")
     add("--preview", type=str | None, help="also write this PNG: some slices and their tumours")
@@ -68,6 +69,7 @@ def _draw(arguments: Namespace) -> None:
             seed=arguments.seed,
             size=arguments.size,
             slices=(arguments.slices[0], arguments.slices[1]),
+            healthy=arguments.healthy,
             test_fraction=arguments.test_fraction,
             workers=processors() if arguments.workers is None else arguments.workers,
             progress=lambda done, total: bar.update(task, completed=done, total=total),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cipa.data.phantom.patient import PhantomPatient, draw_patient
+from cipa.data.phantom.patient import WHOLE, PhantomPatient, draw_patient
 from cipa.data.phantom.plane import STRAIGHT, Plane
 
 
@@ -13,7 +13,7 @@ def patient() -> PhantomPatient:
 @pytest.fixture(scope="session")
 def thorax() -> PhantomPatient:
     """The same patient with every slice."""
-    return draw_patient(seed=5, index=1, size=128, slices=(4, 8), whole=True)
+    return draw_patient(seed=5, index=1, size=128, slices=(4, WHOLE), healthy=1.0)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cipa.data.phantom.acquisition import Scanner, ct_slice, height_of, pet_slices
+from cipa.data.phantom.acquisition import Scanner, ct_slice, height_of, onto_ct_grid, pet_slices
 from cipa.data.phantom.frame import draw_frame
 from cipa.data.phantom.plane import SLICE_SPACING
 from cipa.data.phantom.scene import Part
@@ -25,7 +25,7 @@ def _spot(number: int) -> list[Part]:
 
 
 def test_a_point_of_uptake_is_blurred_to_the_width_of_a_pet_scanner(frame):
-    image = pet_slices(_spot(30), _scanner(), frame, [30], 512)[0]
+    image = onto_ct_grid(pet_slices(_spot(30), _scanner(), frame, [30]), 512)[0]
     row = image[np.unravel_index(image.argmax(), image.shape)[0]]
     wide = (row > row.max() / 2).sum() * 500 / 512
     assert 6.0 < wide < 10.0  # 6.5 mm of blur, a ball of 6 mm and pixels of 4 mm
@@ -35,7 +35,7 @@ def test_breathing_moves_what_is_near_the_diaphragm_and_not_the_apex(frame):
     def shift(number: int) -> float:
         heights = []
         for breathing in (0.0, 9.0):
-            image = pet_slices(_spot(number), _scanner(breathing=breathing), frame, list(_NUMBERS), 128)
+            image = pet_slices(_spot(number), _scanner(breathing=breathing), frame, list(_NUMBERS))
             weight = image.sum((1, 2))
             heights.append((weight * np.arange(len(weight))).sum() / weight.sum() * SLICE_SPACING)
         return heights[1] - heights[0]
@@ -49,8 +49,7 @@ def test_fewer_counts_give_a_noisier_pet_of_the_same_mean(frame):
     body = [Part(Column((-500, 500), (0.0, 0.0), (100.0, 100.0)), 40.0, 2.0)]
     centre = slice(50, 78)
     few, many = (
-        pet_slices(body, _scanner(counts=counts), frame, [20, 21], 128)[:, centre, centre]
-        for counts in (4, 64)
+        pet_slices(body, _scanner(counts=counts), frame, [20, 21])[:, centre, centre] for counts in (4, 64)
     )
     assert few.mean() == pytest.approx(2.0, rel=0.04)
     assert few.std() == pytest.approx(4 * many.std(), rel=0.3)
@@ -65,7 +64,7 @@ def test_ct_noise_has_the_stated_spread_at_full_size(frame):
 
 def test_noise_depends_on_the_slice_and_not_on_its_neighbours(frame):
     body = [Part(Column((-500, 500), (0.0, 0.0), (100.0, 100.0)), 40.0, 2.0)]
-    alone = pet_slices(body, _scanner(counts=5), frame, [20], 128)[0]
-    among = pet_slices(body, _scanner(counts=5), frame, [18, 20, 27], 128)
+    alone = pet_slices(body, _scanner(counts=5), frame, [20])[0]
+    among = pet_slices(body, _scanner(counts=5), frame, [18, 20, 27])
     np.testing.assert_array_equal(alone, among[1])
     assert not np.array_equal(among[0], among[1])

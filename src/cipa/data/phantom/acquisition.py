@@ -16,7 +16,10 @@ from cipa.data.phantom.plane import FIELD_OF_VIEW, SLICE_SPACING, Floats, Plane
 from cipa.data.phantom.scene import AIR, Part, paint
 
 PET_SIZE = 125
-"""Pixels on a side of the PET image: 4 mm each."""
+"""Pixels on a side of the PET image."""
+
+PET_PIXEL = FIELD_OF_VIEW / PET_SIZE
+"""Their side in mm: 4."""
 
 _FWHM_TO_SIGMA = 1 / (2 * np.sqrt(2 * np.log(2)))
 _CT_BLUR = 0.7  # mm, one standard deviation of a standard reconstruction kernel
@@ -68,19 +71,23 @@ def ct_slice(parts: Sequence[Part], scanner: Scanner, frame: Frame, number: int,
     return np.maximum(ndimage.gaussian_filter(image, sigma, truncate=3.0), AIR - 24)
 
 
-def pet_slices(
-    parts: Sequence[Part], scanner: Scanner, frame: Frame, numbers: Sequence[int], size: int
-) -> Floats:
-    """Return the PET slices (len(numbers), size, size) in SUV on the CT's grid; `numbers` ascend."""
+def pet_slices(parts: Sequence[Part], scanner: Scanner, frame: Frame, numbers: Sequence[int]) -> Floats:
+    """Return the PET slices (len(numbers), PET_SIZE, PET_SIZE) in SUV as scanned; `numbers` ascend."""
     first, last = numbers[0] - _PET_MARGIN, numbers[-1] + _PET_MARGIN
     scene = np.stack([paint(parts, _pet_plane(n, scanner, frame), "suv") for n in range(first, last + 1)])
-    voxel = np.array([SLICE_SPACING, FIELD_OF_VIEW / PET_SIZE, FIELD_OF_VIEW / PET_SIZE])
+    voxel = np.array([SLICE_SPACING, PET_PIXEL, PET_PIXEL])
     seen = _blur(scene, scanner.resolution, voxel)
     for plane, number in zip(seen, range(first, last + 1), strict=True):
         rng = np.random.default_rng([*scanner.key, 1, number + 1000])
         plane[:] = rng.poisson(plane * scanner.counts) / scanner.counts
     image = _blur(seen, scanner.smoothing, voxel)
-    return np.stack([_onto_ct_grid(image[number - first], size) for number in numbers])
+    return image[[number - first for number in numbers]]
+
+
+def onto_ct_grid(pet: Floats, size: int) -> Floats:
+    """Interpolate PET slices (S, PET_SIZE, PET_SIZE) linearly at the CT's pixels: (S, size, size)."""
+    fine = (Image.fromarray(plane).resize((size, size), Image.Resampling.BILINEAR) for plane in pet)
+    return np.stack([np.asarray(plane) for plane in fine])
 
 
 def height_of(number: int) -> float:
@@ -97,7 +104,3 @@ def _pet_plane(number: int, scanner: Scanner, frame: Frame) -> Plane:
 def _blur(image: Floats, fwhm: float, voxel: np.ndarray) -> Floats:
     sigma = fwhm * _FWHM_TO_SIGMA / voxel
     return ndimage.gaussian_filter(image, sigma, truncate=2.0 / sigma.max(), mode="nearest")
-
-
-def _onto_ct_grid(image: Floats, size: int) -> Floats:
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cipa.data.phantom import organs, wall
-from cipa.data.phantom.acquisition import Scanner, ct_slice, draw_scanner, height_of, pet_slices
+from cipa.data.phantom.acquisition import Scanner, ct_slice, draw_scanner, height_of, onto_ct_grid, pet_slices
 from cipa.data.phantom.decoys import draw_decoys
 from cipa.data.phantom.frame import Frame, draw_frame
 from cipa.data.phantom.plane import FIELD_OF_VIEW, SLICE_SPACING, Floats, Plane
@@ -15,6 +16,9 @@ from cipa.data.phantom.scene import Part
 from cipa.data.phantom.sites import Sites, map_sites
 from cipa.data.phantom.tumours import Tumour, draw_tumour
 from cipa.data.phantom.vessels import grow_tree
+
+WHOLE = 1000
+"""As the most slices with tumour: more than a thorax has, so that none is left out."""
 
 _MOST_TUMOURS = 40
 _SMALLEST_AREA = 11 / 512**2
@@ -27,21 +31,26 @@ class PhantomPatient:
 
     Attributes:
         ct_hu: (S, H, W) float32, HU.
-        suv: (S, H, W) float32, body-weight SUV on the CT's grid.
+        pet: (S, PET_SIZE, PET_SIZE) float32, body-weight SUV on PET's own pixels, of the same field of view.
         mask: (S, H, W) uint8, 1 is tumour.
         spacing: z, y and x in mm between voxels whose slice numbers follow one another.
         numbers: (S,) slice numbers, ascending; a gap in them is a gap between the slices.
     """
 
     ct_hu: Floats
-    suv: Floats
+    pet: Floats
     mask: NDArray[np.uint8]
     spacing: tuple[float, float, float]
     numbers: tuple[int, ...]
 
+    @cached_property
+    def suv(self) -> Floats:
+        """PET at the CT's pixels: (S, H, W) float32, body-weight SUV."""
+        return onto_ct_grid(self.pet, self.ct_hu.shape[-1])
+
 
 def draw_patient(
-    seed: int, index: int, size: int = 512, slices: tuple[int, int] = (4, 40), whole: bool = False
+    seed: int, index: int, size: int = 512, slices: tuple[int, int] = (4, 40), healthy: float = 0.0
 ) -> PhantomPatient:
     """Draw the patient `index` of the data set `seed`.
 
@@ -53,19 +62,22 @@ def draw_patient(
         index: of the patient, from 0.
         size: pixels on a side over a field of view of 500 mm, a multiple of 128.
         slices: fewest and most slices that show tumour (at least 11 px of it at 512 x 512).
-        whole: return every slice of the thorax rather than those that show tumour.
+        healthy: share of the thorax's other slices, those without any tumour, that are returned too; 1 with
+            `slices[1]` at `WHOLE` gives every slice of the thorax.
 
     Returns:
-        The images; without `whole` between `slices[0]` and `slices[1]` slices, each with tumour.
+        The images: between `slices[0]` and `slices[1]` slices with tumour, and the healthy ones.
     """
     body = _body(seed, index)
-    tumours, masks = _tumours(np.random.default_rng([seed, index, 1]), body, size, slices)
+    tumours, masks, diseased = _tumours(np.random.default_rng([seed, index, 1]), body, size, slices)
     parts = [*body.parts, *(part for tumour in tumours for part in tumour.parts)]
-    numbers = body.numbers if whole else sorted(masks)
+    chance = np.random.default_rng([seed, index, 4])
+    others = [n for n in body.numbers if chance.random() < healthy and n not in diseased]
+    numbers = sorted([*masks, *others])
     blank = np.zeros((size, size), np.uint8)
     return PhantomPatient(
         ct_hu=np.stack([ct_slice(parts, body.scanner, body.frame, n, size) for n in numbers]),
-        suv=pet_slices(parts, body.scanner, body.frame, numbers, size),
+        pet=pet_slices(parts, body.scanner, body.frame, numbers),
         mask=np.stack([masks.get(n, blank) for n in numbers]),
         spacing=(SLICE_SPACING, FIELD_OF_VIEW / size, FIELD_OF_VIEW / size),
         numbers=tuple(numbers),
@@ -105,8 +117,12 @@ def _body(seed: int, index: int) -> _Body:
 
 def _tumours(
     rng: np.random.Generator, body: _Body, size: int, slices: tuple[int, int]
-) -> tuple[list[Tumour], dict[int, NDArray[np.uint8]]]:
-    """Draw tumours until enough slices show one; return them and masks by slice number, not too many."""
+) -> tuple[list[Tumour], dict[int, NDArray[np.uint8]], set[int]]:
+    """Draw tumours until enough slices show one.
+
+    Returns:
+        The tumours, the masks of at most `slices[1]` slices by number, and the numbers of all that show one.
+    """
     wanted = 1 + rng.poisson(0.5)
     tumours: list[Tumour] = []
     masks: dict[int, NDArray[np.uint8]] = {}
@@ -115,7 +131,7 @@ def _tumours(
         masks = _masks(tumours, body, size)
     shown = sorted(masks)
     start = int(rng.random() * (len(shown) - slices[1] + 1)) if len(shown) > slices[1] else 0
-    return tumours, {number: masks[number] for number in shown[start : start + slices[1]]}
+    return tumours, {number: masks[number] for number in shown[start : start + slices[1]]}, set(shown)
 
 
 def _masks(tumours: Sequence[Tumour], body: _Body, size: int) -> dict[int, NDArray[np.uint8]]:

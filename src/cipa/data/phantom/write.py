@@ -33,6 +33,7 @@ class _Recipe:
     seed: int
     size: int
     slices: tuple[int, int]
+    healthy: float
 
 
 def write_phantoms(
@@ -41,6 +42,7 @@ def write_phantoms(
     seed: int = 0,
     size: int = 512,
     slices: tuple[int, int] = (4, 40),
+    healthy: float = 0.0,
     test_fraction: float = 0.2,
     workers: int = 1,
     progress: Progress | None = None,
@@ -55,7 +57,9 @@ def write_phantoms(
         patients: how many, 1 to 9,999, named 0001, 0002 and so on.
         seed: of the data set, 0 or more.
         size: pixels on a side over 500 mm, a multiple of 128.
-        slices: fewest and most slices of a patient, each with tumour.
+        slices: fewest and most slices of a patient that show tumour.
+        healthy: share of a patient's slices without tumour that are written too, 0 to 1. A network that is to
+            read whole studies has to see such slices; PCLT20K, and the default, have none.
         test_fraction: share of the patients in test.txt, at least 0 and less than 1. Of two patients or more
             each list has at least one, unless the share is 0.
         workers: processes. More than one needs a main module that is guarded, as that of `cipa` is.
@@ -65,7 +69,7 @@ def write_phantoms(
         UsageError: a value is out of range, or `out` exists and is not an empty folder.
         OSError: the files cannot be written; nothing is left under `out`.
     """
-    recipe = _Recipe(seed, size, slices)
+    recipe = _Recipe(seed, size, slices, healthy)
     _refuse(Path(out), recipe, patients, test_fraction, workers)
     numbers: dict[int, tuple[int, ...]] = {}
     with atomic_folder(out) as folder, runner(min(workers, patients)) as run:
@@ -110,7 +114,7 @@ def slice_id(index: int, number: int) -> str:
 
 
 def _write_patient(folder: Path, recipe: _Recipe, index: int) -> tuple[int, tuple[int, ...]]:
-    patient = draw_patient(recipe.seed, index, recipe.size, recipe.slices)
+    patient = draw_patient(recipe.seed, index, recipe.size, recipe.slices, recipe.healthy)
     for place, number in enumerate(patient.numbers):
         for image, grey in _greys(patient, place):
             path = image_path(folder, slice_id(index, number), image)
@@ -138,6 +142,8 @@ def _refuse(out: Path, recipe: _Recipe, patients: int, test_fraction: float, wor
         )
     if recipe.slices[0] > _MOST_FEWEST:
         raise UsageError(f"at least {recipe.slices[0]} slices: a thorax has room for {_MOST_FEWEST} at most")
+    if not 0 <= recipe.healthy <= 1:
+        raise UsageError(f"healthy slices {recipe.healthy:g}: give a share of 0 to 1, as 0.5")
     if not 0 <= test_fraction < 1:
         raise UsageError(f"test fraction {test_fraction:g}: give at least 0 and less than 1, as 0.2")
     if workers < 1:
