@@ -1,0 +1,65 @@
+"""How a study was acquired and computed, as rows of words for people."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Row = tuple[str, str, str]
+"""Group, name and value."""
+
+GROUPS = {"ct": "CT", "pet": "PET", "suv": "SUV", "model": "Model", "options": "Options", "": "Run"}
+"""Groups of `Prediction.facts` in the order they are shown; others follow under their own names."""
+
+NAMES = {
+    "vendor": "manufacturer",
+    "spacing_mm": "voxel spacing, mm",
+    "shape": "voxels",
+    "how": "how it was computed",
+    "version": "CIPA version",
+    "seconds": "computing time, s",
+    "crm": "CRM",
+    "dcim": "DCIM",
+    "suv_max": "SUV shown white",
+    "ct_window": "CT window, HU",
+}
+LEFT_OUT = ("study",)
+
+
+def fact_rows(facts: Mapping[str, Any]) -> list[Row]:
+    """Lay out the facts of a prediction.
+
+    Args:
+        facts: as `Prediction.facts`: plain values, or one level of mappings of them.
+
+    Returns:
+        A row a value; None and empty values are left out.
+    """
+    rows = [row for key, value in facts.items() if key not in LEFT_OUT for row in _rows(key, value)]
+    order = list(GROUPS.values())
+    return sorted(rows, key=lambda row: order.index(row[0]) if row[0] in order else len(order))
+
+
+def _rows(key: str, value: Any) -> Iterator[Row]:
+    if isinstance(value, Mapping):
+        group = GROUPS.get(key, key.replace("_", " "))
+        for name, inner in value.items():
+            if inner not in (None, "", [], {}):
+                yield group, _name(name), _words(inner)
+    elif value not in (None, "", []):
+        yield GROUPS[""], _name(key), _words(value)
+
+
+def _name(key: str) -> str:
+    return NAMES.get(key, key.replace("_", " "))
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_name(str(key))} {_words(inner)}" for key, inner in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        numeric = all(isinstance(inner, int | float) for inner in value)
+        return (" × " if numeric else ", ").join(_words(inner) for inner in value)
+    return str(value)

@@ -1,0 +1,95 @@
+"""The report of one study: a self-contained HTML file, and its pictures as PNGs for slides."""
+
+import base64
+import os
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from cipa import __version__
+from cipa.files import atomic_file
+from cipa.inference.result import DISCLAIMER, Prediction
+from cipa.report.facts import Row, fact_rows
+from cipa.report.lesion_panels import save_lesion_panel
+from cipa.report.mip import save_mip
+
+REPORT, PICTURES = "report.html", "pictures"
+
+MOST_PANELS = 24
+"""Lesions that get a panel, from the largest on: the table lists every one."""
+
+
+def write_study_report(prediction: Prediction, folder: str | os.PathLike[str]) -> Path:
+    """Write the report of a study.
+
+    FOLDER/report.html holds everything, pictures included, and needs no other file and no network.
+    FOLDER/pictures/ holds mip.png and lesion_01.png and so on, the `MOST_PANELS` largest lesions.
+
+    Args:
+        prediction: the study, segmented and measured.
+        folder: where to; made if it is not there.
+
+    Returns:
+        The path of the HTML file.
+
+    Raises:
+        OSError: a file cannot be written; nothing is left half written under its name.
+    """
+    folder = Path(folder)
+    pictures = folder / PICTURES
+    study = str(prediction.facts.get("study") or "study")
+    save_mip(pictures / "mip.png", prediction, heading=study)
+    shown = prediction.lesions[:MOST_PANELS]
+    panels = []
+    for lesion in shown:
+        panels.append(pictures / f"lesion_{lesion.number:02d}.png")
+        save_lesion_panel(panels[-1], prediction, lesion)
+    page = render_page(prediction, study, pictures / "mip.png", panels)
+    with atomic_file(folder / REPORT) as partial:
+        partial.write_text(page, encoding="utf-8", newline="\n")
+    return folder / REPORT
+
+
+def render_page(prediction: Prediction, study: str, mip: Path, panels: list[Path]) -> str:
+    """Return the page as HTML; whatever headers and file names hold is escaped."""
+    environment = Environment(
+        loader=PackageLoader("cipa.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("study.html.j2").render(
+        study=study,
+        totals=_totals(prediction),
+        lesions=prediction.lesions,
+        axial_slices=len(prediction.axial(prediction.mask)),
+        warnings=prediction.warnings,
+        facts=fact_rows(prediction.facts),
+        mip=_inline(mip),
+        panels=[_inline(panel) for panel in panels],
+        disclaimer=DISCLAIMER,
+        version=__version__,
+    )
+
+
+def _totals(prediction: Prediction) -> list[Row]:
+    return [
+        ("Lesions", str(prediction.lesion_count), ""),
+        ("MTV", f"{prediction.mtv_ml:.1f}", "mL"),
+        ("TLG", f"{prediction.tlg:.1f}", "SUV · mL"),
+        ("SUVmax", _or_dash(prediction.suv_max), ""),
+        ("SUVpeak", _or_dash(prediction.suv_peak), ""),
+    ]
+
+
+def _or_dash(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _inline(picture: Path) -> str:
+    """Return a picture as a data URL."""
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")
+
+
+__all__ = ["MOST_PANELS", "PICTURES", "REPORT", "write_study_report"]
