@@ -1,0 +1,25 @@
+from cipa.report.facts import fact_rows
+
+
+def test_values_are_grouped_in_a_fixed_order_and_said_in_words():
+    facts = {
+        "study": "not here",
+        "version": "1.2",
+        "model": {"variant": "nano", "crm": True},
+        "ct": {"vendor": "ACME", "spacing_mm": [0.9765625, 0.9765625, 3.27], "scanner": ""},
+        "seconds": 12.345678,
+        "extra_part": {"inner": {"deep": 1.5}},
+    }
+    assert fact_rows(facts) == [
+        ("CT", "manufacturer", "ACME"),
+        ("CT", "voxel spacing, mm", "0.976562 × 0.976562 × 3.27"),
+        ("Model", "variant", "nano"),
+        ("Model", "CRM", "yes"),
+        ("Run", "CIPA version", "1.2"),
+        ("Run", "computing time, s", "12.3457"),
+        ("extra part", "inner", "deep 1.5"),
+    ]
+
+
+def test_nothing_is_said_of_what_is_not_known():
+    assert fact_rows({"ct": {"vendor": None}, "options": {}, "device": ""}) == []

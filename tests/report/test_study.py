@@ -1,0 +1,94 @@
+import re
+
+import pytest
+from PIL import Image
+from study_prediction import predict, scattered
+
+from cipa.report.study import MOST_PANELS, write_study_report
+
+LARGE, SMALL = [(10, 16), (12, 17), (4, 9)], [(30, 32), (20, 22), (11, 12)]
+
+
+def page_of(prediction, folder):
+    return write_study_report(prediction, folder).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    prediction = predict(
+        [LARGE, SMALL],
+        warnings=["PET covers 80% of the CT"],
+        study="Case 7",
+        ct={"vendor": "ACME", "spacing_mm": [4.0, 5.0, 6.0]},
+        suv={"how": "weight 70 kg"},
+        version="9.9",
+    )
+    return folder, prediction, page_of(prediction, folder)
+
+
+def test_one_file_holds_everything(written):
+    folder, prediction, page = written
+    sources = re.findall(r'src="([^"]*)"', page)
+    assert len(sources) == 1 + prediction.lesion_count
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert not re.search(r"https?://|<link|<script|@import|url\(", page)
+    assert sorted(path.name for path in (folder / "pictures").iterdir()) == [
+        "lesion_01.png",
+        "lesion_02.png",
+        "mip.png",
+    ]
+
+
+def test_the_page_says_what_was_measured(written):
+    _, prediction, page = written
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", page)
+    for lesion in prediction.lesions:
+        for value in (f"{lesion.volume_ml:.2f}", f"{lesion.suv_max:.1f}", f"{lesion.tlg:.1f}"):
+            assert value in cells
+    assert f"{prediction.mtv_ml:.1f}" in page
+    assert "4–8" in cells  # slices of the large lesion
+
+
+def test_the_page_says_where_it_comes_from_and_what_it_is_not(written):
+    page = written[2]
+    for words in ("Case 7", "ACME", "4 × 5 × 6", "weight 70 kg", "9.9", "PET covers 80% of the CT"):
+        assert words in page
+    assert "not a medical device" in page
+
+
+def test_a_study_without_lesions_says_so_and_that_it_proves_nothing(tmp_path):
+    page = page_of(predict([], study="empty"), tmp_path)
+    assert "No lesion" in page
+    assert "does not mean" in page
+    assert "Each lesion" not in page
+    assert page.count("<img") == 1
+
+
+def test_of_many_lesions_all_are_listed_and_the_largest_shown(tmp_path):
+    prediction = predict([LARGE, *scattered(MOST_PANELS + 6)])
+    page = page_of(prediction, tmp_path)
+    assert prediction.lesion_count > MOST_PANELS
+    assert page.count('class="number"') == prediction.lesion_count
+    assert page.count("<img") == 1 + MOST_PANELS
+    assert f"{MOST_PANELS} largest of {prediction.lesion_count}" in page
+
+
+def test_text_of_headers_cannot_become_html(tmp_path):
+    bad = "<script>alert(1)</script>"
+    page = page_of(predict([], warnings=[bad], study=bad, ct={"scanner": bad}), tmp_path)
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 3
+
+
+def test_writing_again_replaces_the_report(written, tmp_path):
+    page_of(predict([], study="first"), tmp_path)
+    assert "second" in page_of(predict([], study="second"), tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_pictures_are_large_enough_for_a_slide(written):
+    with Image.open(written[0] / "pictures" / "mip.png") as image:
+        assert image.width >= 1000
+    with Image.open(written[0] / "pictures" / "lesion_01.png") as image:
+        assert image.width >= 900
