@@ -1,0 +1,167 @@
+"""Train, test and pack the weights that come with the package, from nothing but this repository.
+
+    python recipes/nano_phantom.py runs/nano-phantom
+
+Draws phantom patients on all processors, trains `nano` by nano-phantom.yaml on the GPU (or the CPU), chooses
+the threshold on 12 patients, scores 20 others that nothing was chosen on, beside the best threshold on PET,
+and writes WORK/nano: model.safetensors (float16), config.json and MODEL_CARD.md. Each step is skipped where
+its result stands, and a training that was interrupted goes on: run the same command again.
+"""
+
+import argparse
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from model_card import model_card
+
+HERE = Path(__file__).parent
+RECIPE = HERE / "nano-phantom.yaml"
+TRAINING_SEED, HELD_SEED = 1, 2
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run all steps; print what each gave."""
+    arguments = _parser().parse_args(words)
+    work = Path(arguments.work)
+    work.mkdir(parents=True, exist_ok=True)
+    _draw(work / "training", arguments.patients, TRAINING_SEED, 0.25, 0.0, arguments)
+    tested = arguments.test_patients / (arguments.test_patients + arguments.tuning_patients)
+    held = arguments.test_patients + arguments.tuning_patients
+    _draw(work / "held-out", held, HELD_SEED, 1.0, tested, arguments)
+    _train(work, arguments)
+    _pack(work, arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("work", help="folder for data, run and weights; an interrupted one is gone on with")
+    add("--patients", type=int, default=400, help="phantoms to train on")
+    add("--tuning-patients", type=int, default=12, help="phantoms that the threshold is chosen on")
+    add("--test-patients", type=int, default=20, help="phantoms to test on")
+    add("--epochs", type=int, help="in place of the recipe's")
+    add("--size", type=int, default=512, help="pixels a side; other than 512 is for trying the script out")
+    add("--workers", type=int, help="processes that draw (default: one a processor)")
+    add("--device", default="auto", help="auto, cuda or cpu")
+    return parser
+
+
+def _draw(
+    data: Path, patients: int, seed: int, healthy: float, tested: float, arguments: argparse.Namespace
+) -> None:
+    from cipa.data.parallel import processors
+    from cipa.data.phantom import write_phantoms
+    from cipa.data.phantom.patient import WHOLE
+
+    if data.exists():
+        return
+    print(f"drawing {patients} phantoms into {data}", flush=True)
+    write_phantoms(
+        data,
+        patients,
+        seed=seed,
+        size=arguments.size,
+        slices=(4, WHOLE),
+        healthy=healthy,
+        test_fraction=tested,
+        workers=arguments.workers or processors(),
+    )
+
+
+def _train(work: Path, arguments: argparse.Namespace) -> None:
+    from cipa.training.config_file import read_recipe
+    from cipa.training.run import train
+
+    run = work / "run"
+    recipe = read_recipe(RECIPE)
+    recipe = replace(
+        recipe,
+        network=replace(recipe.network, image_size=arguments.size),
+        optimisation=replace(recipe.optimisation, epochs=arguments.epochs or recipe.optimisation.epochs),
+        running=replace(recipe.running, device=arguments.device),
+    )
+    result = train(recipe, work / "training", run, resume=(run / "config.yaml").is_file())
+    if result.stopped_by:
+        raise SystemExit("interrupted; the same command goes on")
+
+
+def _pack(work: Path, arguments: argparse.Namespace) -> None:
+    """Choose the threshold, write the float16 weights, test them, float32 and PET thresholds."""
+    import torch
+
+    from cipa import load_model
+    from cipa.data.layout import read_ids
+    from cipa.inference.predictor import Predictor
+    from held_out import PET_CANDIDATES, PROBABILITY_CANDIDATES, choose, mean_scores, read_patients, segment
+
+    held = work / "held-out"
+    full = load_model(work / "run" / "last")
+    tuning, tested = (
+        read_patients(held, read_ids(held, split), arguments.size) for split in ("train", "test")
+    )
+
+    predictor = Predictor(full, arguments.device, batch_size=16)
+    threshold = choose([segment(predictor, each) for each in tuning], tuning, PROBABILITY_CANDIDATES)
+    grey = choose([each.pet for each in tuning], tuning, PET_CANDIDATES)
+    scores: dict[str, Any] = {
+        "float32": mean_scores([segment(predictor, each) >= threshold for each in tested], tested),
+        "pet": mean_scores([each.pet >= grey for each in tested], tested),
+    }
+
+    folder = work / "nano"
+    shutil.rmtree(folder, ignore_errors=True)
+    half = {name: _half(tensor) for name, tensor in full.state_dict().items()}
+    config = full.config.replaced(threshold=round(float(threshold), 3))
+    _save(folder, half, config)
+    packed = Predictor(load_model(folder), arguments.device, batch_size=16)
+    scores["float16"] = mean_scores([segment(packed, each) >= threshold for each in tested], tested)
+
+    about = {
+        "patients": arguments.patients,
+        "slices": len(read_ids(work / "training", "train")),
+        "tuning_patients": arguments.tuning_patients,
+        "test_patients": arguments.test_patients,
+        "size": arguments.size,
+        "parameters": sum(parameter.numel() for parameter in full.parameters()),
+        "megabytes": (folder / "model.safetensors").stat().st_size / 1e6,
+        "threshold": config.threshold,
+        "pet_suv": float(grey) / 255 * config.suv_max,
+        "torch": torch.__version__,
+        "recipe": (work / "run" / "config.yaml").read_text(encoding="utf-8"),
+    }
+    (folder / "MODEL_CARD.md").write_text(model_card(about, scores), encoding="utf-8", newline="\n")
+    summary = {key: value for key, value in about.items() if key != "recipe"} | {"scores": scores}
+    (work / "scores.json").write_text(json.dumps(summary, indent=2) + "\n")
+    print(json.dumps(summary, indent=2))
+    print(f"written: {folder}")
+
+
+def _half(tensor: Any) -> Any:
+    import torch
+
+    if not tensor.is_floating_point():
+        return tensor.cpu().contiguous()
+    half = tensor.to(torch.float16).cpu().contiguous()
+    if not torch.isfinite(half).all():
+        raise SystemExit("a weight does not fit float16: train with another rate")
+    return half
+
+
+def _save(folder: Path, tensors: dict[str, Any], config: Any) -> None:
+    from dataclasses import asdict
+
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
+    (folder / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""Weights that come with the package, so that a study can be segmented before anyone has trained anything.
+
+They were trained on computer-drawn phantoms alone: `nano/MODEL_CARD.md` says how and how well. A floor to
+start from, no more.
+"""
+
+from pathlib import Path
+
+CARD_NAME = "MODEL_CARD.md"
+
+
+def bundled_weights() -> Path:
+    """Return the folder of the weights that come with the package, as `cipa.load_model` takes it.
+
+    It holds config.json, model.safetensors (float16, computed with in float32) and MODEL_CARD.md.
+    """
+    return Path(__file__).parent / "nano"
