@@ -13,7 +13,7 @@ AFFINE = np.array([[-4.0, 0, 0, 96], [0, -5.0, 0, 100], [0, 0, 6.0, -50], [0, 0,
 
 
 def predict(boxes, warnings=(), **facts) -> Prediction:
-    """Make a prediction whose lesions are `boxes` of (column, row, slice) ranges, each hotter than the last."""
+    """Make a prediction whose lesions are `boxes` of (column, row, slice) ranges, each hotter."""
     mask = np.zeros(SHAPE, np.uint8)
     suv = np.full(SHAPE, 0.8, np.float32)
     for number, box in enumerate(boxes):

@@ -48,6 +48,21 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(tmp_path, capsys, words):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_studies_in_dicom_can_be_read_as_such(tmp_path, capsys):
+    out = tmp_path / "data"
+    assert main(["phantom", str(out), "--dicom", "--patients", "1", "--size", "128", "--workers", "1"]) == 0
+    assert f"{out}/studies: 1 phantom" in capsys.readouterr().out
+    assert main(["info", str(out / "studies" / "0001")]) == 0
+    assert (out / "truth" / "0001.nii.gz").is_file()
+
+
+@pytest.mark.parametrize("words", [["--healthy", "0.5"], ["--slices", "3", "5"], ["--preview", "a.png"]])
+def test_options_of_slices_do_not_go_with_dicom(tmp_path, capsys, words):
+    assert main(["phantom", str(tmp_path / "data"), "--dicom", "--patients", "1", *words]) == 2
+    assert words[0] in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_occupied_folder_is_refused(tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("x")
     assert main(["phantom", str(tmp_path), "--patients", "1"]) == 2

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from PIL import Image
-from study_prediction import predict
 
 from cipa.report.lesion_panels import CELL, SMALLEST_VIEW_MM, TOP, _view, _window, save_lesion_panel
+from study_prediction import predict
 
 
 def test_the_view_is_a_square_in_millimetres_about_the_lesion():

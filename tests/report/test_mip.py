@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from PIL import Image
-from study_prediction import predict, scattered
 
 from cipa.report.mip import VIEWS, _Places, _project, save_mip
+from study_prediction import predict, scattered
 
 BOX = [(10, 16), (12, 17), (4, 9)]
 

@@ -2,9 +2,9 @@ import re
 
 import pytest
 from PIL import Image
-from study_prediction import predict, scattered
 
 from cipa.report.study import MOST_PANELS, write_study_report
+from study_prediction import predict, scattered
 
 LARGE, SMALL = [(10, 16), (12, 17), (4, 9)], [(30, 32), (20, 22), (11, 12)]
 

@@ -1,37 +1,46 @@
-"""The whole system in minutes, offline, on a CPU: phantoms, a short training, a test on unseen patients.
+"""The whole system in a minute, offline, on a CPU: a phantom's DICOM study, segmented, measured and scored.
 
-Draws phantom patients, trains `nano` on most of them, scores the rest with the published protocol beside
-PET thresholds, and writes pictures. The scores say nothing about real patients.
+Draws one phantom patient as two DICOM series, takes them through all that `cipa predict` does with the
+weights that come with the package, and compares with the tumours that were drawn. `--train` shows training
+instead. The scores say nothing about real patients.
 """
 
-import json
-import time
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jsonargparse import ArgumentParser
 
-from cipa.errors import UsageError
+from cipa.cli.demo_folder import SUMMARY, refuse_foreign
 
 if TYPE_CHECKING:
-    from cipa.evaluation.published import PublishedResult
+    import numpy as np
 
-PATIENTS, TEST_FRACTION, SIZE, SLICES = 40, 0.25, 128, (4, 16)
-EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 8, 8, 4e-3, 20
-SUMMARY = "demo.json"
+    from cipa.evaluation.volume_scores import VolumeScores
+    from cipa.inference.result import Prediction
+
+SIZE, INDEX, EPOCHS = 512, 4, 8
+BASELINE_SUV = 2.5
+PANELS = 3
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what `cipa demo` takes: nothing is needed."""
     add = parser.add_argument
     add("-o", "--out", default="cipa-demo", help="folder to write; an earlier demo there is replaced")
-    add("--epochs", type=int, default=EPOCHS, help="passes over the training slices")
+    add("--train", action="store_true", help="train a small network on phantoms instead, which takes minutes")
+    add("--epochs", type=int, default=EPOCHS, help="with --train: passes over the training slices")
     add("--seed", type=int, default=0, help="of the phantoms and of the training")
+    add(
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help="auto, cpu, cuda, cuda:N or mps; --train uses the CPU",
+    )
 
 
 def run(arguments: Namespace) -> int:
-    """Draw, train, test, and show where to look.
+    """Draw a study, segment it, score it, and show where to look.
 
     Returns:
         0.
@@ -40,7 +49,19 @@ def run(arguments: Namespace) -> int:
         UsageError: OUT holds something that is no earlier demo, or an option is out of range.
     """
     out = Path(arguments.out)
-    _refuse_foreign(out)
+    refuse_foreign(out)
+    if arguments.train:
+        from cipa.cli.demo_training import run_training
+
+        run_training(arguments, out)
+    else:
+        _run_study(arguments, out)
+    return 0
+
+
+def _run_study(arguments: Namespace, out: Path) -> None:
+    import json
+    import time
 
     from rich.console import Console
 
@@ -49,104 +70,129 @@ def run(arguments: Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
     with atomic_folder(out) as folder:
-        console.print(f"[bold]1/3[/] drawing {PATIENTS} phantom patients, {SIZE} x {SIZE} pixels")
-        _draw(folder / "data", arguments.seed)
-        console.print("[bold]2/3[/] training [bold]nano[/] on three quarters of them")
-        _train(folder, arguments)
-        console.print("[bold]3/3[/] testing on patients it has not seen")
-        result = _test(folder)
-        rows = _compare(folder, result)
-        minutes = (time.monotonic() - began) / 60
+        console.print("[bold]1/3[/] drawing a phantom patient as a DICOM study, CT and PET")
+        truth = _draw(folder, arguments.seed)
+        console.print("[bold]2/3[/] segmenting it with the weights that come with the package")
+        prediction = _predict(folder, arguments.device)
+        console.print("[bold]3/3[/] writing the result, and comparing it with what was drawn")
+        _save(folder, prediction, truth)
+        scores = _score(prediction, truth)
+        seconds = time.monotonic() - began
         summary = {
             "seed": arguments.seed,
-            "epochs": arguments.epochs,
-            "minutes": round(minutes, 2),
-            "dice": rows,
+            "seconds": round(seconds, 1),
+            "scores": {name: _plain(one) for name, one in scores.items()},
+            "result": prediction.to_dict(),
         }
-        (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
-    _conclude(console, out, result, rows, minutes)
-    return 0
+        (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    _conclude(console, out, scores, seconds)
 
 
-def _refuse_foreign(out: Path) -> None:
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / SUMMARY).is_file()):
-        raise UsageError(f"{out}: holds something that is no earlier demo; name another folder with -o")
+def _draw(folder: Path, seed: int) -> "np.ndarray":
+    """Write the study and its truth; return the truth as axial slices from feet to head, uint8 (S, H, W)."""
+    import nibabel
+    import numpy as np
+
+    from cipa.data.phantom.study import write_phantom_studies
+    from cipa.io.orientation import axial_stack
+
+    write_phantom_studies(folder / "drawn", 1, seed=seed, first=INDEX, size=SIZE)
+    name = f"{INDEX + 1:04d}"
+    (folder / "drawn" / "studies" / name).replace(folder / "study")
+    (folder / "drawn" / "truth" / f"{name}.nii.gz").replace(folder / "truth.nii.gz")
+    for empty in ("studies", "truth", ""):
+        (folder / "drawn" / empty).rmdir()
+    image = nibabel.load(folder / "truth.nii.gz")
+    return axial_stack(np.asarray(image.dataobj), image.affine)[0]
 
 
-def _draw(data: Path, seed: int) -> None:
-    from cipa.data.phantom import write_phantoms
+def _predict(folder: Path, device: str) -> "Prediction":
+    from cipa import Predictor
 
-    write_phantoms(
-        data, PATIENTS, seed=seed, size=SIZE, slices=SLICES, test_fraction=TEST_FRACTION, workers=2
-    )
+    return Predictor(device=device).predict(folder / "study", name="phantom study")
 
 
-def _train(folder: Path, arguments: Namespace) -> None:
-    from cipa.training.recipe import (
-        NetworkRecipe,
-        OptimisationRecipe,
-        RunningRecipe,
-        TrainRecipe,
-        ValidationRecipe,
-    )
-    from cipa.training.run import train
+def _save(folder: Path, prediction: "Prediction", truth: "np.ndarray") -> None:
+    import numpy as np
 
-    recipe = TrainRecipe(
-        network=NetworkRecipe(model="nano", image_size=SIZE),
-        optimisation=OptimisationRecipe(
-            epochs=arguments.epochs,
-            batch_size=BATCH,
-            micro_batch=BATCH,
-            lr=LEARNING_RATE,  # short and from scratch: far above the rate published for ImageNet weights
-            warmup_steps=WARM_UP,
-            seed=arguments.seed,
-        ),
-        validation=ValidationRecipe(validation="none"),
-        running=RunningRecipe(device="cpu", workers=0, save_every_minutes=0),
-    )
-    train(recipe, folder / "data", folder / "training")
+    from cipa.data.intensity import window_ct, window_pet
+    from cipa.report.panels import save_panel
+
+    prediction.save(folder / "result")
+    mask, ct, pet = map(prediction.axial, (prediction.mask, prediction.ct.array, prediction.pet_on_ct))
+    area = truth.sum(axis=(1, 2)) + mask.sum(axis=(1, 2))
+    rows = [
+        {
+            "title": f"axial slice {index}",
+            "ct": window_ct(ct[index]),
+            "pet": window_pet(pet[index]),
+            "truth": truth[index],
+            "prediction": mask[index],
+        }
+        for index in _spread(np.flatnonzero(area))
+    ]
+    save_panel(folder / "compared.png", rows, heading="Phantom, drawn and predicted tumour")
 
 
-def _test(folder: Path) -> "PublishedResult":
-    from cipa import load_model
-    from cipa.data.pclt20k import PCLT20K, read_ids
-    from cipa.inference.predictor import Predictor
-    from cipa.report.evaluation import evaluate
+def _spread(places: "np.ndarray") -> list[int]:
+    """Return up to `PANELS` of the slices, evenly from first to last; the first of all if there is none."""
+    import numpy as np
 
-    predictor = Predictor(load_model(folder / "training" / "last"), "cpu", batch_size=8)
-    dataset = PCLT20K(folder / "data", read_ids(folder / "data", "test"), SIZE)
-    return evaluate(predictor, dataset, folder / "test", about={"data": "phantoms, drawn, of no person"})
-
-
-def _compare(folder: Path, result: "PublishedResult") -> dict[str, float]:
-    from cipa.data.pclt20k import read_ids
-    from cipa.data.phantom import threshold_baseline
-
-    data = folder / "data"
-    thresholds = threshold_baseline(data, read_ids(data, "test"), read_ids(data, "train"))
-    return {score.rule: score.dice for score in thresholds} | {"CIPA nano, trained just now": result.dice}
+    if not len(places):
+        return [0]
+    cuts = np.linspace(0, len(places) - 1, PANELS + 2)[1:-1]
+    return sorted({int(places[round(cut)]) for cut in cuts})
 
 
-def _conclude(
-    console: Any, out: Path, result: "PublishedResult", rows: dict[str, float], minutes: float
-) -> None:
+def _score(prediction: "Prediction", truth: "np.ndarray") -> "dict[str, VolumeScores]":
+    from cipa.evaluation.volume_scores import score_volume
+    from cipa.io.orientation import spacing
+
+    edges = spacing(prediction.axial_affine)
+    mask = prediction.axial(prediction.mask)
+    threshold = prediction.axial(prediction.pet_on_ct) >= BASELINE_SUV
+    return {
+        "CIPA nano, weights of the package": score_volume(mask, truth, edges),
+        f"PET above SUV {BASELINE_SUV:g}": score_volume(threshold, truth, edges),
+    }
+
+
+def _plain(scores: "VolumeScores") -> dict[str, float | int]:
+    return {
+        "dice": scores.dice,
+        "lesion_f1": scores.lesions.f1,
+        "lesions": scores.lesions.true,
+        "lesions_found": scores.lesions.found,
+        "lesions_false": scores.lesions.predicted - scores.lesions.right,
+        "truth_ml": scores.truth_ml,
+        "prediction_ml": scores.prediction_ml,
+    }
+
+
+def _conclude(console: Any, out: Path, scores: "dict[str, VolumeScores]", seconds: float) -> None:
     from rich.table import Table
 
-    from cipa.report.scores import scores_table
-
-    table = Table(title="Dice on the unseen patients, pixels pooled", title_justify="left")
+    table = Table(title="Against the tumours that were drawn", title_justify="left")
     table.add_column("method")
-    table.add_column("Dice %", justify="right")
-    for rule, dice in rows.items():
-        table.add_row(rule, f"{100 * dice:.1f}")
+    for name in ("Dice %", "lesions found", "false", "volume mL", "drawn mL"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, one in scores.items():
+        row = _plain(one)
+        table.add_row(
+            name,
+            f"{100 * row['dice']:.1f}",
+            f"{row['lesions_found']} of {row['lesions']}",
+            str(row["lesions_false"]),
+            f"{row['prediction_ml']:.1f}",
+            f"{row['truth_ml']:.1f}",
+        )
     console.print(table)
-    console.print(scores_table(result, "CIPA nano, all scores"))
     console.print(
-        f"\n{minutes:.1f} minutes. Look at:\n"
-        f"  {out}/test/panels/median.png    CT, PET, truth and prediction on typical slices\n"
-        f"  {out}/test/panels/worst.png     where it fails\n"
-        f"  {out}/training/curves.png       loss and learning rate\n"
-        f"  {out}/test/per_patient.csv      scores a patient\n"
-        "Phantoms only: the scores say nothing about real patients. Not a medical device.",
+        f"\n{seconds:.0f} seconds. Look at:\n"
+        f"  {out}/result/report.html           lesions outlined, measured and pictured\n"
+        f"  {out}/compared.png                 drawn and predicted tumour\n"
+        f"  {out}/result/segmentation.dcm      DICOM SEG; mask.nii.gz and lesions.csv beside it\n"
+        f"  {out}/study                        the DICOM study: cipa predict {out}/study -o RESULT\n"
+        "A phantom only: the scores say nothing about real patients. Not a medical device.",
         markup=False,
     )

@@ -1,7 +1,9 @@
-"""Draw practice PET-CT data in PCLT20K layout and print what PET thresholds alone score on it."""
+"""Draw practice PET-CT: slices in PCLT20K layout with the score of PET thresholds, or DICOM studies."""
 
 import sys
 from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from jsonargparse import ArgumentParser
@@ -9,12 +11,19 @@ from jsonargparse import ArgumentParser
 from cipa.errors import UsageError
 
 _PREVIEWED = 3
+SLICE_OPTIONS = {"slices": [4, 40], "healthy": 0.0, "test_fraction": 0.2, "preview": None}
+"""Options, with their defaults, that mean something for slices alone: a DICOM study is a whole thorax."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what `cipa phantom` takes."""
     add = parser.add_argument
     add("out", type=str, help="folder to make: train.txt, test.txt and a folder a patient")
+    add(
+        "--dicom",
+        action="store_true",
+        help="write whole thoraxes as DICOM instead: OUT/studies/0001/CT, PET, and OUT/truth/0001.nii.gz",
+    )
     add("--patients", type=int, default=40, help="how many patients to draw")
     add("--seed", type=int, default=0, help="of the data set; a patient depends on it and on its own number")
     add("--size", type=int, default=512, help="pixels a side over 500 mm, a multiple of 128")
@@ -22,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--slices",
         type=int,
         nargs=2,
-        default=[4, 40],
+        default=SLICE_OPTIONS["slices"],
         help="fewest and most slices a patient that show tumour",
     )
     add("--healthy", type=float, default=0.0, help="share of the slices without tumour to write too, 0 to 1")
@@ -32,7 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Draw the data set, print its baseline, write the preview.
+    """Draw the data set, print its baseline, write the preview; or draw DICOM studies.
 
     Returns:
         0.
@@ -40,6 +49,8 @@ def run(arguments: Namespace) -> int:
     Raises:
         UsageError: an option is out of range, or OUT holds something.
     """
+    if arguments.dicom:
+        return _run_dicom(arguments)
     if arguments.preview and not arguments.preview.lower().endswith(".png"):
         raise UsageError(f"--preview {arguments.preview}: give the name of a .png file")
     _draw(arguments)
@@ -53,16 +64,36 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def _draw(arguments: Namespace) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _run_dicom(arguments: Namespace) -> int:
+    for name, default in SLICE_OPTIONS.items():
+        if arguments[name] != default:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(f"{option}: only for slices; --dicom writes every slice of the thorax")
 
+    from cipa.data.parallel import processors
+    from cipa.data.phantom.study import write_phantom_studies
+
+    with _progress(arguments.patients) as progress:
+        write_phantom_studies(
+            arguments.out,
+            arguments.patients,
+            seed=arguments.seed,
+            size=arguments.size,
+            workers=processors() if arguments.workers is None else arguments.workers,
+            progress=progress,
+        )
+    print(
+        f"{arguments.out}/studies: {arguments.patients:,} phantom PET-CT studies (DICOM)\n"
+        f"{arguments.out}/truth: their tumours (NIfTI, on the CT's grid)"
+    )
+    return 0
+
+
+def _draw(arguments: Namespace) -> None:
     from cipa.data.parallel import processors
     from cipa.data.phantom import write_phantoms
 
-    columns = (TextColumn("drawing patients"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=arguments.patients)
+    with _progress(arguments.patients) as progress:
         write_phantoms(
             arguments.out,
             arguments.patients,
@@ -72,8 +103,19 @@ def _draw(arguments: Namespace) -> None:
             healthy=arguments.healthy,
             test_fraction=arguments.test_fraction,
             workers=processors() if arguments.workers is None else arguments.workers,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
+
+
+@contextmanager
+def _progress(patients: int) -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("drawing patients"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task("", total=patients)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
