@@ -1,6 +1,6 @@
 """Train, test and pack the weights that come with the package, from nothing but this repository.
 
-    python recipes/nano_phantom.py runs/nano-phantom
+    OMP_NUM_THREADS=1 python recipes/nano_phantom.py runs/nano-phantom
 
 Draws phantom patients on all processors, trains `nano` by nano-phantom.yaml on the GPU (or the CPU), chooses
 the threshold on 12 patients, scores 20 others that nothing was chosen on, beside the best threshold on PET,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cipa.evaluation.volume_scores import VolumeScores
     from cipa.inference.result import Prediction
 
-SIZE, INDEX, EPOCHS = 512, 4, 8
+SIZE, INDEX, EPOCHS = 512, 1, 8
 BASELINE_SUV = 2.5
 PANELS = 3
 
@@ -90,10 +90,8 @@ def _run_study(arguments: Namespace, out: Path) -> None:
 
 def _draw(folder: Path, seed: int) -> "np.ndarray":
     """Write the study and its truth; return the truth as axial slices from feet to head, uint8 (S, H, W)."""
-    import nibabel
-    import numpy as np
-
     from cipa.data.phantom.study import write_phantom_studies
+    from cipa.io.nifti import read_volume
     from cipa.io.orientation import axial_stack
 
     write_phantom_studies(folder / "drawn", 1, seed=seed, first=INDEX, size=SIZE)
@@ -102,8 +100,8 @@ def _draw(folder: Path, seed: int) -> "np.ndarray":
     (folder / "drawn" / "truth" / f"{name}.nii.gz").replace(folder / "truth.nii.gz")
     for empty in ("studies", "truth", ""):
         (folder / "drawn" / empty).rmdir()
-    image = nibabel.load(folder / "truth.nii.gz")
-    return axial_stack(np.asarray(image.dataobj), image.affine)[0]
+    truth = read_volume(folder / "truth.nii.gz")
+    return axial_stack(truth.array, truth.affine)[0]
 
 
 def _predict(folder: Path, device: str) -> "Prediction":
@@ -117,10 +115,11 @@ def _save(folder: Path, prediction: "Prediction", truth: "np.ndarray") -> None:
 
     from cipa.data.intensity import window_ct, window_pet
     from cipa.report.panels import save_panel
+    from cipa.report.study import write_study_report
 
-    prediction.save(folder / "result")
+    prediction.save(folder / "result", also=[write_study_report])
     mask, ct, pet = map(prediction.axial, (prediction.mask, prediction.ct.array, prediction.pet_on_ct))
-    area = truth.sum(axis=(1, 2)) + mask.sum(axis=(1, 2))
+    shown = truth if truth.any() else mask
     rows = [
         {
             "title": f"axial slice {index}",
@@ -129,7 +128,7 @@ def _save(folder: Path, prediction: "Prediction", truth: "np.ndarray") -> None:
             "truth": truth[index],
             "prediction": mask[index],
         }
-        for index in _spread(np.flatnonzero(area))
+        for index in _spread(np.flatnonzero(shown.any(axis=(1, 2))))
     ]
     save_panel(folder / "compared.png", rows, heading="Phantom, drawn and predicted tumour")
 

@@ -66,7 +66,7 @@ def run(arguments: Namespace) -> int:
 
 def _run_dicom(arguments: Namespace) -> int:
     for name, default in SLICE_OPTIONS.items():
-        if arguments[name] != default:
+        if getattr(arguments, name) != default:
             option = "--" + name.replace("_", "-")
             raise UsageError(f"{option}: only for slices; --dicom writes every slice of the thorax")
 

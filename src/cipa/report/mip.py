@@ -66,7 +66,7 @@ def save_mip(path: str | os.PathLike[str], prediction: Prediction, heading: str 
     left = 0.0
     for view, image, wide in zip(VIEWS, projections, widths, strict=True):
         place = (left / size[0], BOTTOM / size[1], wide * inch / size[0], height * inch / size[1])
-        _draw(figure.add_axes(place), view, image)
+        _draw(figure.add_axes(place), view, image, 1 / (72 * inch))
         left += wide * inch + GAP
     _grey_scale(figure, left, size)
     figure.text(0.05 / size[0], 1 - 0.12 / size[1], heading, fontsize=10, va="top", color=INK, weight="bold")
@@ -113,7 +113,8 @@ def _body(suv: NDArray[np.float32], margin: float) -> tuple[int, int]:
     return max(0, int(there[0] - margin)), min(suv.shape[1], int(there[-1] + margin) + 2)
 
 
-def _draw(axes: Axes, view: View, image: _Image) -> None:
+def _draw(axes: Axes, view: View, image: _Image, point: float) -> None:
+    """Draw a projection; `point` is a point, a 72nd of an inch, in mm of the patient."""
     show_pet(axes, image.suv, image.extent)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -124,18 +125,15 @@ def _draw(axes: Axes, view: View, image: _Image) -> None:
         outline(axes, shadow, place, linewidths=0.7 if many else 1.1)
     axes.set_xlim(image.extent[:2])
     axes.set_ylim(image.extent[2:])
-    _number(axes, image, FONT - 2 if many else FONT)
+    _number(axes, image, FONT - 2 if many else FONT, point)
     sides(axes, view.words, INK)
     scale_bar(axes, 50.0, INK)
     axes.text(0.015, 0.985, view.title, transform=axes.transAxes, fontsize=8.5, color=INK, va="top")
 
 
-def _number(axes: Axes, image: _Image, size: float) -> None:
+def _number(axes: Axes, image: _Image, size: float, point: float) -> None:
     """Write each lesion's number beside it, where no other number stands, with a line to the lesion."""
-    figure = axes.figure
-    bounds = axes.get_position().bounds
-    mm = (image.extent[1] - image.extent[0]) / (bounds[2] * figure.get_figwidth() * 72)  # a point
-    free = _Places(image.extent, 1.5 * size * mm, 1.25 * size * mm)
+    free = _Places(image.extent, 1.5 * size * point, 1.25 * size * point)
     halo = [withStroke(linewidth=2.2, foreground="white")]
     for number, (_, (left, right, bottom, top)) in image.outlines.items():
         target = (left + right) / 2, (bottom + top) / 2

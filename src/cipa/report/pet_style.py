@@ -59,7 +59,7 @@ def outline(axes: Axes, inside: NDArray[Any], extent: Extent, **style: Any) -> N
     rows, columns = inside.shape
     x = left + (np.arange(-1, columns + 1) + 0.5) * (right - left) / columns
     y = top + (np.arange(-1, rows + 1) + 0.5) * (bottom - top) / rows
-    style = {"colors": [OUTLINE], "linewidths": 1.2} | style
+    style = dict[str, Any](colors=[OUTLINE], linewidths=1.2) | style
     axes.contour(x, y, np.pad(inside.astype(bool), 1).astype(np.float32), levels=[0.5], **style)
 
 
