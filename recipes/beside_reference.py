@@ -1,6 +1,6 @@
 """Hold a prediction on a real study beside its reference mask, as a Markdown row for a model card.
 
-    python recipes/beside_reference.py STUDY --reference MASK.nii.gz [--slices 62 85] [--weights W] [--card CARD]
+    python recipes/beside_reference.py STUDY --reference MASK.nii.gz [--slices 62 85] [--card CARD]
 
 STUDY is a DICOM folder; MASK is on its CT's grid, 1 is tumour; --slices, first and last axial slice counted
 from 0 at the feet, keeps to a part of it. With --card the row is added to that file.

@@ -6,22 +6,34 @@ from typing import Any
 Row = tuple[str, str, str]
 """Group, name and value."""
 
-GROUPS = {"ct": "CT", "pet": "PET", "suv": "SUV", "model": "Model", "options": "Options", "": "Run"}
+GROUPS = {
+    "ct": "CT",
+    "pet": "PET",
+    "suv": "SUV",
+    "given": "Given by user",
+    "model": "Model",
+    "options": "Options",
+    "": "Run",
+}
 """Groups of `Prediction.facts` in the order they are shown; others follow under their own names."""
 
 NAMES = {
     "vendor": "manufacturer",
     "spacing_mm": "voxel spacing, mm",
     "shape": "voxels",
+    "factor": "SUV per stored unit",
+    "range": "lowest to highest",
     "how": "how it was computed",
+    "tta": "test-time augmentation",
     "version": "CIPA version",
     "seconds": "computing time, s",
     "crm": "CRM",
     "dcim": "DCIM",
-    "suv_max": "SUV shown white",
-    "ct_window": "CT window, HU",
+    "suv_max": "SUV that is grey 255",
+    "ct_window": "HU that are grey 0 and 255",
 }
-LEFT_OUT = ("study",)
+LEFT_OUT = ("study", "factors")
+"""The head of the page has the study; a factor a slice is for machines, their mean stands as `factor`."""
 
 
 def fact_rows(facts: Mapping[str, Any]) -> list[Row]:
@@ -42,7 +54,7 @@ def _rows(key: str, value: Any) -> Iterator[Row]:
     if isinstance(value, Mapping):
         group = GROUPS.get(key, key.replace("_", " "))
         for name, inner in value.items():
-            if inner not in (None, "", [], {}):
+            if name not in LEFT_OUT and inner not in (None, "", [], {}):
                 yield group, _name(name), _words(inner)
     elif value not in (None, "", []):
         yield GROUPS[""], _name(key), _words(value)
