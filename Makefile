@@ -1,4 +1,4 @@
-# make demo    set up .venv and run the whole system on phantoms (minutes, offline after set-up, CPU is enough)
+# make demo    set up .venv and take a phantom study from DICOM to a report (a minute, offline after set-up, CPU is enough)
 # make test    set up .venv and run the tests
 # make lint    format check, lint, types
 # make benchmark   measure the kernels and the network on this machine's CPU

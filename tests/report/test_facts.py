@@ -5,7 +5,7 @@ def test_values_are_grouped_in_a_fixed_order_and_said_in_words():
     facts = {
         "study": "not here",
         "version": "1.2",
-        "suv": {"factor": 0.5, "factors": [0.5] * 300},
+        "suv": {"factor": 0.5, "factors": [0.5] * 300, "range": [0.0, 6.5]},
         "model": {"variant": "nano", "crm": True},
         "ct": {"vendor": "ACME", "spacing_mm": [0.9765625, 0.9765625, 3.27], "scanner": ""},
         "seconds": 12.345678,
@@ -15,6 +15,7 @@ def test_values_are_grouped_in_a_fixed_order_and_said_in_words():
         ("CT", "manufacturer", "ACME"),
         ("CT", "voxel spacing, mm", "0.976562 × 0.976562 × 3.27"),
         ("SUV", "SUV per stored unit", "0.5"),
+        ("SUV", "lowest to highest", "0 to 6.5"),
         ("Model", "variant", "nano"),
         ("Model", "CRM", "yes"),
         ("Run", "CIPA version", "1.2"),

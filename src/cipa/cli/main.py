@@ -16,8 +16,8 @@ from cipa import __version__
 from cipa.errors import CipaError, UsageError
 
 VERBS = {
-    "demo": "phantoms, a short training, a test on unseen patients: the whole system in minutes, offline",
-    "phantom": "draw practice PET-CT data in PCLT20K layout",
+    "demo": "a phantom study from DICOM to measured lesions and a report, in a minute, offline; or a training",
+    "phantom": "draw practice PET-CT: slices in PCLT20K layout, or DICOM studies",
     "convert": "turn NIfTI volumes into slices in PCLT20K layout, and masks of slices back into NIfTI",
     "check": "report every missing, unreadable, mis-sized or mis-split file of a data set",
     "train": "train a network on a data set in PCLT20K layout",

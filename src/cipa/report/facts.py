@@ -32,6 +32,7 @@ NAMES = {
     "suv_max": "SUV that is grey 255",
     "ct_window": "HU that are grey 0 and 255",
 }
+RANGES = ("range", "ct_window")
 LEFT_OUT = ("study", "factors")
 """The head of the page has the study; a factor a slice is for machines, their mean stands as `factor`."""
 
@@ -55,7 +56,8 @@ def _rows(key: str, value: Any) -> Iterator[Row]:
         group = GROUPS.get(key, key.replace("_", " "))
         for name, inner in value.items():
             if name not in LEFT_OUT and inner not in (None, "", [], {}):
-                yield group, _name(name), _words(inner)
+                between = " to " if name in RANGES else " × "
+                yield group, _name(name), _words(inner, between)
     elif value not in (None, "", []):
         yield GROUPS[""], _name(key), _words(value)
 
@@ -64,7 +66,7 @@ def _name(key: str) -> str:
     return NAMES.get(key, key.replace("_", " "))
 
 
-def _words(value: Any) -> str:
+def _words(value: Any, between: str = " × ") -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -73,5 +75,5 @@ def _words(value: Any) -> str:
         return ", ".join(f"{_name(str(key))} {_words(inner)}" for key, inner in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         numeric = all(isinstance(inner, int | float) for inner in value)
-        return (" × " if numeric else ", ").join(_words(inner) for inner in value)
+        return (between if numeric else ", ").join(_words(inner) for inner in value)
     return str(value)
