@@ -16,7 +16,7 @@ from cipa import __version__
 from cipa.errors import CipaError, UsageError
 
 VERBS = {
-    "demo": "a phantom study from DICOM to measured lesions and a report, in a minute, offline; or a training",
+    "demo": "a phantom study from DICOM to measured lesions and a report, offline; or a short training",
     "phantom": "draw practice PET-CT: slices in PCLT20K layout, or DICOM studies",
     "convert": "turn NIfTI volumes into slices in PCLT20K layout, and masks of slices back into NIfTI",
     "check": "report every missing, unreadable, mis-sized or mis-split file of a data set",
