@@ -61,7 +61,8 @@ def mean_scores(predictions: Sequence[np.ndarray], patients: Sequence[HeldOut]) 
     component without one counts against, whatever its size.
     """
     rows = _score_all([(each, patient.mask > 0) for each, patient in zip(predictions, patients, strict=True)])
-    return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
+    known = {name: [row[name] for row in rows if not np.isnan(row[name])] for name in rows[0]}
+    return {name: float(np.mean(values)) if values else float("nan") for name, values in known.items()}
 
 
 def _score_all(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[dict[str, Any]]:

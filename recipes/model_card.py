@@ -23,7 +23,8 @@ HU and PET from SUV 0 to 20.
 
 ## Recipe
 
-`recipes/nano_phantom.py` with `recipes/nano-phantom.yaml`, torch {torch}; resolved:
+`recipes/nano_phantom.py`, torch {torch}: first the slices with tumour (`recipes/nano-tumour.yaml`), then all
+(`recipes/nano-phantom.yaml`). Both, resolved:
 
 ```yaml
 {recipe}

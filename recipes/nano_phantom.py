@@ -2,10 +2,11 @@
 
     OMP_NUM_THREADS=1 python recipes/nano_phantom.py runs/nano-phantom
 
-Draws phantom patients on all processors, trains `nano` by nano-phantom.yaml on the GPU (or the CPU), chooses
-the threshold on 12 patients, scores 20 others that nothing was chosen on, beside the best threshold on PET,
-and writes WORK/nano: model.safetensors (float16), config.json and MODEL_CARD.md. Each step is skipped where
-its result stands, and a training that was interrupted goes on: run the same command again.
+Draws phantom patients on all processors, trains `nano` on the GPU (or the CPU) in two stages (slices with
+tumour alone by nano-tumour.yaml, then all by nano-phantom.yaml), chooses the threshold on 12 patients, scores
+20 others that nothing was chosen on, beside the best threshold on PET, and writes WORK/nano:
+model.safetensors (float16), config.json and MODEL_CARD.md. Each step is skipped where its result stands, and
+a training that was interrupted goes on: run the same command again.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from typing import Any
 from model_card import model_card
 
 HERE = Path(__file__).parent
-RECIPE = HERE / "nano-phantom.yaml"
+STAGES = {"stage-1": HERE / "nano-tumour.yaml", "stage-2": HERE / "nano-phantom.yaml"}
 TRAINING_SEED, HELD_SEED = 1, 2
 
 
@@ -31,7 +32,9 @@ def main(words: list[str] | None = None) -> None:
     tested = arguments.test_patients / (arguments.test_patients + arguments.tuning_patients)
     held = arguments.test_patients + arguments.tuning_patients
     _draw(work / "held-out", held, HELD_SEED, 1.0, tested, arguments)
-    _train(work, arguments)
+    _list_tumour_slices(work / "training", work / "training-tumour")
+    _train(work, "stage-1", work / "training-tumour", None, arguments)
+    _train(work, "stage-2", work / "training", work / "stage-1" / "last", arguments)
     _pack(work, arguments)
 
 
@@ -44,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--patients", type=int, default=400, help="phantoms to train on")
     add("--tuning-patients", type=int, default=12, help="phantoms that the threshold is chosen on")
     add("--test-patients", type=int, default=20, help="phantoms to test on")
-    add("--epochs", type=int, help="in place of the recipe's")
+    add("--epochs", type=float, default=1.0, help="factor on the recipes' epochs")
+    add("--batch-size", type=int, help="in place of the recipes'")
     add("--size", type=int, default=512, help="pixels a side; other than 512 is for trying the script out")
     add("--workers", type=int, help="processes that draw (default: one a processor)")
     add("--device", default="auto", help="auto, cuda or cpu")
@@ -73,19 +77,49 @@ def _draw(
     )
 
 
-def _train(work: Path, arguments: argparse.Namespace) -> None:
+def _list_tumour_slices(data: Path, out: Path) -> None:
+    """Make a data set of the slices that show tumour; its images are links to those of `data`."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from cipa.data.layout import image_path, list_path, patient_of, read_ids
+    from cipa.files import atomic_folder
+    from cipa.io.png import read_grey
+
+    if out.exists():
+        return
+    ids = read_ids(data, "train")
+    with ThreadPoolExecutor() as pool:
+        shows = list(pool.map(lambda name: bool(read_grey(image_path(data, name, "mask")).any()), ids))
+    kept = [name for name, one in zip(ids, shows, strict=True) if one]
+    with atomic_folder(out) as folder:
+        for patient in sorted({patient_of(name) for name in kept}):
+            (folder / patient).symlink_to((data / patient).resolve())
+        list_path(folder, "train").write_text("\n".join(kept) + "\n")
+
+
+def _train(work: Path, stage: str, data: Path, weights: Path | None, arguments: argparse.Namespace) -> None:
+    from cipa.data.layout import read_ids
     from cipa.training.config_file import read_recipe
     from cipa.training.run import train
 
-    run = work / "run"
-    recipe = read_recipe(RECIPE)
-    recipe = replace(
-        recipe,
-        network=replace(recipe.network, image_size=arguments.size),
-        optimisation=replace(recipe.optimisation, epochs=arguments.epochs or recipe.optimisation.epochs),
-        running=replace(recipe.running, device=arguments.device),
+    run = work / stage
+    recipe = read_recipe(STAGES[stage])
+    network = replace(recipe.network, image_size=arguments.size, weights=str(weights) if weights else None)
+    usual = recipe.optimisation
+    epochs = max(1, round(usual.epochs * arguments.epochs))
+    batch = arguments.batch_size or usual.batch_size
+    steps = epochs * len(read_ids(data, "train")) // batch
+    optimisation = replace(  # in a short trial the average must not reach back to the start
+        usual,
+        epochs=epochs,
+        batch_size=batch,
+        micro_batch=batch,
+        warmup_steps=min(usual.warmup_steps, steps // 8),
+        ema_decay=max(0.5, min(usual.ema_decay or 0.5, 1 - 20 / max(steps, 1))),
     )
-    result = train(recipe, work / "training", run, resume=(run / "config.yaml").is_file())
+    running = replace(recipe.running, device=arguments.device)
+    recipe = replace(recipe, network=network, optimisation=optimisation, running=running)
+    result = train(recipe, data, run, resume=(run / "config.yaml").is_file())
     if result.stopped_by:
         raise SystemExit("interrupted; the same command goes on")
 
@@ -100,7 +134,7 @@ def _pack(work: Path, arguments: argparse.Namespace) -> None:
     from held_out import PET_CANDIDATES, PROBABILITY_CANDIDATES, choose, mean_scores, read_patients, segment
 
     held = work / "held-out"
-    full = load_model(work / "run" / "last")
+    full = load_model(work / "stage-2" / "last")
     tuning, tested = (
         read_patients(held, read_ids(held, split), arguments.size) for split in ("train", "test")
     )
@@ -132,7 +166,7 @@ def _pack(work: Path, arguments: argparse.Namespace) -> None:
         "threshold": config.threshold,
         "pet_suv": float(grey) / 255 * config.suv_max,
         "torch": torch.__version__,
-        "recipe": (work / "run" / "config.yaml").read_text(encoding="utf-8"),
+        "recipe": "".join((work / stage / "config.yaml").read_text(encoding="utf-8") for stage in STAGES),
     }
     (folder / "MODEL_CARD.md").write_text(model_card(about, scores), encoding="utf-8", newline="\n")
     summary = {key: value for key, value in about.items() if key != "recipe"} | {"scores": scores}

@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from cipa.data.layout import image_path, read_ids
+from cipa.data.pclt20k import PCLT20K
+from cipa.io.png import write_grey
 from cipa.training.config_file import read_recipe
 
 
@@ -26,13 +29,26 @@ def patients(held_out):
     return made
 
 
-def test_the_recipe_can_be_read_and_keeps_the_average_of_the_weights(recipes):
-    recipe = read_recipe(recipes / "nano-phantom.yaml")
-    assert recipe.network.model == "nano"
-    assert recipe.network.image_size == 512
-    assert recipe.optimisation.ema_decay
-    assert recipe.validation.validation == "none"
-    assert "recipes/nano_phantom.py" in (recipes / "nano-phantom.yaml").read_text()
+def test_the_recipes_can_be_read_and_are_of_one_network(recipes):
+    from nano_phantom import STAGES
+
+    stages = [read_recipe(path) for path in STAGES.values()]
+    assert [one.network.model for one in stages] == ["nano", "nano"]
+    assert [one.network.image_size for one in stages] == [512, 512]
+    assert all(one.optimisation.ema_decay and one.validation.validation == "none" for one in stages)
+    assert stages[0].optimisation.lr > stages[1].optimisation.lr
+
+
+def test_the_first_stage_sees_slices_with_tumour_alone(tmp_path):
+    from nano_phantom import _list_tumour_slices
+
+    for name, grey in (("0001_001", 0), ("0001_002", 255), ("0002_001", 0)):
+        for kind in ("CT", "PET", "mask"):
+            write_grey(image_path(tmp_path / "all", name, kind), np.full((8, 8), grey, np.uint8))
+    (tmp_path / "all" / "train.txt").write_text("0001_001\n0001_002\n0002_001\n")
+    _list_tumour_slices(tmp_path / "all", tmp_path / "some")
+    assert read_ids(tmp_path / "some", "train") == ["0001_002"]
+    assert len(PCLT20K(tmp_path / "some", ["0001_002"], size=8)) == 1
 
 
 def test_the_threshold_chosen_leaves_out_what_is_no_lesion(held_out, patients):
