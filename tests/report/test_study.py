@@ -48,6 +48,7 @@ def test_the_page_says_what_was_measured(written):
             assert value in cells
     assert f"{prediction.mtv_ml:.1f}" in page
     assert "4–8" in cells  # slices of the large lesion
+    assert ", ".join(f"{part:.0f}" for part in prediction.lesions[0].centroid_mm) in cells
 
 
 def test_the_page_says_where_it_comes_from_and_what_it_is_not(written):
