@@ -44,3 +44,17 @@ def test_weights_are_taken_up_in_training_mode_and_refused_where_they_do_not_fit
 def test_init_and_weights_exclude_each_other():
     with pytest.raises(UsageError, match=r"--init .* absent where --weights is given"):
         NetworkRecipe(init="a", weights="b")
+
+
+def test_doing_without_a_modality_can_be_learnt_late(tmp_path):
+    model = build_network(NetworkRecipe(**SMALL), 3)
+    model.save_pretrained(tmp_path / "weights")
+    recipe = NetworkRecipe(**SMALL, weights=str(tmp_path / "weights"), modality_dropout=0.4)
+    loaded = build_network(recipe, seed=4)
+    assert loaded.config.modality_dropout == 0.4
+    assert all(torch.equal(loaded.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_dropout_of_the_only_input_is_refused():
+    with pytest.raises(UsageError, match=r"--modality_dropout 0.5 .* 0 where one input is absent"):
+        NetworkRecipe(inputs="pet", modality_dropout=0.5)

@@ -9,6 +9,7 @@ OUT/per_patient_3d.csv, OUT/summary.json and OUT/panels/worst.png, median.png, b
 appears when all of it is done.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +22,8 @@ from cipa.cli.output_folder import refuse_occupied
 from cipa.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from torch.nn import Module
+
     from cipa.evaluation.patient import PatientProtocol
     from cipa.evaluation.published import PublishedResult
 
@@ -36,6 +39,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--batch-size", type=int, default=4, help="slices a pass of the network")
     add("--precision", choices=["float32", "bf16", "fp16"], default="float32", help="what it computes in")
     add("--threshold", type=float, help="probability above which a pixel is tumour; else the weights' own")
+    add(
+        "--inputs",
+        choices=["ct+pet", "ct", "pet"],
+        help="what the network is shown, the rest is black (default: what it was trained on)",
+    )
     add(
         "--protocol",
         choices=["both", "published", "patient"],
@@ -71,6 +79,7 @@ def run(arguments: Namespace) -> int:
 
     from cipa import __version__, load_model
     from cipa.data.pclt20k import PCLT20K, read_ids
+    from cipa.inference.modalities import trained_inputs, with_inputs
     from cipa.inference.predictor import Predictor
     from cipa.report.evaluation import evaluate, is_evaluation
 
@@ -78,17 +87,31 @@ def run(arguments: Namespace) -> int:
     ids = read_ids(arguments.data, arguments.list)
     patients = _patient_protocol(arguments, ids)
     model = load_model(arguments.weights)
+    _warn_of_inputs(model, arguments.inputs)
+    shown = with_inputs(model, arguments.inputs)
     predictor = Predictor(
-        model, arguments.device, arguments.batch_size, arguments.threshold, arguments.precision
+        shown, arguments.device, arguments.batch_size, arguments.threshold, arguments.precision
     )
     dataset = PCLT20K(arguments.data, ids, predictor.image_size)
     _check_size(arguments, ids[0], predictor.image_size)
-    about = {name: str(arguments[name]) for name in ("data", "list", "weights")} | {"cipa": __version__}
+    about = {name: str(arguments[name]) for name in ("data", "list", "weights")}
+    about |= {"inputs": arguments.inputs or trained_inputs(model), "cipa": __version__}
     options = {"masks": not arguments.no_masks, "panels": arguments.panels, "patients": patients}
     with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
         result = evaluate(predictor, dataset, out, **options, about=about, advance=advance)
     _print_scores(arguments, result, patients, out)
     return 0
+
+
+def _warn_of_inputs(model: "Module", inputs: str | None) -> None:
+    from cipa.inference.modalities import takes
+
+    if not takes(model, inputs):
+        print(
+            f"cipa: warning: --inputs {inputs}: these weights never learnt to do without the other one "
+            "(cipa train --modality_dropout); expect little",
+            file=sys.stderr,
+        )
 
 
 def _patient_protocol(arguments: Namespace, ids: Sequence[str]) -> "PatientProtocol | None":

@@ -11,6 +11,7 @@ from torch import nn
 from cipa.data.intensity import normalise
 from cipa.errors import DataError, UsageError
 from cipa.inference.device import choose_device
+from cipa.inference.modalities import with_inputs
 from cipa.inference.volume import predict_volume
 from cipa.io.nifti import Volume
 
@@ -58,7 +59,7 @@ class Predictor:
         self.precision = precision
         self._check()
         self.device = choose_device(device)
-        self.model = model.to(self.device).eval()
+        self.model = with_inputs(model).to(self.device).eval()
 
     @property
     def image_size(self) -> int:

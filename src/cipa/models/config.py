@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
+from cipa.data.modalities import INPUTS
 from cipa.errors import UsageError
 
 IMAGE_SIZE_STEP = 128
@@ -50,6 +51,8 @@ class CIPAConfig:
         image_size: side of the square images in pixels, a multiple of 128; the CRM is sized for it.
         ct_window: Hounsfield units that become black and white.
         suv_max: standardised uptake value that becomes white.
+        inputs: what the network was trained on: ct+pet, or ct or pet alone, the other one black.
+        modality_dropout: how often training left out CT or PET, 0 to 1; above 0 it takes either alone.
         threshold: probability from which a pixel is tumour, between 0 and 1.
 
     Raises:
@@ -67,6 +70,8 @@ class CIPAConfig:
     image_size: int = 512
     ct_window: tuple[float, float] = (-1200.0, 200.0)
     suv_max: float = 20.0
+    inputs: str = "ct+pet"
+    modality_dropout: float = 0.0
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
@@ -79,6 +84,11 @@ class CIPAConfig:
         _require(self.num_classes > 0, f"num_classes {self.num_classes}: must be 1 or more")
         _require(0 <= self.drop_path < 1, f"drop_path {self.drop_path}: must be at least 0 and below 1")
         _require(0 < self.threshold < 1, f"threshold {self.threshold}: must lie between 0 and 1")
+        _require(self.inputs in INPUTS, f"inputs '{self.inputs}': must be one of {', '.join(INPUTS)}")
+        _require(
+            0 <= self.modality_dropout <= 1,
+            f"modality_dropout {self.modality_dropout}: must be a probability, 0 to 1",
+        )
         _require(self.suv_max > 0, f"suv_max {self.suv_max}: must be above 0")
         low, high = self.ct_window
         _require(low < high, f"ct_window {self.ct_window}: the first value must be below the second")

@@ -11,6 +11,9 @@ from cipa.training.seeds import Purpose, derive
 
 NAME_IN_CONFIG = {"model": "variant"}
 
+LEARNT_ANEW = ("inputs", "modality_dropout")
+"""Fields in which a run may differ from the weights it starts from: lacking a modality can be learnt late."""
+
 
 def build_network(recipe: NetworkRecipe, seed: int) -> nn.Module:
     """Make the network on the CPU.
@@ -37,6 +40,8 @@ def build_network(recipe: NetworkRecipe, seed: int) -> nn.Module:
             image_size=recipe.image_size,
             ct_window=recipe.ct_window,
             suv_max=recipe.suv_max,
+            inputs=recipe.inputs,
+            modality_dropout=recipe.modality_dropout,
         )
     if recipe.init:
         from cipa.models.checkpoints import init_encoder
@@ -50,7 +55,7 @@ def _started_from(weights: str, recipe: NetworkRecipe) -> nn.Module:
 
     model = load_model(weights)
     for item in fields(recipe):
-        if item.name in ("init", "weights"):
+        if item.name in ("init", "weights", *LEARNT_ANEW):
             continue
         wanted, found = (
             getattr(recipe, item.name),
@@ -61,4 +66,9 @@ def _started_from(weights: str, recipe: NetworkRecipe) -> nn.Module:
                 f"--{item.name} {wanted} does not fit --weights {weights}, which were made with {found}: "
                 f"give --{item.name} {found}"
             )
+    changes = {name: getattr(recipe, name) for name in LEARNT_ANEW}
+    if any(getattr(model.config, name) != value for name, value in changes.items()):
+        tensors = model.state_dict()
+        model = type(model)(model.config.replaced(**changes))
+        model.load_state_dict(tensors)
     return model.train()

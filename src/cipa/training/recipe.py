@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from cipa.data.augmentation_recipe import AugmentationRecipe
+from cipa.data.modalities import Inputs
 from cipa.errors import UsageError
 
 
@@ -34,6 +35,9 @@ class NetworkRecipe:
         weights: start from these CIPA weights (a file or a folder) instead of a fresh network.
         ct_window: CT numbers in HU that the data set stores as grey 0 and 255; kept with the weights.
         suv_max: SUV that the data set stores as grey 255; kept with the weights.
+        inputs: ct or pet alone trains, validates and predicts with the other one black; kept with weights.
+        modality_dropout: probability that a training slice lacks its CT or, as often, its PET, so that the
+            network takes a study that has only one of them; kept with the weights.
     """
 
     model: Literal["tiny", "small", "base", "nano"] = "tiny"
@@ -44,6 +48,8 @@ class NetworkRecipe:
     weights: str | None = None
     ct_window: tuple[float, float] = (-1200.0, 200.0)
     suv_max: float = 20.0
+    inputs: Inputs = "ct+pet"
+    modality_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         require(not (self.init and self.weights), "init", self.init, "absent where --weights is given")
@@ -55,6 +61,11 @@ class NetworkRecipe:
         )
         require(self.ct_window[0] < self.ct_window[1], "ct_window", self.ct_window, "low, then high")
         require(self.suv_max > 0, "suv_max", self.suv_max, "above 0")
+        dropout = self.modality_dropout
+        require(0 <= dropout <= 1, "modality_dropout", dropout, "a probability, 0 to 1")
+        require(
+            not dropout or self.inputs == "ct+pet", "modality_dropout", dropout, "0 where one input is absent"
+        )
 
 
 @dataclass(frozen=True)
