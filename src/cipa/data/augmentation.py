@@ -43,7 +43,7 @@ class AugmentationParameters:
         flip: (B, 2) of 1 or -1 along x and y; -1 mirrors.
         crop_side: (B,) side of the square cut out, in image sides; 1 is the whole image.
         crop_centre: (B, 2) its centre along x and y in [-1, 1].
-        modalities: what happens to one modality alone, the PET's displacement before all else; None is nothing.
+        modalities: what happens to one modality alone, the PET's displacement first; None for nothing.
     """
 
     scale: Floats
