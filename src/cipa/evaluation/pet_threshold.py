@@ -51,6 +51,7 @@ def pet_threshold(
     rule: str,
     tuned_on: Sequence[str] = (),
     suv_max: float | None = None,
+    tuned_root: str | os.PathLike[str] | None = None,
 ) -> PetThreshold:
     """Turn a rule into a threshold for each patient.
 
@@ -60,6 +61,7 @@ def pet_threshold(
         rule: as the module's table has them.
         tuned_on: the training slices, for `tuned`.
         suv_max: the SUV that grey 255 stands for; needed for a SUV, only shown for the others.
+        tuned_root: the folder of the training slices, of the same scale; by default `root`.
 
     Raises:
         UsageError: the rule is none of these, or needs a scale that is not known.
@@ -68,7 +70,7 @@ def pet_threshold(
     patients = sorted({patient_of(slice_id) for slice_id in ids})
     saturated: list[str] = []
     if rule == "tuned":
-        grey = float(best_grey(read_histograms(root, tuned_on)))
+        grey = float(best_grey(read_histograms(tuned_root or root, tuned_on)))
         greys, words = dict.fromkeys(patients, grey), "the SUV that is best on the training slices"
     elif rule.endswith("%"):
         share = _number(rule[:-1], rule, 100) / 100

@@ -163,8 +163,10 @@ class RunningRecipe:
     Attributes:
         device: auto is a GPU where there is one, else the CPU.
         workers: processes that read slices, for each training process; by default the idle cores, at most 8.
-        save_every: optimiser steps from one resumable state to the next; 0 saves by time and epoch only.
-        save_every_minutes: minutes from one resumable state to the next; 0 saves by steps and epoch only.
+        save_every: optimiser steps from one resumable state to the next; 0 saves by time and epochs only.
+        save_every_minutes: minutes from one resumable state to the next; 0 saves by steps and epochs only.
+        save_every_epochs: epochs from one resumable state, saved with the weights, to the next; 0 saves by
+            steps and time only, and at the end.
         tensorboard: write TensorBoard events too.
     """
 
@@ -172,11 +174,13 @@ class RunningRecipe:
     workers: int | None = None
     save_every: int = 0
     save_every_minutes: float = 15.0
+    save_every_epochs: int = 1
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
         require(self.workers is None or self.workers >= 0, "workers", self.workers, "0 or more")
         require(self.save_every >= 0, "save_every", self.save_every, "0 or more")
+        require(self.save_every_epochs >= 0, "save_every_epochs", self.save_every_epochs, "0 or more")
         require(self.save_every_minutes >= 0, "save_every_minutes", self.save_every_minutes, "0 or more")
 
 

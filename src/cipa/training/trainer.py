@@ -165,7 +165,9 @@ class Trainer:
         if self.validator and due and position.validated_step < position.step:
             self._save()
             self._validate(epoch, self.validator)
-        self._save(weights=True)
+        every = self.recipe.running.save_every_epochs
+        if finished or (every and epoch % every == 0) or self.checkpoints.due(position.step):
+            self._save(weights=True)
 
     def _validate(self, epoch: int, validator: Validator) -> None:
         self.journal.display.phase("validating")
