@@ -5,8 +5,8 @@
     python -m recipes.sts table OUT --page docs/results.md                        all rows of OUT as tables
 
 --train and --test are folders of patients (CT.nii.gz, PET_SUV.nii.gz, GTV_CT.nii.gz in each; .nii.bz2 and
-.nii too), or data sets in PCLT20K layout, whose train.txt and test.txt are then used. A row that is there is not
-made anew, an interrupted one goes on. Choices are made with --held-out, which leaves test patients alone.
+.nii too), or data sets in PCLT20K layout, whose train.txt and test.txt are then used. A row that is there is
+not made anew, an interrupted one goes on. Make choices with --held-out, which leaves test patients alone.
 """
 
 import argparse
@@ -86,6 +86,7 @@ def _rows(arguments: argparse.Namespace) -> int:
         name: yaml.safe_load(value) for name, _, value in (each.partition("=") for each in arguments.set)
     }
     wanted = [(name, int(seed or 0)) for name, _, seed in (each.partition(":") for each in arguments.rows)]
+    suffix = "".join(f" {name}={value}" for name, value in changes.items())
     recipes = [(name, recipe_of(name, seed, changes)) for name, seed in wanted]  # a wrong one is told first
     train, test = _data(arguments, "")
     for name, recipe in recipes:
@@ -94,7 +95,7 @@ def _rows(arguments: argparse.Namespace) -> int:
             skipped.append(f"{name}:{recipe.optimisation.seed}")
             continue
         path = run_row(
-            name,
+            name + suffix,
             recipe,
             train,
             test,

@@ -1,14 +1,16 @@
 """Patients' volumes, or a data set in PCLT20K layout, to what the rows are trained and scored on."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cipa.data.convert import Recipe, SplitRule, convert_volumes, find_triples
-from cipa.data.convert.sources import Sources
 from cipa.data.layout import list_path
 from cipa.data.parallel import processors
 from cipa.errors import UsageError
 from cipa.training.config_file import read_recipe
 from recipes.sts.rows import RECIPE
+
+if TYPE_CHECKING:
+    from cipa.data.convert import Sources
 
 PATTERNS = ("*/CT.nii*", "*/PET_SUV.nii*", "*/GTV_CT.nii*")
 """How the volumes of a patient are called: HU, SUV on its own grid, and the contour on the CT's grid."""
@@ -38,6 +40,8 @@ def prepare(
             raise UsageError(f"--test-last: {volumes} has its own train.txt and test.txt")
         return volumes
     if not out.exists():
+        from cipa.data.convert import Recipe, SplitRule, convert_volumes, find_triples
+
         network = read_recipe(RECIPE).network
         sources = find_triples(volumes, *PATTERNS)
         recipe = Recipe(
@@ -51,5 +55,5 @@ def prepare(
     return out
 
 
-def _last(sources: Sources, split: str) -> int:
+def _last(sources: "Sources", split: str) -> int:
     return len(set(sources.ids.values())) if split == "test" else 0

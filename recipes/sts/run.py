@@ -40,7 +40,7 @@ def run_row(
     """Train and score a row unless it is there; go on where an interrupted training stopped.
 
     Args:
-        name: of the row.
+        name: of the row, with what was changed in it.
         recipe: of it.
         train: data set whose train.txt it learns from.
         test: data set whose test.txt it is scored on.
@@ -53,7 +53,7 @@ def run_row(
     Returns:
         The row's file.
     """
-    label = f"{name}-{recipe.optimisation.seed}" + "-held-out" * held_out
+    label = f"{name.replace(' ', '-')}-{recipe.optimisation.seed}" + "-held-out" * held_out
     path = out / label / "row.json"
     if path.is_file():
         return path
