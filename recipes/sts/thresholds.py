@@ -7,6 +7,8 @@ from cipa.data.pclt20k import PCLT20K
 from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold, stored_suv_max
 from cipa.evaluation.scoring import score_slices
 from cipa.io.png import read_grey
+from cipa.training.config_file import read_recipe
+from recipes.sts.rows import RECIPE
 from recipes.sts.run import describe, protocol, write_row
 
 RULES = {"PET 41 % of maximum": "41%", "PET SUV 2.5": "2.5", "PET SUV tuned": "tuned"}
@@ -19,7 +21,7 @@ def run_thresholds(train: Path, test: Path, out: Path) -> list[Path]:
     """Score each rule on test.txt of `test`; the tuned one is tuned on train.txt of `train`.
 
     Args:
-        train: data set in PCLT20K layout, with the same SUV as white as `test`.
+        train: data set in PCLT20K layout, white at the same SUV as `test`: metadata.json's, else the recipe's.
         test: the data set scored.
         out: folder for the rows.
 
@@ -27,10 +29,11 @@ def run_thresholds(train: Path, test: Path, out: Path) -> list[Path]:
         The rows' files.
     """
     ids, tuned_on = read_ids(test, "test"), read_ids(train, "train")
+    white = stored_suv_max(test) or read_recipe(RECIPE).network.suv_max
     size = len(read_grey(image_path(test, ids[0], "PET")))
     written = []
     for name, rule in RULES.items():
-        found = pet_threshold(test, ids, rule, tuned_on, stored_suv_max(test), tuned_root=train)
+        found = pet_threshold(test, ids, rule, tuned_on, white, tuned_root=train)
         patients = protocol(test, ids)
         masks = ThresholdMasks(PCLT20K(test, ids, size), found.greys)
         result = score_slices(masks, lambda ct, pet: pet, batch_size=16, patients=patients)
