@@ -62,7 +62,7 @@ def run_row(
     with Meter() as training:
         result = _train(recipe, train, work / label)
     with Meter() as scoring:
-        tests = tested(recipe, train, test, held_out)
+        tests = scored_slices(recipe, train, test, held_out)
         scores = _score(result.run / "last", *tests, out / label / "evaluation", stress=stress)
     (out / label).mkdir(parents=True, exist_ok=True)
     _keep_curves(result.run, out / label)
@@ -124,7 +124,7 @@ def _train(recipe: TrainRecipe, data: Path, run: Path) -> Any:
     return train(None if begun else recipe, data, run, resume=begun)
 
 
-def tested(recipe: TrainRecipe, train: Path, test: Path, held_out: bool) -> tuple[Path, list[str]]:
+def scored_slices(recipe: TrainRecipe, train: Path, test: Path, held_out: bool) -> tuple[Path, list[str]]:
     """Return the data set and the slices of it that a row is scored on."""
     if not held_out:
         return test, read_ids(test, "test")

@@ -21,7 +21,7 @@ def run_thresholds(train: Path, test: Path, out: Path) -> list[Path]:
     """Score each rule on test.txt of `test`; the tuned one is tuned on train.txt of `train`.
 
     Args:
-        train: data set in PCLT20K layout, white at the same SUV as `test`: metadata.json's, else the recipe's.
+        train: data set in PCLT20K layout, white at the same SUV as `test`.
         test: the data set scored.
         out: folder for the rows.
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from recipes.sts.meter import _integral
 from recipes.sts.rows import changed, recipe_of
-from recipes.sts.run import HELD_OUT, run_row, tested
+from recipes.sts.run import HELD_OUT, run_row, scored_slices
 from recipes.sts.stress import STRESSES, Stressed
 from recipes.sts.thresholds import run_thresholds
 
@@ -57,7 +57,7 @@ def test_a_row_is_trained_scored_and_kept(data, tmp_path):
 
 def test_held_out_patients_are_those_that_training_leaves_out(data):
     recipe = changed(recipe_of("nano", 0, SMALL), HELD_OUT)
-    root, held = tested(recipe, data, data, held_out=True)
+    root, held = scored_slices(recipe, data, data, held_out=True)
     assert root == data
     learnt = read_slices(recipe, data).training.ids
     assert sorted(learnt + held) == sorted(read_ids(data, "train"))

@@ -4,11 +4,12 @@ What is absent is black, grey 0, everywhere in the slice: -1.6 after normalisati
 sees outside the patient, so that it is no new value to learn, and every network takes it.
 """
 
-from typing import Literal, get_args
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal, get_args
 
 from cipa.data.intensity import BLACK
+
+if TYPE_CHECKING:  # a recipe can be read, and help printed, without torch
+    from torch import Tensor
 
 Inputs = Literal["ct+pet", "ct", "pet"]
 """What a network is given."""
@@ -16,7 +17,7 @@ Inputs = Literal["ct+pet", "ct", "pet"]
 INPUTS: tuple[Inputs, ...] = get_args(Inputs)
 
 
-def keep_inputs(ct: Tensor, pet: Tensor, inputs: str) -> tuple[Tensor, Tensor]:
+def keep_inputs(ct: "Tensor", pet: "Tensor", inputs: str) -> "tuple[Tensor, Tensor]":
     """Make the modality that is not among the inputs black.
 
     Args:
