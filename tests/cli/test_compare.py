@@ -128,6 +128,8 @@ def test_tumour_predicted_where_there_is_none_is_named(tmp_path, capsys):
     text = capsys.readouterr().out
     assert "loud: tumour predicted where there is none, of 0001" in text
     assert "quiet: tumour" not in text
+    assert "quiet: without tumour and none predicted, scored Dice 1: 0001, 0002" in text
+    assert "loud: without tumour and none predicted, scored Dice 1: 0002" in text
 
 
 def test_runs_without_a_spacing_are_compared_in_pixels(tmp_path, capsys):

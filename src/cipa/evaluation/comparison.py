@@ -41,6 +41,7 @@ class Comparison:
         tolerance: of NSD in mm, NaN where nothing was scored in 3-D.
         missed: run to its patients with tumour of whom nothing was predicted.
         unfounded: run to its patients without tumour of whom some was predicted.
+        empty: run to its patients without tumour of whom none was predicted.
     """
 
     runs: list[str]
@@ -52,6 +53,7 @@ class Comparison:
     tolerance: float
     missed: dict[str, list[str]]
     unfounded: dict[str, list[str]]
+    empty: dict[str, list[str]]
 
     @property
     def patients(self) -> int:
@@ -88,6 +90,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         tolerance=first.tolerance,
         missed={run.name: run.missed for run in runs},
         unfounded={run.name: run.unfounded for run in runs},
+        empty={run.name: run.empty for run in runs},
     )
 
 

@@ -27,16 +27,20 @@ def notes(comparison: Comparison) -> list[str]:
         "p: Wilcoxon signed-rank test on the patients' differences, two-sided; (Holm) corrects it for the "
         "number of runs, not of scores",
         *(
-            f"{run}: nothing predicted of {', '.join(names)}"
-            for run, names in comparison.missed.items()
-            if names
-        ),
-        *(
-            f"{run}: tumour predicted where there is none, of {', '.join(names)}"
-            for run, names in comparison.unfounded.items()
+            f"{run}: {what} {', '.join(names)}"
+            for what, runs in _by_convention(comparison).items()
+            for run, names in runs.items()
             if names
         ),
     ]
+
+
+def _by_convention(comparison: Comparison) -> dict[str, dict[str, list[str]]]:
+    return {
+        "nothing predicted of": comparison.missed,
+        "tumour predicted where there is none, of": comparison.unfounded,
+        f"without tumour and none predicted{', scored Dice 1' * comparison.is_3d}:": comparison.empty,
+    }
 
 
 def cells(comparison: Comparison, entry: Entry) -> list[str]:
