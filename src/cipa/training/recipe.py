@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from cipa.data.augmentation_recipe import AugmentationRecipe
 from cipa.errors import UsageError
+from cipa.models.catalogue import CATALOGUE
 
 
 def require(holds: bool, name: str, value: object, wanted: str) -> None:
@@ -26,17 +27,17 @@ class NetworkRecipe:
     """The network that is trained.
 
     Attributes:
-        model: size of the network.
-        crm: channel-wise rectification between CT and PET.
-        dcim: dynamic cross-modality interaction.
+        model: name of the network, one of `cipa models`.
+        crm: channel-wise rectification between CT and PET, in CIPA's networks.
+        dcim: dynamic cross-modality interaction, in CIPA's networks.
         image_size: side of a slice in pixels, a multiple of 128; the data set's slices have it too.
         init: file of VMamba's ImageNet weights for the encoder; by default the encoder starts at random.
-        weights: start from these CIPA weights (a file or a folder) instead of a fresh network.
+        weights: start from these weights (a file or a folder) instead of a fresh network.
         ct_window: CT numbers in HU that the data set stores as grey 0 and 255; kept with the weights.
         suv_max: SUV that the data set stores as grey 255; kept with the weights.
     """
 
-    model: Literal["tiny", "small", "base", "nano"] = "tiny"
+    model: str = "tiny"
     crm: bool = True
     dcim: bool = True
     image_size: int = 512
@@ -46,6 +47,14 @@ class NetworkRecipe:
     suv_max: float = 20.0
 
     def __post_init__(self) -> None:
+        require(self.model in CATALOGUE, "model", self.model, f"one of {', '.join(CATALOGUE)}")
+        family = CATALOGUE[self.model].family
+        for module in ("crm", "dcim"):
+            have = family == "CIPA" or getattr(self, module)
+            require(have, module, False, f"left alone, as {self.model} is of the family {family}")
+        require(
+            family != "MONAI" or not self.init, "init", self.init, f"absent for {self.model}, not a VMamba"
+        )
         require(not (self.init and self.weights), "init", self.init, "absent where --weights is given")
         require(
             self.image_size > 0 and self.image_size % 128 == 0,

@@ -6,11 +6,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cipa.errors import DataError
+from cipa.errors import DataError, UsageError
 from cipa.models.checkpoints.fit import require_match
 from cipa.models.checkpoints.names import canonical, canonical_imagenet, to_ours, to_published
 from cipa.models.checkpoints.torch_file import read_torch_file
-from cipa.models.cipa import CIPA
+from cipa.models.config import VMambaConfig
+from cipa.models.pretrained import PretrainedFolder
 
 
 def read_published(path: Path) -> dict[str, Tensor]:
@@ -28,22 +29,26 @@ def read_published(path: Path) -> dict[str, Tensor]:
     return _rename([(canonical(name), tensor) for name, tensor in read_torch_file(path).items()], path)
 
 
-def init_encoder(model: CIPA, path: str | Path) -> None:
+def init_encoder(model: PretrainedFolder, path: str | Path) -> None:
     """Start the encoder from VMamba's ImageNet weights; feature norms, fusion and decoder stay as they are.
 
     Args:
-        model: tiny takes `vssmtiny_dp01_ckpt_epoch_292.pth`, small `vssmsmall_dp03_ckpt_epoch_238.pth`, base
-            `vssmbase_dp06_ckpt_epoch_241.pth`.
+        model: CIPA or Sigma; tiny takes `vssmtiny_dp01_ckpt_epoch_292.pth`, small
+            `vssmsmall_dp03_ckpt_epoch_238.pth`, base `vssmbase_dp06_ckpt_epoch_241.pth`.
         path: that file; older and newer tensor names are both understood.
 
     Raises:
         DataError: unreadable, or a tensor of the encoder is missing, left over or of another shape; the model
             is unchanged.
+        UsageError: a network without such an encoder.
     """
+    if not isinstance(model.config, VMambaConfig):
+        raise UsageError(f"{model.config.variant} has no VMamba encoder: {path} cannot start it")
     path = Path(path)
     named = [(canonical_imagenet(name), tensor) for name, tensor in read_torch_file(path).items()]
     tensors = _rename([(name, tensor) for name, tensor in named if name], path)
-    own = {f"encoder.{name}": tensor for name, tensor in model.encoder.state_dict().items()}
+    state = model.get_submodule("encoder").state_dict()
+    own = {f"encoder.{name}": tensor for name, tensor in state.items()}
     needed = {name: tensor.shape for name, tensor in own.items() if ".output_norm." not in name}
     require_match(needed, tensors, path, published_name)
     with torch.no_grad():
