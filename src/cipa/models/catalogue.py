@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 CIPA_PAPER = "Mei et al., CVPR 2025, arXiv 2503.17261"
+SIGMA_PAPER = "Wan et al., WACV 2025, arXiv 2404.04256"
 APACHE, MONAI = "Apache-2.0", "Apache-2.0 (MONAI)"
 
 
@@ -41,6 +42,8 @@ CATALOGUE = {
     "tiny-crm-only": Entry("CIPA", "ablation: tiny without DCIM", 0, 0, CIPA_PAPER, APACHE),
     "tiny-dcim-only": Entry("CIPA", "ablation: tiny without CRM", 0, 0, CIPA_PAPER, APACHE),
     "tiny-neither": Entry("CIPA", "ablation: maps of CT and PET added", 0, 0, CIPA_PAPER, APACHE),
+    "sigma-tiny": Entry("Sigma", "CIPA tiny's rival, no CRM or DCIM", 48_286_592, 0, SIGMA_PAPER, APACHE),
+    "sigma-nano": Entry("Sigma", "for CPUs and tests", 0, 0, SIGMA_PAPER, APACHE),
     "unet": Entry(
         "MONAI", "U-Net, residual units", 0, 0, "Ronneberger et al., MICCAI 2015, arXiv 1505.04597", MONAI
     ),

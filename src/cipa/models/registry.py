@@ -7,11 +7,13 @@ from cipa.models.baselines.baseline import Baseline
 from cipa.models.baselines.config import BaselineConfig
 from cipa.models.catalogue import CATALOGUE, resolve
 from cipa.models.cipa import CIPA
-from cipa.models.config import CIPAConfig, NetworkConfig
+from cipa.models.config import CIPAConfig, NetworkConfig, SigmaConfig
 from cipa.models.pretrained import PretrainedFolder
+from cipa.models.sigma import Sigma
 
 FAMILIES: dict[type[NetworkConfig], type[PretrainedFolder]] = {
     CIPAConfig: CIPA,
+    SigmaConfig: Sigma,
     BaselineConfig: Baseline,
 }
 """The network of each kind of configuration."""
@@ -23,8 +25,8 @@ def create_model(
     """Build a network with random weights.
 
     Args:
-        variant: a name of `cipa models`: "tiny", "small", "base" (the paper's CIPA), "nano" (1.8 M parameters,
-            for CPUs and tests), an ablation such as "tiny-crm-only", or a baseline such as "dynunet".
+        variant: a name of `cipa models`: "tiny", "small", "base" (the paper's CIPA), "nano" (for CPUs and
+            tests), an ablation such as "tiny-crm-only", or a baseline such as "dynunet".
         num_classes: channels of the logits.
         image_size: side of the images in pixels, a multiple of 128.
         settings: other fields of the network's configuration: ct_window, suv_max and threshold of every one;

@@ -33,7 +33,7 @@ def build(
         DataError: a tensor is missing, left over, of another shape, or not finite.
         UsageError: MONAI is needed and not installed.
     """
-    # Shapes only: no weight is drawn to be thrown away. MONAI draws some all the same: the stream is put back.
+    # Shapes only: no weight is drawn to be thrown away. MONAI draws some all the same: put the stream back.
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         model = network_of(config)
     expected = {name: tensor.shape for name, tensor in model.state_dict().items()}

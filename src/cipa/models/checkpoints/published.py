@@ -1,5 +1,6 @@
 """Networks from the published checkpoints, and encoders from VMamba's ImageNet weights."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from cipa.models.checkpoints.names import canonical, canonical_imagenet, to_ours
 from cipa.models.checkpoints.torch_file import read_torch_file
 from cipa.models.config import VMambaConfig
 from cipa.models.pretrained import PretrainedFolder
+
+DIRECTIONS = ((re.compile(r"\.channel_weights\."), 1), (re.compile(r"\.channel_attn_mamba\.\d+\.op\."), 2))
+"""Modules whose scans have another number of directions than SS2D's 4: CIPA's CRM, Sigma's Concat Mamba."""
 
 
 def read_published(path: Path) -> dict[str, Tensor]:
@@ -72,11 +76,13 @@ def _rename(published: Sequence[tuple[str, Tensor]], path: Path) -> dict[str, Te
 
 
 def _in_our_shape(name: str, tensor: Tensor) -> Tensor:
-    """Give A_logs (K D, N) and Ds (K D), which stack the directions, a dimension for them."""
+    """Give the scan's parameters a dimension for directions, where they stack them or have but one."""
+    if ".CMA_ssm." in name and ".out_norm_" not in name:
+        return tensor.unsqueeze(0)
     leaf = name.rsplit(".", 1)[-1]
     if leaf not in ("A_logs", "Ds"):
         return tensor
-    directions = 1 if ".channel_weights." in name else 4
+    directions = next((count for module, count in DIRECTIONS if module.search(name)), 4)
     if tensor.shape[0] % directions:
         return tensor  # its shape is wrong, and reported as such later
     return tensor.unflatten(0, (directions, -1))
