@@ -67,7 +67,7 @@ def _table(models: list[dict[str, Any]], image_size: int) -> "Table":
     from rich.table import Table
 
     title = f"Networks for --model, on a pair of {image_size} x {image_size}"
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading, justify in (("name", "left"), ("", "left"), ("parameters", "right"), ("GFLOP", "right")):
         table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_column("arXiv", no_wrap=True)

@@ -31,8 +31,9 @@ def build_network(config: BaselineConfig) -> nn.Module:
         import einops  # noqa: F401 - MONAI's Swin UNETR needs it and says so only when it runs
         from monai.networks import nets
     except ImportError as error:
+        package = (error.name or "monai").partition(".")[0]
         raise UsageError(
-            f"model '{config.variant}' needs {error.name or 'MONAI'}: pip install 'cipa[baselines]'"
+            f"model '{config.variant}' needs {package}: pip install 'cipa[baselines]'"
         ) from error
     common = {"spatial_dims": 2, "in_channels": MODALITIES, "out_channels": config.num_classes}
     return BUILDERS[config.variant](nets, common, config)
