@@ -81,13 +81,6 @@ def test_the_unrolled_dynunet_is_monais(pair):
         assert torch.equal(Unrolled(monai)(image), monai(image))
 
 
-def test_nnunets_network_has_its_published_size():
-    """nnU-Net reports 46.3 M parameters for its 2-D network of 512 x 512."""
-    with torch.device("meta"):
-        model = cipa.create_model("dynunet")
-    assert sum(p.numel() for p in model.parameters()) == pytest.approx(46.3e6, rel=0.002)
-
-
 @pytest.mark.parametrize(
     ("package", "variant"), [("monai.networks", "unet"), ("einops", "swin-unetr"), ("einops", "unet")]
 )
