@@ -29,7 +29,7 @@ def test_json_says_everything_and_needs_no_torch():
 
 
 def test_another_image_size_is_counted_anew(capsys, monkeypatch):
-    monkeypatch.setattr("cipa.models.cost.count", lambda name, size: Cost(len(name), size / 1))
+    monkeypatch.setattr("cipa.models.cost.count", lambda name, size: Cost(len(name), float(size)))
     assert main(["models", "--json", "--image-size", "256"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["image_size"] == 256
