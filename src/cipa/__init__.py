@@ -10,13 +10,14 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from cipa.models.checkpoints import load_model
-    from cipa.models.cipa import CIPA, create_model
+    from cipa.models.cipa import CIPA
     from cipa.models.config import CIPAConfig
+    from cipa.models.registry import create_model
 
 _HOME = {
     "CIPA": "cipa.models.cipa",
     "CIPAConfig": "cipa.models.config",
-    "create_model": "cipa.models.cipa",
+    "create_model": "cipa.models.registry",
     "load_model": "cipa.models.checkpoints",
 }
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cipa.models.layers import Conv2d, DropPath, drop_path_rates, initialise_linear_layers, upsample2
+from cipa.models.layers import Conv2d, DropPath, drop_path_rates, initialise_linear_layers
+from cipa.ops import upsample2
 
 
 def test_convolution_is_channel_last_and_copies_nothing_out():

@@ -1,7 +1,8 @@
 import torch
 import torch.nn.functional as F
 
-from cipa.models.ss2d import SS1D, SS2D, depthwise_silu, norm_gate
+from cipa.models.ss2d import SS1D, SS2D
+from cipa.ops import depthwise_silu
 
 
 def test_ss1d_hears_only_earlier_tokens():
@@ -37,10 +38,3 @@ def test_depthwise_convolution_keeps_channels_apart():
         for c in range(4)
     ]
     assert torch.allclose(depthwise_silu(x, weight, bias), torch.stack(one_by_one, -1), atol=1e-5)
-
-
-def test_gate_multiplies_the_normalised_map():
-    norm = torch.nn.LayerNorm(8)
-    y, gate = torch.randn(2, 3, 8), torch.randn(2, 3, 8)
-    plain = (y - y.mean(-1, keepdim=True)) / (y.var(-1, unbiased=False, keepdim=True) + 1e-5).sqrt()
-    assert torch.allclose(norm_gate(y, gate, norm), plain * gate * gate.sigmoid(), atol=1e-5)

@@ -6,7 +6,7 @@ Letters: B batch, H x W grid (multiples of 4), C channels, N_w = H W / 16 window
 
 from torch import Tensor, nn
 
-from cipa.models.layers import channels_first, channels_last
+from cipa.models.layers import LayerNorm, channels_first, channels_last
 from cipa.models.ss2d import SS2D
 
 STATES = 16
@@ -39,9 +39,9 @@ class DCIM(nn.Module):
             conv_block(narrow[1], narrow[2], stride=2),
             conv_block(narrow[2], width),
         )
-        self.local_norm = nn.LayerNorm(WINDOW * WINDOW * width)
+        self.local_norm = LayerNorm(WINDOW * WINDOW * width)
         self.local_ss2d = SS2D(width, STATES)
-        self.region_norm = nn.LayerNorm(width)
+        self.region_norm = LayerNorm(width)
         self.region_ss2d = SS2D(width, STATES)
 
     def forward(self, ct: Tensor, pet: Tensor) -> Tensor:

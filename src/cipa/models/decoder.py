@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cipa.models.layers import Conv2d, DropPath, drop_path_rates, upsample2
+from cipa.models.layers import Conv2d, DropPath, LayerNorm, drop_path_rates
 from cipa.models.ss2d import SS2D
+from cipa.ops import upsample2, upsample2_norm_project
 
 STATES = 4
 BLOCKS = 4
@@ -51,11 +52,11 @@ class DecoderBlock(nn.Module):
     def __init__(self, width: int, drop_path: float) -> None:
         super().__init__()
         narrow = max(width // 3, 1)
-        self.norm1 = nn.LayerNorm(width)
+        self.norm1 = LayerNorm(width)
         self.ss2d = SS2D(width, STATES)
         self.drop_path = DropPath(drop_path)
         self.skip1 = nn.Parameter(torch.ones(width))
-        self.norm2 = nn.LayerNorm(width)
+        self.norm2 = LayerNorm(width)
         self.convs = nn.Sequential(
             Conv2d(width, narrow, 3, padding=1), nn.GELU(), Conv2d(narrow, width, 3, padding=1)
         )
@@ -64,8 +65,9 @@ class DecoderBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix a map (B, H, W, w)."""
-        x = x * self.skip1 + self.drop_path(self.ss2d(self.norm1(x)))
-        return self.attention(self.convs(self.norm2(x))) + x * self.skip2
+        branch = self.drop_path(self.ss2d(self.norm1(x)))
+        x, normed = self.norm2.after(x, branch, self.skip1)
+        return self.attention(self.convs(normed)) + x * self.skip2
 
 
 class Expand(nn.Module):
@@ -78,7 +80,7 @@ class Expand(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.linear = nn.Linear(width, 2 * width, bias=False)
-        self.norm = nn.LayerNorm(width // 2)
+        self.norm = LayerNorm(width // 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Double a map (B, H, W, C); the new channels are ordered row, column, channel."""
@@ -97,7 +99,7 @@ class Upsample(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.linear = nn.Linear(width, width // 2, bias=False)
-        self.norm = nn.LayerNorm(width // 2)
+        self.norm = LayerNorm(width // 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Double a map (B, H, W, w)."""
@@ -105,7 +107,7 @@ class Upsample(nn.Module):
 
 
 class FinalUpsample(nn.Module):
-    """From patches to pixels: (B, H, W, w) -> (B, 4H, 4W, w).
+    """From patches to pixels: (B, H, W, w) -> (B, 4H, 4W, classes).
 
     Args:
         width: w.
@@ -115,11 +117,17 @@ class FinalUpsample(nn.Module):
         super().__init__()
         self.linear1 = nn.Linear(width, width, bias=False)
         self.linear2 = nn.Linear(width, width, bias=False)
-        self.norm = nn.LayerNorm(width)
+        self.norm = LayerNorm(width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Quadruple a map (B, H, W, w)."""
-        return self.norm(upsample2(self.linear2(upsample2(self.linear1(x)))))
+    def forward(self, x: Tensor, projection: Tensor) -> Tensor:
+        """Quadruple a map and project its pixels.
+
+        Args:
+            x: (B, H, W, w).
+            projection: (classes, w).
+        """
+        x = self.linear2(upsample2(self.linear1(x)))
+        return upsample2_norm_project(x, self.norm.weight, self.norm.bias, projection, self.norm.eps)
 
 
 class Decoder(nn.Module):
@@ -139,7 +147,7 @@ class Decoder(nn.Module):
             for i in (2, 1, 0)
         )
         self.upsamples = nn.ModuleList([Upsample(4 * dim), Upsample(2 * dim), nn.Identity()])
-        self.norm = nn.LayerNorm(dim)
+        self.norm = LayerNorm(dim)
         self.final_upsample = FinalUpsample(dim)
         self.output = Conv2d(dim, num_classes, 1, bias=False)
         for module in self.modules():
@@ -158,4 +166,4 @@ class Decoder(nn.Module):
         x = self.expand(fused[3])
         for blocks, upsample, skip in zip(self.stages, self.upsamples, fused[2::-1], strict=True):
             x = upsample(blocks(x + skip))
-        return self.output(self.final_upsample(self.norm(x)))
+        return self.final_upsample(self.norm(x), self.output.weight.flatten(1))

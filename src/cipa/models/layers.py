@@ -5,8 +5,9 @@ format: nothing is copied on the way in or out.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from cipa.ops import add_norm
 
 
 def channels_first(x: Tensor) -> Tensor:
@@ -29,6 +30,27 @@ class Conv2d(nn.Conv2d):
             x: (B, H, W, C_in).
         """
         return channels_last(super().forward(channels_first(x)))
+
+
+class LayerNorm(nn.LayerNorm):
+    """LayerNorm over the channels of a channel-last map, by `cipa.ops.add_norm`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (..., D)."""
+        return add_norm(x, None, None, self.weight, self.bias, self.eps)[1]
+
+    def after(self, x: Tensor, branch: Tensor, skip: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Add a residual branch first.
+
+        Args:
+            x: the stream, (..., D).
+            branch: (..., D).
+            skip: factor of the stream's channels, (D,).
+
+        Returns:
+            The new stream, x skip + branch, and it normalised.
+        """
+        return add_norm(x, branch, skip, self.weight, self.bias, self.eps)
 
 
 class DropPath(nn.Module):
@@ -57,13 +79,6 @@ class DropPath(nn.Module):
     def extra_repr(self) -> str:
         """Return what `print(model)` shows of this layer."""
         return f"rate={self.rate:.3g}"
-
-
-def upsample2(x: Tensor) -> Tensor:
-    """Double a map's sides bilinearly, corners not aligned: (B, H, W, C) -> (B, 2H, 2W, C)."""
-    return channels_last(
-        F.interpolate(channels_first(x), scale_factor=2, mode="bilinear", align_corners=False)
-    )
 
 
 def drop_path_rates(largest: float, count: int) -> list[float]:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cipa.ops import ss2d
+from cipa.ops import ss2d_norm_gate
 
 DT_RANGE = (1e-3, 1e-1)
 """Steps that softplus(dt_bias) starts with, log-uniform (Mamba, arXiv 2312.00752, section 3.6)."""
@@ -50,16 +50,22 @@ class SelectiveScan(nn.Module):
         self.A_logs.copy_(torch.arange(1, self.A_logs.shape[-1] + 1).log().expand_as(self.A_logs))
         self.Ds.fill_(1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Scan along every direction and sum.
+    def forward(self, x: Tensor, gate: Tensor, norm: nn.LayerNorm, silu: bool = True) -> Tensor:
+        """Scan along every direction, sum, normalise, gate.
 
         All directions read the same pixels, so one matrix product in raster order serves them all.
 
         Args:
             x: (B, H, W, D).
+            gate: (B, H, W, D).
+            norm: LayerNorm(D) of the sum.
+            silu: pass the gate through a SiLU first.
 
         Returns:
             (B, H, W, D).
         """
         projection = F.linear(x, self.x_proj.flatten(0, 1)).unflatten(-1, self.x_proj.shape[:2])
-        return ss2d(x, projection, self.dt_weight, self.dt_bias, self.A_logs, self.Ds, self.directions)
+        return ss2d_norm_gate(
+            x, projection, self.dt_weight, self.dt_bias, self.A_logs, self.Ds,
+            gate, norm.weight, norm.bias, self.directions, silu, norm.eps,
+        )  # fmt: skip

@@ -8,8 +8,8 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cipa.models.layers import channels_first, channels_last
 from cipa.models.scan import SelectiveScan
+from cipa.ops import depthwise_silu
 
 ALL_DIRECTIONS = (0, 1, 2, 3)
 FORWARD_ONLY = (0,)
@@ -44,7 +44,7 @@ class SS2D(nn.Module):
         # Two products instead of one and a split: both halves come out contiguous, as the kernels want them.
         scanned, gate = (F.linear(x, half) for half in self.in_proj.weight.chunk(2))
         scanned = depthwise_silu(scanned, self.depthwise.weight, self.depthwise.bias)
-        return self.out_proj(norm_gate(self.scan(scanned), gate, self.out_norm))
+        return self.out_proj(self.scan(scanned, gate, self.out_norm))
 
 
 class SS1D(nn.Module):
@@ -75,33 +75,5 @@ class SS1D(nn.Module):
             (B, L, C).
         """
         scanned, gate = (F.silu(F.linear(tokens, half)) for half in self.in_proj.weight.chunk(2))
-        scanned = self.scan(scanned.unsqueeze(1)).squeeze(1)  # a token list is a map of one row
-        return self.out_proj(self.out_norm(scanned) * gate)
-
-
-def depthwise_silu(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Convolve each channel with its own 3x3 kernel, zero padded, then SiLU.
-
-    Args:
-        x: (B, H, W, D).
-        weight: (D, 1, 3, 3).
-        bias: (D,).
-
-    Returns:
-        (B, H, W, D).
-    """
-    return channels_last(F.silu(F.conv2d(channels_first(x), weight, bias, padding=1, groups=x.shape[-1])))
-
-
-def norm_gate(y: Tensor, gate: Tensor, norm: nn.LayerNorm) -> Tensor:
-    """Normalise over channels, then multiply by SiLU(gate).
-
-    Args:
-        y: (..., D).
-        gate: (..., D).
-        norm: LayerNorm(D).
-
-    Returns:
-        (..., D).
-    """
-    return norm(y) * F.silu(gate)
+        one_row = (half.unsqueeze(1) for half in (scanned, gate))  # a token list is a map of one row
+        return self.out_proj(self.scan(*one_row, self.out_norm, silu=False).squeeze(1))

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cipa.models.layers import DropPath, drop_path_rates
+from cipa.models.layers import DropPath, LayerNorm, drop_path_rates
 from cipa.models.ss2d import SS2D
 
 STATES = 16
@@ -27,7 +27,7 @@ class PatchEmbedding(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.projection = nn.Conv2d(3, dim, PATCH, stride=PATCH)
-        self.norm = nn.LayerNorm(dim)
+        self.norm = LayerNorm(dim)
 
     def forward(self, image: Tensor) -> Tensor:
         """Embed grey images.
@@ -47,7 +47,9 @@ class PatchEmbedding(nn.Module):
 
 
 class Block(nn.Module):
-    """Residual SS2D on the normalised map: (B, H, W, C) -> (B, H, W, C).
+    """Residual branch of a stage: SS2D on the normalised map, (B, H, W, C) -> (B, H, W, C).
+
+    The norm is applied by the stage, which adds the branch before it to the stream in the same pass.
 
     Args:
         width: C.
@@ -56,13 +58,13 @@ class Block(nn.Module):
 
     def __init__(self, width: int, drop_path: float) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
+        self.norm = LayerNorm(width)
         self.ss2d = SS2D(width, STATES)
         self.drop_path = DropPath(drop_path)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Mix a map (B, H, W, C)."""
-        return x + self.drop_path(self.ss2d(self.norm(x)))
+    def forward(self, normed: Tensor) -> Tensor:
+        """Return what the block adds to the stream, from the stream normalised, (B, H, W, C)."""
+        return self.drop_path(self.ss2d(normed))
 
 
 class Downsample(nn.Module):
@@ -74,7 +76,7 @@ class Downsample(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(4 * width)
+        self.norm = LayerNorm(4 * width)
         self.reduction = nn.Linear(4 * width, 2 * width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -97,8 +99,8 @@ class Stage(nn.Module):
 
     def __init__(self, width: int, drop_paths: Sequence[float], last: bool) -> None:
         super().__init__()
-        self.blocks = nn.Sequential(*(Block(width, rate) for rate in drop_paths))
-        self.output_norm = nn.LayerNorm(width)
+        self.blocks = nn.ModuleList(Block(width, rate) for rate in drop_paths)
+        self.output_norm = LayerNorm(width)
         self.downsample = nn.Identity() if last else Downsample(width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,8 +112,11 @@ class Stage(nn.Module):
         Returns:
             The feature map (B, H, W, C) and the next stage's input (B, H/2, W/2, 2C).
         """
-        x = self.blocks(x)
-        return self.output_norm(x), self.downsample(x)
+        norms = [*(block.norm for block in self.blocks), self.output_norm]
+        normed = norms[0](x)
+        for block, following in zip(self.blocks, norms[1:], strict=True):
+            x, normed = following.after(x, block(normed))
+        return normed, self.downsample(x)
 
 
 class VMamba(nn.Module):

@@ -134,12 +134,7 @@ def _write_mask(path: Path, mask: np.ndarray) -> None:
 
 
 def _network(predictor: Predictor) -> dict[str, Any]:
-    config = predictor.config
-    return {
-        "variant": config.variant,
-        "crm": config.crm,
-        "dcim": config.dcim,
-        "image_size": config.image_size,
+    return vars(predictor.config) | {
         "threshold": predictor.threshold,
         "precision": predictor.precision,
         "device": str(predictor.device),

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from cipa.data.augmentation_recipe import AugmentationRecipe
 from cipa.data.modalities import Inputs
 from cipa.errors import UsageError
+from cipa.models.catalogue import CATALOGUE
 
 
 def require(holds: bool, name: str, value: object, wanted: str) -> None:
@@ -27,12 +28,12 @@ class NetworkRecipe:
     """The network that is trained.
 
     Attributes:
-        model: size of the network.
-        crm: channel-wise rectification between CT and PET.
-        dcim: dynamic cross-modality interaction.
+        model: name of the network, one of `cipa models`.
+        crm: channel-wise rectification between CT and PET, in CIPA's networks.
+        dcim: dynamic cross-modality interaction, in CIPA's networks.
         image_size: side of a slice in pixels, a multiple of 128; the data set's slices have it too.
         init: file of VMamba's ImageNet weights for the encoder; by default the encoder starts at random.
-        weights: start from these CIPA weights (a file or a folder) instead of a fresh network.
+        weights: start from these weights (a file or a folder) instead of a fresh network.
         ct_window: CT numbers in HU that the data set stores as grey 0 and 255; kept with the weights.
         suv_max: SUV that the data set stores as grey 255; kept with the weights.
         inputs: ct or pet alone trains, validates and predicts with the other one black; kept with weights.
@@ -40,7 +41,7 @@ class NetworkRecipe:
             network takes a study that has only one of them; kept with the weights.
     """
 
-    model: Literal["tiny", "small", "base", "nano"] = "tiny"
+    model: str = "tiny"
     crm: bool = True
     dcim: bool = True
     image_size: int = 512
@@ -52,6 +53,14 @@ class NetworkRecipe:
     modality_dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        require(self.model in CATALOGUE, "model", self.model, f"one of {', '.join(CATALOGUE)}")
+        family = CATALOGUE[self.model].family
+        for module in ("crm", "dcim"):
+            have = family == "CIPA" or getattr(self, module)
+            require(have, module, False, f"left alone, as {self.model} is of the family {family}")
+        require(
+            family != "MONAI" or not self.init, "init", self.init, f"absent for {self.model}, not a VMamba"
+        )
         require(not (self.init and self.weights), "init", self.init, "absent where --weights is given")
         require(
             self.image_size > 0 and self.image_size % 128 == 0,

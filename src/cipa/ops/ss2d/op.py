@@ -45,7 +45,7 @@ def ss2d(
         ValueError: shapes that do not fit together, named.
         UsageError: a forced kernel that cannot run on this tensor.
     """
-    _check(x, projection, dt_weight, dt_bias, A_logs, Ds, directions)
+    check_scan(x, projection, dt_weight, dt_bias, A_logs, Ds, directions)
     arguments = (x, projection, dt_weight, dt_bias, A_logs, Ds)
     form = form_for(x)
     if form == "reference":
@@ -158,7 +158,7 @@ def _flops(x: Any, projection: Any, dt_weight: Any, dt_bias: Any, A_logs: Any, *
     return batch * height * width * directions * channels * (6 * states + 2 * rank)
 
 
-def _check(
+def check_scan(
     x: Tensor,
     projection: Tensor,
     dt_weight: Tensor,
@@ -167,6 +167,7 @@ def _check(
     Ds: Tensor,
     directions: Sequence[int],
 ) -> None:
+    """Raise `ValueError` naming the first of the arguments of `ss2d` that does not fit the others."""
     if x.dim() != 4 or A_logs.dim() != 3 or dt_weight.dim() != 3:
         raise ValueError(
             "ss2d: x must be (B, H, W, D), A_logs (K, D, N) and dt_weight (K, D, R), got "

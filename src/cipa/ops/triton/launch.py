@@ -60,6 +60,22 @@ def launch_forward(
     directions: Sequence[int],
     save: bool,
 ) -> tuple[Tensor, Tensor]:
+    """Scan a map on a GPU along every direction and sum; see `launch_scan`."""
+    y, saved = launch_scan(x, projection, dt, dt_weight, dt_bias, A_logs, Ds, directions, save)
+    return merge_directions(y).view(x.shape), saved
+
+
+def launch_scan(
+    x: Tensor,
+    projection: Tensor,
+    dt: Tensor | None,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+    directions: Sequence[int],
+    save: bool,
+) -> tuple[Tensor, Tensor]:
     """Scan a map on a GPU; state and exponential in float32.
 
     Args:
@@ -74,7 +90,7 @@ def launch_forward(
         save: keep the state at the start of each chunk for `launch_backward`.
 
     Returns:
-        y (B, H, W, D) in x's type, and the chunk states (empty unless saved).
+        y (B, L, K, D) in x's type, each direction's result at its pixel, and the chunk states (empty unless saved).
     """
     inputs = _prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
     batch, length, count, channels = inputs.delta.shape
@@ -90,7 +106,7 @@ def launch_forward(
         batch, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
         **_constants(count, states, directions), IMAGES=plan.images, SAVE=saved.numel() > 0, num_warps=1,
     )  # fmt: skip
-    return merge_directions(y).view(x.shape), saved
+    return y, saved
 
 
 def launch_backward(

@@ -1,0 +1,99 @@
+"""SS2D's scan with what follows it: the sum over directions, LayerNorm and the gate: `ss2d_norm_gate`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cipa.ops.add_norm import EPS
+from cipa.ops.kernels import form_for
+from cipa.ops.ss2d.op import ALL_DIRECTIONS, check_scan, ss2d
+
+
+def ss2d_norm_gate(
+    x: Tensor,
+    projection: Tensor,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+    gate: Tensor,
+    norm_weight: Tensor,
+    norm_bias: Tensor,
+    directions: Sequence[int] = ALL_DIRECTIONS,
+    silu: bool = True,
+    eps: float = EPS,
+) -> Tensor:
+    """Scan a map, normalise the result over channels, gate it: LayerNorm(ss2d(...)) SiLU(gate).
+
+    On a GPU the sum over directions, the norm and the gate are one pass over what the scan wrote; elsewhere it is
+    `cipa.ops.ss2d` and PyTorch.
+
+    Args:
+        x: map, (B, H, W, D).
+        projection: as `cipa.ops.ss2d` takes it, like the next four.
+        dt_weight: (K, D, R).
+        dt_bias: (K, D).
+        A_logs: (K, D, N).
+        Ds: (K, D).
+        gate: (B, H, W, D).
+        norm_weight: LayerNorm's, (D,).
+        norm_bias: LayerNorm's, (D,).
+        directions: K codes, see `cipa.ops.ss2d`.
+        silu: pass the gate through a SiLU first.
+        eps: added to the variance.
+
+    Returns:
+        (B, H, W, D), in x's type.
+
+    Raises:
+        ValueError: shapes that do not fit together, named.
+        UsageError: a forced kernel that cannot run on this tensor.
+    """
+    scan = (x, projection, dt_weight, dt_bias, A_logs, Ds)
+    if form_for(x) != "triton":
+        y = F.layer_norm(ss2d(*scan, directions), norm_weight.shape, norm_weight, norm_bias, eps)
+        return y * (F.silu(gate) if silu else gate)
+    check_scan(*scan, directions)
+    if torch.is_grad_enabled():
+        return _GatedScan.apply(*scan, gate, norm_weight, norm_bias, tuple(directions), silu, eps)
+    from cipa.ops.triton.launch import launch_scan
+    from cipa.ops.triton.norm_gate import launch_merge_norm_gate
+
+    y, _ = launch_scan(x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, False)
+    return launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, silu, False)[0].view(x.shape)
+
+
+class _GatedScan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        from cipa.ops.triton.launch import launch_scan
+        from cipa.ops.triton.norm_gate import launch_merge_norm_gate
+
+        *scan, gate, norm_weight, norm_bias, directions, silu, eps = arguments
+        y, states = launch_scan(scan[0], scan[1], None, *scan[2:], directions, True)
+        out, merged = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, silu, True)
+        ctx.save_for_backward(*scan, gate, norm_weight, norm_bias, merged, states)
+        ctx.settings = directions, silu, eps
+        return out.view(scan[0].shape)
+
+    @staticmethod
+    def backward(ctx: Any, dout: Tensor) -> Any:
+        from cipa.ops.triton.launch import launch_backward
+        from cipa.ops.triton.norm_gate import launch_norm_gate_backward
+
+        *scan, gate, norm_weight, norm_bias, merged, states = ctx.saved_tensors
+        directions, silu, eps = ctx.settings
+        dmerged, dgate, dweight, dbias = launch_norm_gate_backward(
+            dout, merged, gate, norm_weight, norm_bias, eps, silu
+        )
+        gradients = launch_backward(
+            dmerged.view(scan[0].shape), scan[0], scan[1], None, *scan[2:], directions, states
+        )
+        return (
+            gradients.x, gradients.projection, gradients.dt_weight, gradients.dt_bias, gradients.A_logs, gradients.Ds,
+            dgate.view(gate.shape).to(gate.dtype), dweight.to(norm_weight.dtype), dbias.to(norm_bias.dtype),
+            None, None, None,
+        )  # fmt: skip

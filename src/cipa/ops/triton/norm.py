@@ -1,0 +1,150 @@
+"""LayerNorm over the channels of a map with the residual sum before it, one read and one write: kernels and launches.
+
+Letters: rows are all pixels of all images, D channels. Statistics are float32 and recomputed in the backward pass:
+a row fits in registers, so that is cheaper than to save and load them.
+"""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from cipa.ops.triton.plan import multiprocessors
+
+ELEMENTS = 4096
+"""Values a program holds at once: rows times channels, the latter rounded up to a power of two."""
+
+
+@triton.jit
+def standardise(x, mask, channels, eps):
+    """Return a tile's rows less their mean over their standard deviation, and one over the latter, (rows, 1)."""
+    mean = (tl.sum(x, axis=1) / channels)[:, None]
+    centred = tl.where(mask, x - mean, 0.0)
+    scale = tl.rsqrt(tl.sum(centred * centred, axis=1) / channels + eps)[:, None]
+    return centred * scale, scale
+
+
+@triton.jit
+def unstandardise(upstream, normed, scale, channels):
+    """Return the gradient of a tile's rows from that of their standardised values."""
+    mean = (tl.sum(upstream, axis=1) / channels)[:, None]
+    slope = (tl.sum(upstream * normed, axis=1) / channels)[:, None]
+    return scale * (upstream - mean - normed * slope)
+
+
+@triton.jit
+def add_norm_forward(
+    x, branch, skip, weight, bias, total, out, rows, channels, eps,
+    BRANCH: tl.constexpr, SKIP: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
+):  # fmt: skip
+    """Fill total = x skip + branch (where there is a branch) and out = LayerNorm(total)."""
+    row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]
+    d = tl.arange(0, BD)[None, :]
+    mask = (row < rows) & (d < channels)
+    at = row * channels + d
+    value = tl.load(x + at, mask=mask, other=0.0).to(tl.float32)
+    if SKIP:
+        value *= tl.load(skip + d, mask=d < channels, other=0.0).to(tl.float32)
+    if BRANCH:
+        value += tl.load(branch + at, mask=mask, other=0.0).to(tl.float32)
+        tl.store(total + at, value.to(total.dtype.element_ty), mask=mask)
+    normed, _ = standardise(value, mask, channels, eps)
+    scale = tl.load(weight + d, mask=d < channels, other=0.0).to(tl.float32)
+    shift = tl.load(bias + d, mask=d < channels, other=0.0).to(tl.float32)
+    tl.store(out + at, (normed * scale + shift).to(out.dtype.element_ty), mask=mask)
+
+
+@triton.jit
+def add_norm_backward(
+    dtotal, dout, total, x, skip, weight, dsum, dx, dskip, dweight, dbias, rows, channels, eps,
+    TOTAL: tl.constexpr, SKIP: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
+):  # fmt: skip
+    """Fill the gradients of branch (dsum) and, where SKIP, of x (dx); else they are the same.
+
+    Each program adds up its rows' part of the gradients of skip, weight and bias, (programs, channels).
+    """
+    d = tl.arange(0, BD)[None, :]
+    known = d < channels
+    scale = tl.load(weight + d, mask=known, other=0.0).to(tl.float32)
+    weight_sum = tl.zeros([1, BD], tl.float32)
+    bias_sum = tl.zeros([1, BD], tl.float32)
+    skip_sum = tl.zeros([1, BD], tl.float32)
+    for block in range(tl.program_id(0), tl.cdiv(rows, ROWS), tl.num_programs(0)):
+        row = (block * ROWS + tl.arange(0, ROWS)).to(tl.int64)[:, None]
+        mask = (row < rows) & known
+        at = row * channels + d
+        value = tl.load(total + at, mask=mask, other=0.0).to(tl.float32)
+        upstream = tl.load(dout + at, mask=mask, other=0.0).to(tl.float32)
+        normed, inverse = standardise(value, mask, channels, eps)
+        weight_sum += tl.sum(upstream * normed, axis=0)[None, :]
+        bias_sum += tl.sum(upstream, axis=0)[None, :]
+        gradient = unstandardise(upstream * scale, normed, inverse, channels)
+        if TOTAL:
+            gradient += tl.load(dtotal + at, mask=mask, other=0.0).to(tl.float32)
+        tl.store(dsum + at, gradient.to(dsum.dtype.element_ty), mask=mask)
+        if SKIP:
+            source = tl.load(x + at, mask=mask, other=0.0).to(tl.float32)
+            factor = tl.load(skip + d, mask=known, other=0.0).to(tl.float32)
+            skip_sum += tl.sum(gradient * source, axis=0)[None, :]
+            tl.store(dx + at, (gradient * factor).to(dx.dtype.element_ty), mask=mask)
+    out = tl.program_id(0) * channels + d
+    tl.store(dweight + out, weight_sum, mask=known)
+    tl.store(dbias + out, bias_sum, mask=known)
+    if SKIP:
+        tl.store(dskip + out, skip_sum, mask=known)
+
+
+def tile_of(channels: int) -> tuple[int, int]:
+    """Return the rows and padded channels of a program's tile."""
+    block = triton.next_power_of_2(channels)
+    return max(1, ELEMENTS // block), block
+
+
+def launch_add_norm(
+    x: Tensor,
+    branch: Tensor | None,
+    skip: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    eps: float,
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor]:
+    """Return x skip + branch in x's type (x itself where there is no branch) and its LayerNorm in `dtype`."""
+    channels = x.shape[-1]
+    x = x.contiguous()
+    total = x if branch is None else torch.empty_like(x)
+    out = torch.empty(x.shape, dtype=dtype, device=x.device)
+    rows, block = tile_of(channels)
+    add_norm_forward[(triton.cdiv(x.numel() // channels, rows),)](
+        x, x if branch is None else branch.contiguous(), weight if skip is None else skip, weight, bias, total, out,
+        x.numel() // channels, channels, eps,
+        BRANCH=branch is not None, SKIP=skip is not None, ROWS=rows, BD=block,
+    )  # fmt: skip
+    return total, out
+
+
+def launch_add_norm_backward(
+    dtotal: Tensor | None,
+    dout: Tensor,
+    total: Tensor,
+    x: Tensor | None,
+    skip: Tensor | None,
+    weight: Tensor,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor]:
+    """Return the gradients of x, branch, skip, weight and bias; the last three float32."""
+    channels = total.shape[-1]
+    rows, block = tile_of(channels)
+    blocks = triton.cdiv(total.numel() // channels, rows)
+    programs = min(blocks, 4 * multiprocessors(total.device))
+    dsum = torch.empty_like(total)
+    dx = torch.empty_like(total) if skip is not None else dsum
+    sums = torch.empty(3, programs, channels, dtype=torch.float32, device=total.device)
+    add_norm_backward[(programs,)](
+        dout if dtotal is None else dtotal.contiguous(), dout.contiguous(), total, total if x is None else x,
+        weight if skip is None else skip, weight, dsum, dx, sums[0], sums[1], sums[2],
+        total.numel() // channels, channels, eps,
+        TOTAL=dtotal is not None, SKIP=skip is not None, ROWS=rows, BD=block,
+    )  # fmt: skip
+    dskip, dweight, dbias = sums.sum(1)
+    return dx, dsum, dskip if skip is not None else None, dweight, dbias

@@ -1,0 +1,105 @@
+"""What follows the scan in one pass: the sum over directions, LayerNorm, and the gate. Kernels and launches."""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from cipa.ops.triton.norm import standardise, tile_of, unstandardise
+from cipa.ops.triton.plan import multiprocessors
+
+
+@triton.jit
+def merge_norm_gate_forward(
+    source, gate, weight, bias, merged, out, rows, channels, eps,
+    K: tl.constexpr, SAVE: tl.constexpr, SILU: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
+):  # fmt: skip
+    """Fill out = LayerNorm(sum of source over K) SiLU(gate), and the sum itself where SAVE."""
+    row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]
+    d = tl.arange(0, BD)[None, :]
+    known = d < channels
+    mask = (row < rows) & known
+    total = tl.zeros([ROWS, BD], tl.float32)
+    for k in tl.static_range(K):
+        total += tl.load(source + (row * K + k) * channels + d, mask=mask, other=0.0).to(tl.float32)
+    at = row * channels + d
+    if SAVE:
+        tl.store(merged + at, total.to(merged.dtype.element_ty), mask=mask)
+    normed, _ = standardise(total, mask, channels, eps)
+    scale = tl.load(weight + d, mask=known, other=0.0).to(tl.float32)
+    shift = tl.load(bias + d, mask=known, other=0.0).to(tl.float32)
+    z = tl.load(gate + at, mask=mask, other=0.0).to(tl.float32)
+    if SILU:
+        z = z * tl.sigmoid(z)
+    tl.store(out + at, ((normed * scale + shift) * z).to(out.dtype.element_ty), mask=mask)
+
+
+@triton.jit
+def norm_gate_backward(
+    dout, merged, gate, weight, bias, dmerged, dgate, dweight, dbias, rows, channels, eps,
+    SILU: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
+):  # fmt: skip
+    """Fill the gradients of the sum and of the gate, and each program's part of weight's and bias's."""
+    d = tl.arange(0, BD)[None, :]
+    known = d < channels
+    scale = tl.load(weight + d, mask=known, other=0.0).to(tl.float32)
+    shift = tl.load(bias + d, mask=known, other=0.0).to(tl.float32)
+    weight_sum = tl.zeros([1, BD], tl.float32)
+    bias_sum = tl.zeros([1, BD], tl.float32)
+    for block in range(tl.program_id(0), tl.cdiv(rows, ROWS), tl.num_programs(0)):
+        row = (block * ROWS + tl.arange(0, ROWS)).to(tl.int64)[:, None]
+        mask = (row < rows) & known
+        at = row * channels + d
+        value = tl.load(merged + at, mask=mask, other=0.0).to(tl.float32)
+        z = tl.load(gate + at, mask=mask, other=0.0).to(tl.float32)
+        upstream = tl.load(dout + at, mask=mask, other=0.0).to(tl.float32)
+        normed, inverse = standardise(value, mask, channels, eps)
+        through, slope = z, 1.0
+        if SILU:
+            sigmoid = tl.sigmoid(z)
+            through = z * sigmoid
+            slope = sigmoid * (1.0 + z - through)
+        tl.store(
+            dgate + at, (upstream * (normed * scale + shift) * slope).to(dgate.dtype.element_ty), mask=mask
+        )
+        upstream *= through
+        weight_sum += tl.sum(upstream * normed, axis=0)[None, :]
+        bias_sum += tl.sum(upstream, axis=0)[None, :]
+        gradient = unstandardise(upstream * scale, normed, inverse, channels)
+        tl.store(dmerged + at, gradient.to(dmerged.dtype.element_ty), mask=mask)
+    out = tl.program_id(0) * channels + d
+    tl.store(dweight + out, weight_sum, mask=known)
+    tl.store(dbias + out, bias_sum, mask=known)
+
+
+def launch_merge_norm_gate(
+    source: Tensor, gate: Tensor, weight: Tensor, bias: Tensor, eps: float, silu: bool, save: bool
+) -> tuple[Tensor, Tensor]:
+    """Sum source (B, L, K, D) over K, normalise, gate (B, L, D); return the result and, if `save`, the sum."""
+    batch, length, count, channels = source.shape
+    out = torch.empty(batch, length, channels, dtype=source.dtype, device=source.device)
+    merged = torch.empty_like(out) if save else out
+    rows, block = tile_of(channels)
+    merge_norm_gate_forward[(triton.cdiv(batch * length, rows),)](
+        source, gate.contiguous(), weight, bias, merged, out, batch * length, channels, eps,
+        K=count, SAVE=save, SILU=silu, ROWS=rows, BD=block,
+    )  # fmt: skip
+    return out, merged
+
+
+def launch_norm_gate_backward(
+    dout: Tensor, merged: Tensor, gate: Tensor, weight: Tensor, bias: Tensor, eps: float, silu: bool
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the gradients of the merged sum, gate, weight and bias; the last two float32."""
+    channels = merged.shape[-1]
+    rows, block = tile_of(channels)
+    count = merged.numel() // channels
+    programs = min(triton.cdiv(count, rows), 4 * multiprocessors(merged.device))
+    dmerged, dgate = torch.empty_like(merged), torch.empty_like(merged)
+    sums = torch.empty(2, programs, channels, dtype=torch.float32, device=merged.device)
+    norm_gate_backward[(programs,)](
+        dout.contiguous(), merged, gate.contiguous(), weight, bias, dmerged, dgate, sums[0], sums[1],
+        count, channels, eps, SILU=silu, ROWS=rows, BD=block,
+    )  # fmt: skip
+    dweight, dbias = sums.sum(1)
+    return dmerged, dgate, dweight, dbias
