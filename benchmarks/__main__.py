@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.harness import GateFailed, Row, machine, record
 
-NAMES = ("startup", "scan", "network", "hd95", "patients", "study")
+NAMES = ("startup", "scan", "network", "hd95", "patients", "study", "loader")
 
 
 def main() -> int:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import torch
 
+import cipa
+
 RESULTS = Path(__file__).parent / "results.csv"
 
 
@@ -79,7 +81,7 @@ def machine() -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "torch": torch.__version__,
         "numba": importlib.metadata.version("numba"),
-        "cipa": importlib.metadata.version("cipa"),
+        "cipa": cipa.__version__,
     }
 
 

@@ -6,7 +6,8 @@ import sys
 import torch
 
 from benchmarks.harness import Row, require, seconds
-from cipa.models.cipa import CIPA, create_model
+from cipa.models.pretrained import PretrainedFolder
+from cipa.models.registry import create_model
 from cipa.ops import use_kernels
 
 LARGEST_DIFFERENCE = 2e-4  # logits, float32 kernels against float32 loop
@@ -26,7 +27,7 @@ def run() -> list[Row]:
     return [*_inference(create_model("tiny").eval()), _memory(), *_training_step(create_model("nano"))]
 
 
-def _inference(model: CIPA) -> list[Row]:
+def _inference(model: PretrainedFolder) -> list[Row]:
     pair = [torch.randn(1, 1, 512, 512).clamp(-1.6, 1.6) for _ in range(2)]
     with torch.inference_mode():
         with use_kernels("reference"):
@@ -50,7 +51,7 @@ def _memory() -> Row:
     return Row("tiny inference, 1 pair 512 x 512", "peak memory", int(output) * unit / 2**30, "GiB", 0, "< 2")
 
 
-def _training_step(model: CIPA) -> list[Row]:
+def _training_step(model: PretrainedFolder) -> list[Row]:
     from cipa.training.loss import segmentation_loss
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)

@@ -12,15 +12,16 @@ if TYPE_CHECKING:
     from cipa.inference.predictor import Predictor
     from cipa.inference.result import Prediction
     from cipa.models.checkpoints import load_model
-    from cipa.models.cipa import CIPA, create_model
+    from cipa.models.cipa import CIPA
     from cipa.models.config import CIPAConfig
+    from cipa.models.registry import create_model
 
 _HOME = {
     "CIPA": "cipa.models.cipa",
     "CIPAConfig": "cipa.models.config",
     "Prediction": "cipa.inference.result",
     "Predictor": "cipa.inference.predictor",
-    "create_model": "cipa.models.cipa",
+    "create_model": "cipa.models.registry",
     "load_model": "cipa.models.checkpoints",
 }
 

@@ -92,6 +92,20 @@ def test_the_markdown_is_the_same_table(good, poor, tmp_path, capsys):
     assert widths == {9}
 
 
+def test_the_page_holds_table_and_drawings_and_needs_nothing_else(good, tmp_path, capsys):
+    worst = write_run(tmp_path / "a<b", lambda number: None if number == 3 else number % 3)
+    assert compare(good, worst, "-o", tmp_path / "out") == 0
+    page = (tmp_path / "out" / "comparison.html").read_text()
+    assert page.count("<svg") == 2
+    assert "a&lt;b" in page
+    assert "a<b" not in page
+    assert "<td>difference</td>" not in page
+    assert ">0003</text>" in page  # the patient that differs most is named in the drawings
+    assert "a&lt;b: nothing predicted of 0003" in page
+    loaded = [word for word in ("<script", "<img", "<link", "src=", "url(http") if word in page]
+    assert loaded == []
+
+
 def test_a_missed_patient_counts_against_a_run(good, tmp_path, capsys):
     missing = write_run(tmp_path / "missing", lambda number: None if number == 0 else number % 2)
     assert compare(good, missing, "-o", tmp_path / "out") == 0
@@ -114,6 +128,8 @@ def test_tumour_predicted_where_there_is_none_is_named(tmp_path, capsys):
     text = capsys.readouterr().out
     assert "loud: tumour predicted where there is none, of 0001" in text
     assert "quiet: tumour" not in text
+    assert "quiet: without tumour and none predicted, scored Dice 1: 0001, 0002" in text
+    assert "loud: without tumour and none predicted, scored Dice 1: 0002" in text
 
 
 def test_runs_without_a_spacing_are_compared_in_pixels(tmp_path, capsys):

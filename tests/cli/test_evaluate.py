@@ -188,3 +188,25 @@ def test_scores_in_mm_are_refused_by_name_without_a_spacing(data, tmp_path, caps
 def test_a_wrong_spacing_or_tolerance_is_a_usage_error(data, tmp_path, capsys, options):
     assert evaluate(data, tmp_path / "out", *options) == 2
     one_line(capsys)
+
+
+def test_a_threshold_on_pet_is_scored_like_weights(data, tmp_path, capsys):
+    words = ["evaluate", data, "--pet-threshold", "41%", "-o", tmp_path / "out"]
+    assert main([str(word) for word in words]) == 0
+    assert "PET threshold 41%" in capsys.readouterr().out
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["iou"] == 0.75
+    assert summary["pet_threshold"] == "PET at or above 41 % of the patient's maximum"
+    assert (tmp_path / "out" / "panels" / "worst.png").is_file()
+
+
+def test_weights_and_a_threshold_exclude_each_other(data, tmp_path, capsys):
+    assert main(["evaluate", str(data), "-o", str(tmp_path / "out")]) == 2
+    assert "--weights, or --pet-threshold" in one_line(capsys)
+
+
+def test_a_network_shown_ct_alone_finds_nothing_hot_and_the_user_is_warned(data, tmp_path, capsys):
+    assert evaluate(data, tmp_path / "out", "--inputs", "ct") == 0
+    assert "never learnt to do without" in capsys.readouterr().err
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["inputs"], summary["iou"]) == ("ct", 0)

@@ -64,14 +64,24 @@ def nano():
 
 
 @pytest.fixture
+def sigma_nano():
+    """Sigma at its smallest, like `nano`."""
+    torch.manual_seed(0)
+    return jitter(cipa.create_model("sigma-nano", image_size=128)).eval()
+
+
+@pytest.fixture
 def publish():
     """A function: network -> its state dict as the published code would name and shape it."""
 
     def to_state(model):
         state = {}
         for name, tensor in model.state_dict().items():
-            stacked = name.endswith((".A_logs", ".Ds"))
-            state[to_published(name)] = (tensor.flatten(0, 1) if stacked else tensor).clone()
+            if "ct_scan." in name or "pet_scan." in name:
+                tensor = tensor.squeeze(0)
+            elif name.endswith((".A_logs", ".Ds")):
+                tensor = tensor.flatten(0, 1)
+            state[to_published(name)] = tensor.clone()
         return state
 
     return to_state

@@ -41,6 +41,51 @@ def test_weights_are_taken_up_in_training_mode_and_refused_where_they_do_not_fit
         build_network(NetworkRecipe(**SMALL, weights=weights, suv_max=10.0), 0)
 
 
+def test_an_ablation_by_name_is_the_variant_with_the_flag(tmp_path):
+    with torch.device("meta"):
+        by_name = build_network(NetworkRecipe(model="tiny-crm-only", image_size=128), 0).config
+        by_flag = build_network(NetworkRecipe(model="tiny", dcim=False, image_size=128), 0).config
+        both = build_network(NetworkRecipe(model="tiny-crm-only", crm=False, image_size=128), 0).config
+    assert by_name == by_flag
+    assert (both.crm, both.dcim) == (False, False)
+
+
+def test_weights_of_a_baseline_are_taken_up_and_are_not_cipas(tmp_path):
+    build_network(NetworkRecipe(model="sigma-nano", image_size=128), 3).save_pretrained(tmp_path / "weights")
+    weights = str(tmp_path / "weights")
+    assert build_network(NetworkRecipe(model="sigma-nano", image_size=128, weights=weights), 0).training
+    with pytest.raises(UsageError, match=r"--model nano does not fit .* made with sigma-nano"):
+        build_network(NetworkRecipe(**SMALL, weights=weights), 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"model": "vnet"}, "--model vnet is not possible: it must be one of tiny, .*swin-unetr"),
+        ({"model": "unet", "crm": False}, "--crm False .* as unet is of the family MONAI"),
+        ({"model": "sigma-tiny", "dcim": False}, "--dcim False .* as sigma-tiny is of the family Sigma"),
+        ({"model": "dynunet", "init": "vssm.pth"}, "--init vssm.pth .* absent for dynunet"),
+    ],
+)
+def test_what_a_network_does_not_have_is_refused_by_name(changes, line):
+    with pytest.raises(UsageError, match=line):
+        NetworkRecipe(**changes)
+
+
 def test_init_and_weights_exclude_each_other():
     with pytest.raises(UsageError, match=r"--init .* absent where --weights is given"):
         NetworkRecipe(init="a", weights="b")
+
+
+def test_doing_without_a_modality_can_be_learnt_late(tmp_path):
+    model = build_network(NetworkRecipe(**SMALL), 3)
+    model.save_pretrained(tmp_path / "weights")
+    recipe = NetworkRecipe(**SMALL, weights=str(tmp_path / "weights"), modality_dropout=0.4)
+    loaded = build_network(recipe, seed=4)
+    assert loaded.config.modality_dropout == 0.4
+    assert all(torch.equal(loaded.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_dropout_of_the_only_input_is_refused():
+    with pytest.raises(UsageError, match=r"--modality_dropout 0.5 .* 0 where one input is absent"):
+        NetworkRecipe(inputs="pet", modality_dropout=0.5)

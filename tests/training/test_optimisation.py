@@ -52,7 +52,7 @@ def test_warm_up_rises_in_a_line_and_then_joins_the_cosine():
 
 @pytest.fixture(scope="module")
 def tiny():
-    from cipa.models.cipa import create_model
+    from cipa.models.registry import create_model
 
     with torch.device("meta"):
         return create_model("tiny")

@@ -15,7 +15,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `cipa compare`."""
     add = parser.add_argument
     add("runs", nargs="+", metavar="RUN", help="evaluation folders; the others are held against the first")
-    add("-o", "--out", help="folder to write comparison.md and comparison.csv to; it must be new or empty")
+    add(
+        "-o",
+        "--out",
+        help="folder for comparison.html (with box plots and a dot a patient), .md and .csv; new or empty",
+    )
     add("--overwrite", action="store_true", help="replace an earlier comparison at OUT")
 
 
@@ -44,5 +48,5 @@ def run(arguments: Namespace) -> int:
     console.print(comparison_table(comparison))
     if out:
         write_comparison(out, comparison)
-        console.print(f"written to {out}: comparison.csv, comparison.md", markup=False)
+        console.print(f"written to {out}: comparison.html, comparison.md, comparison.csv", markup=False)
     return 0

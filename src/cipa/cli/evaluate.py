@@ -1,4 +1,4 @@
-"""Score weights on a data set in PCLT20K layout: masks, tables, panels, published and 3-D metrics.
+"""Score weights, or a threshold on PET, on a data set in PCLT20K layout: masks, tables, panels, metrics.
 
 The published protocol pools the pixels of all slices. The patient protocol scores each patient in 3-D and in
 mm, with 95 % intervals over patients; it needs the spacing, from --spacing or from DATA/metadata.json:
@@ -9,11 +9,12 @@ OUT/per_patient_3d.csv, OUT/summary.json and OUT/panels/worst.png, median.png, b
 appears when all of it is done.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -21,6 +22,8 @@ from cipa.errors import DataError, UsageError
 from cipa.files import refuse_occupied
 
 if TYPE_CHECKING:
+    from torch.nn import Module
+
     from cipa.evaluation.patient import PatientProtocol
     from cipa.evaluation.published import PublishedResult
 
@@ -29,13 +32,25 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `cipa evaluate`."""
     add = parser.add_argument
     add("data", help="folder in PCLT20K layout, with masks")
-    add("--weights", required=True, help="a folder of weights this project wrote, or a published file")
+    add("--weights", help="a folder of weights this project wrote, or a published file")
+    add(
+        "--pet-threshold",
+        metavar="RULE",
+        help="instead of weights: PET at or above a SUV (2.5), a share of the patient's maximum (41%), or "
+        "the SUV best on the training slices (tuned)",
+    )
+    add("--suv-max", type=float, help="with --pet-threshold: the SUV that is white; else metadata.json's")
     add("-o", "--out", required=True, help="folder to write; it must be new or empty")
     add("--list", choices=["test", "train"], default="test", help="which list of DATA to score")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     add("--batch-size", type=int, default=4, help="slices a pass of the network")
     add("--precision", choices=["float32", "bf16", "fp16"], default="float32", help="what it computes in")
     add("--threshold", type=float, help="probability above which a pixel is tumour; else the weights' own")
+    add(
+        "--inputs",
+        choices=["ct+pet", "ct", "pet"],
+        help="what the network is shown, the rest is black (default: what it was trained on)",
+    )
     add(
         "--protocol",
         choices=["both", "published", "patient"],
@@ -69,26 +84,93 @@ def run(arguments: Namespace) -> int:
     if arguments.panels < 0:
         raise UsageError(f"--panels {arguments.panels}: give 0 for none, or the slices a panel")
 
-    from cipa import __version__, load_model
-    from cipa.data.pclt20k import PCLT20K, read_ids
-    from cipa.inference.predictor import Predictor
-    from cipa.report.evaluation import evaluate, is_evaluation
+    if bool(arguments.weights) == bool(arguments.pet_threshold):
+        raise UsageError("give --weights, or --pet-threshold, to be scored")
+
+    from cipa.data.pclt20k import read_ids
+    from cipa.report.evaluation import is_evaluation
 
     refuse_occupied(out, "an evaluation", is_evaluation, arguments.overwrite)
     ids = read_ids(arguments.data, arguments.list)
     patients = _patient_protocol(arguments, ids)
+    score = _score_threshold if arguments.pet_threshold else _score_weights
+    result = score(arguments, ids, patients, out)
+    _print_scores(arguments, result, patients, out)
+    return 0
+
+
+def _score_weights(
+    arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
+) -> "PublishedResult":
+    from cipa import load_model
+    from cipa.data.pclt20k import PCLT20K
+    from cipa.inference.modalities import trained_inputs, with_inputs
+    from cipa.inference.predictor import Predictor
+    from cipa.report.evaluation import evaluate
+
     model = load_model(arguments.weights)
+    _warn_of_inputs(model, arguments.inputs)
+    shown = with_inputs(model, arguments.inputs)
     predictor = Predictor(
-        model, arguments.device, arguments.batch_size, arguments.threshold, arguments.precision
+        shown, arguments.device, arguments.batch_size, arguments.threshold, arguments.precision
     )
     dataset = PCLT20K(arguments.data, ids, predictor.image_size)
     _check_size(arguments, ids[0], predictor.image_size)
-    about = {name: str(arguments[name]) for name in ("data", "list", "weights")} | {"cipa": __version__}
-    options = {"masks": not arguments.no_masks, "panels": arguments.panels, "patients": patients}
+    about = {"weights": arguments.weights, "inputs": arguments.inputs or trained_inputs(model)}
     with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
-        result = evaluate(predictor, dataset, out, **options, about=about, advance=advance)
-    _print_scores(arguments, result, patients, out)
-    return 0
+        return evaluate(predictor, dataset, out, **_options(arguments, patients, about), advance=advance)
+
+
+def _score_threshold(
+    arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
+) -> "PublishedResult":
+    from cipa.data.layout import image_path, read_ids
+    from cipa.data.pclt20k import PCLT20K
+    from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold, stored_suv_max
+    from cipa.io.png import read_grey
+    from cipa.report.evaluation import write_evaluation
+
+    tuned_on = read_ids(arguments.data, "train") if arguments.pet_threshold == "tuned" else []
+    suv_max = stored_suv_max(arguments.data) if arguments.suv_max is None else arguments.suv_max
+    found = pet_threshold(arguments.data, ids, arguments.pet_threshold, tuned_on, suv_max)
+    if found.saturated:
+        print(
+            f"cipa: warning: PET of {', '.join(found.saturated)} reaches white, so that its maximum is not "
+            "known and the share of it too low: convert with a higher --suv-max",
+            file=sys.stderr,
+        )
+    dataset = PCLT20K(arguments.data, ids, len(read_grey(image_path(arguments.data, ids[0], "PET"))))
+    about = {"pet_threshold": found.rule, "suv": found.suvs, "saturated": found.saturated}
+    with _progress(len(ids), "evaluating") as advance:
+        return write_evaluation(
+            ThresholdMasks(dataset, found.greys),
+            lambda ct, pet: pet,
+            out,
+            **_options(arguments, patients, about),
+            advance=advance,
+            shown=dataset,
+        )
+
+
+def _options(
+    arguments: Namespace, patients: "PatientProtocol | None", about: dict[str, Any]
+) -> dict[str, Any]:
+    from cipa import __version__
+
+    about = {"data": arguments.data, "list": arguments.list, **about, "cipa": __version__}
+    shown = {"masks": not arguments.no_masks, "panels": arguments.panels}
+    return {**shown, "patients": patients, "about": about}
+
+
+def _warn_of_inputs(model: "Module", inputs: str | None) -> None:
+    from cipa.inference.modalities import takes
+
+    if not takes(model, inputs):
+        print(
+            f"cipa: warning: --inputs {inputs}: these weights never learnt to do without the other one "
+            "(cipa train --modality_dropout); expect little",
+            file=sys.stderr,
+        )
 
 
 def _patient_protocol(arguments: Namespace, ids: Sequence[str]) -> "PatientProtocol | None":
@@ -148,7 +230,8 @@ def _print_scores(
     from cipa.report.scores import scores_table
 
     console = Console(highlight=False, soft_wrap=True)
-    title = f"{arguments.weights} on {arguments.data} ({arguments.list})"
+    scored = arguments.weights or f"PET threshold {arguments.pet_threshold}"
+    title = f"{scored} on {arguments.data} ({arguments.list})"
     if arguments.protocol != "patient":
         console.print(scores_table(result, title))
     if patients is not None:

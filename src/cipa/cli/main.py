@@ -20,6 +20,7 @@ VERBS = {
     "phantom": "draw practice PET-CT: slices in PCLT20K layout, or DICOM studies",
     "convert": "turn NIfTI volumes into slices in PCLT20K layout, and masks of slices back into NIfTI",
     "check": "report every missing, unreadable, mis-sized or mis-split file of a data set",
+    "models": "list the networks to train: CIPA, its ablations, Sigma, MONAI's; parameters, GFLOP, papers",
     "train": "train a network on a data set in PCLT20K layout",
     "evaluate": "score weights on a test set with the published protocol, write masks and tables",
     "compare": "hold evaluations against each other: intervals over patients, paired tests",

@@ -1,4 +1,4 @@
-"""The published augmentation, for a whole batch at once on the device that trains.
+"""Augmentation for a whole batch at once on the device that trains; by default the published one.
 
 Two halves: `sample` draws numbers, `augment` applies them and draws nothing. The numbers of a slice come from
 a generator seeded by (seed, epoch, index), so that neither the batch it lands in nor the number of processes
@@ -8,7 +8,8 @@ The published code works on 8-bit images, fills with zero and resamples at each 
 composed into one matrix a slice and the image is resampled once, linearly, from floats: no blur upon blur and
 no rounding between. What lies outside is the same black: zero before normalisation is -1.6 after it. The
 composition loses nothing, for a flip keeps the frame and a crop lies inside it: neither could show what the
-first step moved out.
+first step moved out. Where PET is put out of place against CT (`cipa.data.augmentation_modalities`), it has a
+matrix of its own and is still resampled once.
 """
 
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cipa.data.augmentation_modalities import DRAWS, ModalityParameters, modality_parameters
 from cipa.data.augmentation_recipe import AugmentationRecipe
 from cipa.data.intensity import BLACK
 
@@ -41,6 +43,7 @@ class AugmentationParameters:
         flip: (B, 2) of 1 or -1 along x and y; -1 mirrors.
         crop_side: (B,) side of the square cut out, in image sides; 1 is the whole image.
         crop_centre: (B, 2) its centre along x and y in [-1, 1].
+        modalities: what happens to one modality alone, the PET's displacement first; None for nothing.
     """
 
     scale: Floats
@@ -48,6 +51,7 @@ class AugmentationParameters:
     flip: Floats
     crop_side: Floats
     crop_centre: Floats
+    modalities: ModalityParameters | None = None
 
     def matrices(self) -> Tensor:
         """Return the composition, float32 (B, 2, 3), from places in the output to places in the input."""
@@ -60,7 +64,11 @@ class AugmentationParameters:
 
 
 def sample(
-    seed: int, epoch: int, indices: Iterable[int], recipe: AugmentationRecipe
+    seed: int,
+    epoch: int,
+    indices: Iterable[int],
+    recipe: AugmentationRecipe,
+    modality_dropout: float = 0.0,
 ) -> AugmentationParameters:
     """Draw what happens to each slice of a batch in one epoch.
 
@@ -69,12 +77,14 @@ def sample(
         epoch: number of the pass over the data, 0 or more.
         indices: (B,) place of each slice in the data set, whatever the batch.
         recipe: probabilities and ranges.
+        modality_dropout: probability that CT or PET, equally often, is left out.
 
     Returns:
-        Parameters of B slices, each a function of (seed, epoch, its index, recipe) alone.
+        Parameters of B slices, each a function of (seed, epoch, its index, recipe, dropout) alone.
     """
-    # Always the same eleven numbers a slice: another probability of one step leaves the other steps alone
-    draws = np.stack([np.random.default_rng((seed, epoch, int(index))).random(11) for index in indices])
+    # Always the same numbers a slice: another probability of one step leaves the other steps alone
+    count = 11 + DRAWS
+    draws = np.stack([np.random.default_rng((seed, epoch, int(index))).random(count) for index in indices])
     affine = draws[:, 0] < recipe.affine
     scale = 1 + recipe.scale * _symmetric(draws[:, 1])
     root_aspect = np.sqrt(1 + recipe.aspect * _symmetric(draws[:, 2]))
@@ -89,6 +99,7 @@ def sample(
         flip=np.where(flip, -1.0, 1.0),
         crop_side=side,
         crop_centre=(1 - side)[:, None] * _symmetric(draws[:, 9:11]),
+        modalities=modality_parameters(draws[:, 11:], recipe, modality_dropout),
     )
 
 
@@ -105,14 +116,24 @@ def augment(
 
     Returns:
         CT, PET and mask of the same shapes; what came from outside the image is -1.6, -1.6 and 0, and the
-        mask, cut at one half after resampling, is 0 or 1 again.
+        mask, cut at one half after resampling, is 0 or 1 again. A modality left out is -1.6 everywhere.
     """
     # grid_sample fills with zero, so that CT and PET are lifted to make zero their black
     stack = torch.cat([ct - BLACK, pet - BLACK, mask], dim=1)
-    matrices = parameters.matrices().to(stack.device, non_blocking=True)
-    grid = F.affine_grid(matrices, list(stack.shape), align_corners=False)
-    moved = F.grid_sample(stack, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return moved[:, 0:1] + BLACK, moved[:, 1:2] + BLACK, (moved[:, 2:3] >= 0.5).to(mask.dtype)
+    matrices, modalities = parameters.matrices(), parameters.modalities
+    moved = _resampled(stack, matrices)
+    ct, pet = moved[:, 0:1] + BLACK, moved[:, 1:2] + BLACK
+    if modalities is not None:
+        if modalities.moves:
+            pet = _resampled(stack[:, 1:2], modalities.displaced(matrices)) + BLACK
+        ct, pet = modalities.leave_out(ct, modalities.recolour(pet))
+    return ct, pet, (moved[:, 2:3] >= 0.5).to(mask.dtype)
+
+
+def _resampled(images: Tensor, matrices: Tensor) -> Tensor:
+    matrices = matrices.to(images.device, non_blocking=True)
+    grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def _symmetric(draws: Floats) -> Floats:

@@ -9,7 +9,8 @@ from cipa.errors import UsageError
 class AugmentationRecipe:
     """Probabilities and ranges; the defaults are the published recipe.
 
-    Ranges of +- are uniform about their middle. All three steps act on CT, PET and mask alike.
+    Ranges of +- are uniform about their middle. The published steps act on CT, PET and mask alike; those that
+    act on the PET alone are this project's, and off.
 
     Attributes:
         affine: probability of one shift, scale and change of aspect together; there is no rotation.
@@ -21,6 +22,14 @@ class AugmentationRecipe:
         crop: probability of cutting out a square and enlarging it to the full image.
         crop_smallest: smallest side of the square, as a fraction of the image's.
         crop_largest: largest side of the square.
+        misregistration: probability of putting the PET out of place against CT and mask, as breathing and a
+            patient who moves between the two scans do.
+        misregistration_shift: its largest shift along x and along y, as a fraction of the image's side; 0.02
+            is 10 mm of 500 mm.
+        misregistration_scale: its largest relative change of size along x and along y.
+        pet_intensity: probability of changing the PET's brightness, as calibration and uptake time do.
+        pet_gain: 0.2 multiplies the SUV by 1 / 1.2 to 1.2, uniform in the logarithm.
+        pet_gamma: 0.2 raises SUV / suv_max to the power of 1 / 1.2 to 1.2, uniform in the logarithm.
 
     Raises:
         UsageError: a value is outside its range.
@@ -35,13 +44,19 @@ class AugmentationRecipe:
     crop: float = 0.5
     crop_smallest: float = 0.7
     crop_largest: float = 0.9
+    misregistration: float = 0.0
+    misregistration_shift: float = 0.02
+    misregistration_scale: float = 0.02
+    pet_intensity: float = 0.0
+    pet_gain: float = 0.2
+    pet_gamma: float = 0.2
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if not 0 <= value <= 1:
                 raise UsageError(f"augmentation.{field.name} is {value:g}: give a value from 0 to 1")
-        for name in ("scale", "aspect"):
+        for name in ("scale", "aspect", "misregistration_scale"):
             if getattr(self, name) >= 1:
                 raise UsageError(f"augmentation.{name} is 1: the image would vanish, give a value below 1")
         if not 0 < self.crop_smallest <= self.crop_largest:

@@ -35,21 +35,30 @@ class Comparison:
         runs: their names, the first being the one compared with.
         entries: by metric, then in the order of the runs.
         is_3d: whether patients were scored in 3-D and mm, or their pixels pooled.
-        patients: how many.
+        names: the patients, in the order of `scores`.
+        scores: metric to run to each patient's score; NaN where a patient does not have it.
         slices: how many.
         tolerance: of NSD in mm, NaN where nothing was scored in 3-D.
         missed: run to its patients with tumour of whom nothing was predicted.
         unfounded: run to its patients without tumour of whom some was predicted.
+        empty: run to its patients without tumour of whom none was predicted.
     """
 
     runs: list[str]
     entries: list[Entry]
     is_3d: bool
-    patients: int
+    names: list[str]
+    scores: dict[str, dict[str, list[float]]]
     slices: int
     tolerance: float
     missed: dict[str, list[str]]
     unfounded: dict[str, list[str]]
+    empty: dict[str, list[str]]
+
+    @property
+    def patients(self) -> int:
+        """How many patients."""
+        return len(self.names)
 
 
 def compare_runs(runs: Sequence[Run]) -> Comparison:
@@ -66,26 +75,31 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
     """
     require_same_test(runs)
     first = runs[0]
-    entries = [entry for metric in first.metrics for entry in _entries(metric, runs)]
+    names = sorted(first.patients)
+    scores = {
+        metric: {run.name: [run.patients[name][metric] for name in names] for run in runs}
+        for metric in first.metrics
+    }
     return Comparison(
         runs=[run.name for run in runs],
-        entries=entries,
+        entries=[entry for metric, by_run in scores.items() for entry in _entries(metric, by_run)],
         is_3d=first.is_3d,
-        patients=len(first.patients),
+        names=names,
+        scores=scores,
         slices=len(first.slices),
         tolerance=first.tolerance,
         missed={run.name: run.missed for run in runs},
         unfounded={run.name: run.unfounded for run in runs},
+        empty={run.name: run.empty for run in runs},
     )
 
 
-def _entries(metric: str, runs: Sequence[Run]) -> list[Entry]:
-    patients = sorted(runs[0].patients)
-    values = [[run.patients[patient][metric] for patient in patients] for run in runs]
+def _entries(metric: str, by_run: dict[str, list[float]]) -> list[Entry]:
+    values = list(by_run.values())
     differences = [paired_difference(each, values[0]) for each in values[1:]]
     corrected = holm([difference.p for difference in differences])
     against_first = [(None, None), *zip(differences, corrected, strict=True)]
     return [
-        Entry(metric, run.name, spread(scores), difference, p)
-        for run, scores, (difference, p) in zip(runs, values, against_first, strict=True)
+        Entry(metric, run, spread(scores), difference, p)
+        for (run, scores), (difference, p) in zip(by_run.items(), against_first, strict=True)
     ]

@@ -56,6 +56,12 @@ class Run:
         """Patients without tumour of whom some was predicted."""
         return sorted(self._holding("predicted") - self._holding("truth"))
 
+    @property
+    def empty(self) -> list[str]:
+        """Patients without tumour of whom none was predicted: their scores are full marks by convention."""
+        everyone = {patient_of(slice_id) for slice_id in self.slices}
+        return sorted(everyone - self._holding("truth") - self._holding("predicted"))
+
     def _holding(self, mask: str) -> set[str]:
         return {patient_of(slice_id) for slice_id, pixels in self.slices.items() if pixels[mask]}
 

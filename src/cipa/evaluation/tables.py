@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cipa.evaluation.pooled import pooled_intervals
 from cipa.evaluation.published import PublishedResult, Row
 from cipa.files import atomic_file
 
@@ -58,7 +59,7 @@ def write_csv(path: str | os.PathLike[str], rows: Sequence[Row]) -> None:
 def write_summary(
     path: str | os.PathLike[str], result: PublishedResult, about: Mapping[str, Any] | None = None
 ) -> None:
-    """Write the scores of a whole set as JSON; a NaN is null.
+    """Write the scores of a whole set as JSON, "intervals" being 95 % ones over patients; a NaN is null.
 
     Args:
         path: final name.
@@ -71,6 +72,10 @@ def write_summary(
     summary = {
         "protocol": PROTOCOL,
         **{name: _number(getattr(result, name)) for name in ("iou", "dice", "acc", "hd95")},
+        "intervals": {
+            name: [_number(interval.low), _number(interval.high)]
+            for name, interval in pooled_intervals(result.patients).items()
+        },
         "slices": len(result.slices),
         "patients": len(result.patients),
         "slices_missed": result.missed,

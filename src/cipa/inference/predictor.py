@@ -12,6 +12,7 @@ from cipa.data.intensity import normalise
 from cipa.errors import DataError, UsageError
 from cipa.inference.device import choose_device
 from cipa.inference.inputs import Image, read_input
+from cipa.inference.modalities import with_inputs
 from cipa.inference.result import Prediction
 from cipa.inference.study import digest_of, predict_study
 from cipa.inference.weights import Weights, load_members, shared_threshold
@@ -77,7 +78,7 @@ class Predictor:
         self.tta = tta
         self._check()
         self.device = choose_device(device)
-        self.models = [model.to(self.device).eval() for model in self.models]
+        self.models = [with_inputs(model).to(self.device).eval() for model in self.models]
 
     @cached_property
     def digest(self) -> str:

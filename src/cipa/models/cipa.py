@@ -7,17 +7,16 @@ Written from the paper and from the published tensors. Names are the field's, `c
 published ones. The encoder runs once on both modalities; all between images and logits is channel last.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from cipa.errors import DataError
-from cipa.models.config import IMAGE_SIZE_STEP, CIPAConfig
+from cipa.models.config import CIPAConfig
 from cipa.models.crm import CRM
 from cipa.models.dcim import DCIM
 from cipa.models.decoder import Decoder
 from cipa.models.layers import channels_first, initialise_linear_layers
+from cipa.models.pair import check_pair
 from cipa.models.pretrained import PretrainedFolder
 from cipa.models.vmamba import VMamba
 
@@ -29,6 +28,8 @@ class CIPA(PretrainedFolder):
         config: its sizes and modules.
     """
 
+    config: CIPAConfig
+
     def __init__(self, config: CIPAConfig) -> None:
         super().__init__()
         self.config = config
@@ -37,6 +38,11 @@ class CIPA(PretrainedFolder):
         self.dcim = nn.ModuleList(DCIM(width) for width in config.widths if config.dcim)
         self.decoder = Decoder(config.dim, config.num_classes)
         initialise_linear_layers(self)
+
+    @property
+    def description(self) -> str:
+        """What the card of a saved model calls it."""
+        return "A CIPA network (Mei et al., CVPR 2025, arXiv 2503.17261)"
 
     def forward(self, ct: Tensor, pet: Tensor) -> Tensor:
         """Segment slice pairs.
@@ -74,56 +80,10 @@ class CIPA(PretrainedFolder):
         return ct + pet + self.dcim[stage](*rectified)
 
     def _check(self, ct: Tensor, pet: Tensor) -> None:
-        for name, image in (("ct", ct), ("pet", pet)):
-            if image.ndim != 4 or image.shape[1] != 1:
-                raise DataError(f"{name} has shape {tuple(image.shape)}: must be (batch, 1, height, width)")
-            if not image.is_floating_point():
-                raise DataError(
-                    f"{name} is {image.dtype}: must be floating, see cipa.data.intensity.normalise"
-                )
-        if ct.shape != pet.shape:
-            raise DataError(
-                f"ct has shape {tuple(ct.shape)}, pet {tuple(pet.shape)}: bring both to the same grid first"
-            )
+        check_pair(ct, pet)
         sides, size = tuple(ct.shape[2:]), self.config.image_size
         if self.config.crm and sides != (size, size):
             raise DataError(
                 f"images are {sides[0]} x {sides[1]}: this network's CRM is made for {size} x {size}; "
                 "resize the images or load the weights with another image_size"
             )
-        if any(side % IMAGE_SIZE_STEP for side in sides):
-            raise DataError(
-                f"images are {sides[0]} x {sides[1]}: sides must be multiples of {IMAGE_SIZE_STEP}"
-            )
-
-
-def create_model(
-    variant: str = "tiny",
-    *,
-    crm: bool = True,
-    dcim: bool = True,
-    num_classes: int = 1,
-    image_size: int = 512,
-    **settings: Any,
-) -> CIPA:
-    """Build a network with random weights.
-
-    Args:
-        variant: "tiny", "small", "base" (the paper's) or "nano" (1.8 M parameters, for CPUs and tests).
-        crm: include channel-wise rectification.
-        dcim: include dynamic cross-modality interaction.
-        num_classes: channels of the logits.
-        image_size: side of the images in pixels, a multiple of 128.
-        settings: other fields of `CIPAConfig`, such as drop_path, ct_window, suv_max or threshold.
-
-    Returns:
-        The network on the CPU in training mode, drawn from PyTorch's global generator.
-
-    Raises:
-        UsageError: an unknown variant or setting, or a value out of its range.
-    """
-    return CIPA(
-        CIPAConfig.of_variant(
-            variant, crm=crm, dcim=dcim, num_classes=num_classes, image_size=image_size, **settings
-        )
-    )

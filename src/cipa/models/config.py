@@ -1,8 +1,10 @@
-"""What a CIPA network is made of: its variants, and the settings its weights were trained with."""
+"""What a network is made of: its variant, and the settings its weights were trained with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
+from cipa.data.modalities import INPUTS
 from cipa.errors import UsageError
 
 IMAGE_SIZE_STEP = 128
@@ -16,40 +18,40 @@ class Variant(NamedTuple):
         dim: channels of the first stage, C_i = dim * 2^i.
         depths: encoder blocks of the four stages.
         drop_path: rate at which the encoder's last block drops its residual; grows linearly to it from 0.
-        crm_width: width the CRM projects each channel's map to.
     """
 
     dim: int
     depths: tuple[int, int, int, int]
     drop_path: float
-    crm_width: int = 96
 
 
 VARIANTS = {
     "tiny": Variant(96, (2, 2, 9, 2), 0.0),
     "small": Variant(96, (2, 2, 27, 2), 0.3),
     "base": Variant(128, (2, 2, 27, 2), 0.6),
-    "nano": Variant(16, (1, 1, 2, 1), 0.0, crm_width=16),
+    "nano": Variant(16, (1, 1, 2, 1), 0.0),
 }
 """tiny, small and base are the published ones; nano is this project's, for CPUs and tests."""
 
+SIGMA_VARIANTS = {f"sigma-{name}": VARIANTS[name] for name in ("tiny", "nano")}
+"""Sigma with the encoder and decoder of the variant of that name."""
 
-@dataclass(frozen=True)
-class CIPAConfig:
-    """Everything needed to rebuild a network and to feed it what it was trained on.
+CRM_WIDTH = {"nano": 16}
+"""Width the CRM projects each channel's map to, where it is not the published one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """What every network knows of itself, whatever its family: enough to feed it what it was trained on.
 
     Attributes:
-        variant: name in `VARIANTS`.
-        dim: channels of the first stage.
-        depths: encoder blocks of the four stages.
-        drop_path: largest drop rate of the encoder's residual branches, 0 to 1.
-        crm: whether the channel-wise rectification module is there.
-        dcim: whether the dynamic cross-modality interaction module is there.
-        crm_width: width the CRM projects each channel's map to.
+        variant: its name; no two families share one.
         num_classes: channels of the logits.
-        image_size: side of the square images in pixels, a multiple of 128; the CRM is sized for it.
+        image_size: side of the square images in pixels, a multiple of 128.
         ct_window: Hounsfield units that become black and white.
         suv_max: standardised uptake value that becomes white.
+        inputs: what the network was trained on: ct+pet, or ct or pet alone, the other one black.
+        modality_dropout: how often training left out CT or PET, 0 to 1; above 0 it takes either alone.
         threshold: probability from which a pixel is tumour, between 0 and 1.
 
     Raises:
@@ -57,50 +59,60 @@ class CIPAConfig:
     """
 
     variant: str
-    dim: int
-    depths: tuple[int, ...]
-    drop_path: float = 0.0
-    crm: bool = True
-    dcim: bool = True
-    crm_width: int = 96
     num_classes: int = 1
     image_size: int = 512
     ct_window: tuple[float, float] = (-1200.0, 200.0)
     suv_max: float = 20.0
+    inputs: str = "ct+pet"
+    modality_dropout: float = 0.0
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        _require(self.variant in VARIANTS, f"variant '{self.variant}': must be one of {', '.join(VARIANTS)}")
-        _require(
+        known = self.variants()
+        require(self.variant in known, f"variant '{self.variant}': must be one of {', '.join(known)}")
+        require(
             self.image_size > 0 and self.image_size % IMAGE_SIZE_STEP == 0,
             f"image_size {self.image_size}: must be a multiple of {IMAGE_SIZE_STEP}, such as 512",
         )
-        _require(len(self.depths) == 4, f"depths {self.depths}: must be the block counts of 4 stages")
-        _require(self.num_classes > 0, f"num_classes {self.num_classes}: must be 1 or more")
-        _require(0 <= self.drop_path < 1, f"drop_path {self.drop_path}: must be at least 0 and below 1")
-        _require(0 < self.threshold < 1, f"threshold {self.threshold}: must lie between 0 and 1")
-        _require(self.suv_max > 0, f"suv_max {self.suv_max}: must be above 0")
+        require(self.num_classes > 0, f"num_classes {self.num_classes}: must be 1 or more")
+        require(0 < self.threshold < 1, f"threshold {self.threshold}: must lie between 0 and 1")
+        require(self.suv_max > 0, f"suv_max {self.suv_max}: must be above 0")
+        require(self.inputs in INPUTS, f"inputs '{self.inputs}': must be one of {', '.join(INPUTS)}")
+        require(
+            0 <= self.modality_dropout <= 1,
+            f"modality_dropout {self.modality_dropout}: must be a probability, 0 to 1",
+        )
         low, high = self.ct_window
-        _require(low < high, f"ct_window {self.ct_window}: the first value must be below the second")
+        require(low < high, f"ct_window {self.ct_window}: the first value must be below the second")
+
+    @classmethod
+    def variants(cls, image_size: int = 512) -> Mapping[str, Mapping[str, Any]]:
+        """Return the names of this family, each with the values of its fields.
+
+        Args:
+            image_size: side of the images in pixels; some sizes follow from it.
+        """
+        raise NotImplementedError
 
     @classmethod
     def of_variant(cls, variant: str, **changes: Any) -> Self:
         """Return the configuration of a named variant.
 
         Args:
-            variant: name in `VARIANTS`.
+            variant: one of `variants()`.
             changes: values of other fields, by name.
 
         Raises:
             UsageError: an unknown variant or field, or a value out of its range.
         """
-        _require(variant in VARIANTS, f"variant '{variant}': must be one of {', '.join(VARIANTS)}")
+        known = cls.variants(changes.get("image_size", cls.image_size))
+        require(variant in known, f"variant '{variant}': must be one of {', '.join(known)}")
         names = {field.name for field in fields(cls)}
         for name in changes:
-            _require(
-                name in names, f"'{name}' is no setting of a network: known are {', '.join(sorted(names))}"
+            require(
+                name in names, f"'{name}' is no setting of {variant}: known are {', '.join(sorted(names))}"
             )
-        return cls(**{"variant": variant, **VARIANTS[variant]._asdict(), **changes})
+        return cls(**{"variant": variant, **known[variant], **changes})
 
     def replaced(self, **changes: Any) -> Self:
         """Return a copy with some fields changed.
@@ -109,6 +121,26 @@ class CIPAConfig:
             UsageError: a value out of its range.
         """
         return replace(self, **changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VMambaConfig(NetworkConfig):
+    """A network between VMamba's encoder and the Mamba decoder.
+
+    Attributes:
+        dim: channels of the first stage.
+        depths: encoder blocks of the four stages.
+        drop_path: largest drop rate of the encoder's residual branches, 0 to 1.
+    """
+
+    dim: int
+    depths: tuple[int, ...]
+    drop_path: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(len(self.depths) == 4, f"depths {self.depths}: must be the block counts of 4 stages")
+        require(0 <= self.drop_path < 1, f"drop_path {self.drop_path}: must be at least 0 and below 1")
 
     @property
     def widths(self) -> tuple[int, int, int, int]:
@@ -122,6 +154,40 @@ class CIPAConfig:
         return side, side // 2, side // 4, side // 8
 
 
-def _require(condition: bool, message: str) -> None:
+@dataclass(frozen=True, kw_only=True)
+class CIPAConfig(VMambaConfig):
+    """CIPA, whole or without a module of its fusion.
+
+    Attributes:
+        crm: whether the channel-wise rectification module is there; it is sized for `image_size`.
+        dcim: whether the dynamic cross-modality interaction module is there.
+        crm_width: width the CRM projects each channel's map to.
+    """
+
+    crm: bool = True
+    dcim: bool = True
+    crm_width: int = 96
+
+    @classmethod
+    def variants(cls, image_size: int = 512) -> Mapping[str, Mapping[str, Any]]:
+        """Return CIPA's names, see `VARIANTS`."""
+        return {
+            name: sizes._asdict() | {"crm_width": CRM_WIDTH.get(name, cls.crm_width)}
+            for name, sizes in VARIANTS.items()
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigmaConfig(VMambaConfig):
+    """Sigma: nothing to choose but the sizes of encoder and decoder."""
+
+    @classmethod
+    def variants(cls, image_size: int = 512) -> Mapping[str, Mapping[str, Any]]:
+        """Return Sigma's names, see `SIGMA_VARIANTS`."""
+        return {name: sizes._asdict() for name, sizes in SIGMA_VARIANTS.items()}
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `UsageError` with `message` unless `condition` holds."""
     if not condition:
         raise UsageError(message)

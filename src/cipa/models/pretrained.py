@@ -13,6 +13,7 @@ from torch import nn
 
 from cipa.errors import DataError
 from cipa.files import atomic_folder
+from cipa.models.config import NetworkConfig
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -22,8 +23,8 @@ CARD = """---
 {{ card_data }}
 ---
 
-A CIPA network for lung tumour segmentation in PET-CT (Mei et al., CVPR 2025, arXiv 2503.17261), saved by the
-Python package `cipa`. Research software, not a medical device.
+{{ network }} for tumour segmentation in PET-CT,
+saved by the Python package `cipa`. Research software, not a medical device.
 
     import cipa
     model = cipa.load_model("FOLDER")
@@ -34,7 +35,18 @@ Python package `cipa`. Research software, not a medical device.
 class PretrainedFolder(
     nn.Module, ModelHubMixin, model_card_template=CARD, library_name="cipa", license="apache-2.0"
 ):
-    """A module whose first argument is a `CIPAConfig`, saved as a folder."""
+    """A network, whose first argument is its configuration, saved as a folder.
+
+    Attributes:
+        config: what it is made of and was trained on.
+    """
+
+    config: NetworkConfig
+
+    @property
+    def description(self) -> str:
+        """What the card of a saved model calls it."""
+        raise NotImplementedError
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
         """Write `config.json`, `model.safetensors` and a model card; the folder is whole or absent.
@@ -50,6 +62,7 @@ class PretrainedFolder(
         folder = Path(save_directory)
         _require_replaceable(folder)
         options.setdefault("repo_id", folder.name)
+        options.setdefault("model_card_kwargs", {"network": self.description})
         with atomic_folder(folder) as partial:
             return super().save_pretrained(partial, **options)
 

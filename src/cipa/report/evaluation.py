@@ -13,7 +13,7 @@ from cipa.evaluation.mask_store import MaskStore
 from cipa.evaluation.patient import PatientProtocol
 from cipa.evaluation.patient_tables import SUMMARY_KEY, patient_summary, write_patient_table
 from cipa.evaluation.published import PublishedResult
-from cipa.evaluation.scoring import Slices, score_slices
+from cipa.evaluation.scoring import Segment, Slices, score_slices
 from cipa.evaluation.tables import write_tables
 from cipa.files import atomic_folder
 from cipa.inference.predictor import Predictor
@@ -55,6 +55,53 @@ def evaluate(
             written.
         OSError: the folder cannot be written; what stood there stands there still.
     """
+    return write_evaluation(
+        dataset,
+        lambda ct, pet: predictor.mask(predictor.predict_slices(ct, pet)),
+        out,
+        batch_size=predictor.batch_size,
+        masks=masks,
+        panels=panels,
+        patients=patients,
+        about={**_network(predictor), **(about or {})},
+        advance=advance,
+    )
+
+
+def write_evaluation(
+    dataset: Slices,
+    segment: Segment,
+    out: str | os.PathLike[str],
+    *,
+    batch_size: int = 4,
+    masks: bool = True,
+    panels: int = 4,
+    patients: PatientProtocol | None = None,
+    about: Mapping[str, Any] | None = None,
+    advance: Callable[[], None] | None = None,
+    shown: Slices | None = None,
+) -> PublishedResult:
+    """Do what `evaluate` does with anything that makes masks.
+
+    Args:
+        dataset: slices with masks.
+        segment: turns CT and PET into masks.
+        out: the folder.
+        batch_size: slices given to `segment` at a time.
+        masks: as `evaluate` takes it, like the four below.
+        panels: slices a panel at most.
+        patients: scores whole patients as well.
+        about: what summary.json shall say besides scores.
+        advance: called as each slice is done.
+        shown: the slices as panels show them, where `dataset` holds something else than the images.
+
+    Returns:
+        The scores.
+
+    Raises:
+        DataError: as `evaluate`.
+        OSError: as `evaluate`.
+    """
     store = MaskStore()
     with atomic_folder(out) as folder:
 
@@ -66,20 +113,13 @@ def evaluate(
             if advance is not None:
                 advance()
 
-        result = score_slices(
-            dataset,
-            lambda ct, pet: predictor.mask(predictor.predict_slices(ct, pet)),
-            batch_size=predictor.batch_size,
-            on_slice=on_slice,
-            patients=patients,
-        )
-        about = {**_network(predictor), **(about or {})}
+        result = score_slices(dataset, segment, batch_size=batch_size, on_slice=on_slice, patients=patients)
         if patients is not None:
             write_patient_table(folder, patients.result())
-            about = {**about, SUMMARY_KEY: patient_summary(patients.result())}
+            about = {**(about or {}), SUMMARY_KEY: patient_summary(patients.result())}
         write_tables(folder, result, about)
         if panels:
-            save_extremes(folder / "panels", result.slices, dataset, store, panels)
+            save_extremes(folder / "panels", result.slices, shown or dataset, store, panels)
     return result
 
 
@@ -94,12 +134,7 @@ def _write_mask(path: Path, mask: np.ndarray) -> None:
 
 
 def _network(predictor: Predictor) -> dict[str, Any]:
-    config = predictor.config
-    return {
-        "variant": config.variant,
-        "crm": config.crm,
-        "dcim": config.dcim,
-        "image_size": config.image_size,
+    return vars(predictor.config) | {
         "threshold": predictor.threshold,
         "precision": predictor.precision,
         "device": str(predictor.device),

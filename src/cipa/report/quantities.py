@@ -23,6 +23,11 @@ class Quantity:
     scale: float = 1
     digits: int = 2
 
+    @property
+    def wish(self) -> str:
+        """Which way is better, in words."""
+        return "nearer 0 is better" if self.better == "zero" else f"{self.better} is better"
+
     def value(self, number: float, sign: str = "-") -> str:
         """Return a number in the shown unit, "-" where there is none; `sign` "+" writes a plus as well."""
         if math.isnan(number):

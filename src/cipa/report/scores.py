@@ -7,7 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cipa.evaluation.pooled import pooled_intervals
 from cipa.evaluation.published import PublishedResult
+from cipa.evaluation.statistics import Interval
 from cipa.evaluation.tables import PROTOCOL
 from cipa.report.quantities import counted
 
@@ -36,6 +38,13 @@ def _remarks(result: PublishedResult) -> list[str]:
     slices, patients = len(result.slices), len(result.patients)
     lines = [f"protocol {PROTOCOL}; {counted(slices, 'slice')}, {counted(patients, 'patient')}"]
     dice = np.array([row["dice"] for row in result.patients])
+    if patients > 1 and not math.isnan(result.iou):
+        bounds = pooled_intervals(result.patients)
+        shown = (
+            f"{name} {_bounds(bounds[key])}"
+            for name, key in (("IoU", "iou"), ("Dice", "dice"), ("Acc", "acc"))
+        )
+        lines.append(f"95 % intervals over patients: {', '.join(shown)}")
     if np.isfinite(dice).any():
         low, middle, high = (100 * np.nanquantile(dice, part) for part in (0.25, 0.5, 0.75))
         lines.append(f"Dice a patient: median {middle:.1f} %, half of them within {low:.1f} to {high:.1f} %")
@@ -50,6 +59,10 @@ def _remarks(result: PublishedResult) -> list[str]:
             "left out of HD95"
         )
     return lines
+
+
+def _bounds(interval: Interval) -> str:
+    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f} %"
 
 
 def _shown(score: float) -> str:

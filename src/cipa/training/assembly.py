@@ -111,7 +111,14 @@ def _validator(
     if slices.validation is None:
         return None
     size = recipe.optimisation.micro_batch or 1
-    return Validator(slices.validation, accelerator, size, workers, hd95=recipe.validation.hd95)
+    return Validator(
+        slices.validation,
+        accelerator,
+        size,
+        workers,
+        hd95=recipe.validation.hd95,
+        inputs=recipe.network.inputs,
+    )
 
 
 def _announce(

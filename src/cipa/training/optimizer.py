@@ -9,6 +9,8 @@ NORMS = (nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._NormBase)
 LAYERS = (nn.Linear, nn.modules.conv._ConvNd, *NORMS)
 STATE_SPACE = ("A_logs", "Ds")
 """The scan's A and D: VMamba and Mamba exempt them from decay, as they are no weights of a matrix product."""
+POSITION_BIAS = "relative_position_bias_table"
+"""Swin's additive bias of attention by distance, exempt in its authors' training code."""
 
 
 def build_optimizer(model: nn.Module, recipe: OptimisationRecipe) -> torch.optim.AdamW:
@@ -41,7 +43,9 @@ def split_by_decay(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parame
     without: list[nn.Parameter] = []
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
-            exempt = isinstance(module, NORMS) or name.endswith("bias") or name in STATE_SPACE
+            exempt = (
+                isinstance(module, NORMS) or name.endswith("bias") or name in (*STATE_SPACE, POSITION_BIAS)
+            )
             if parameter.requires_grad:
                 (without if exempt or parameter.ndim < 2 else with_decay).append(parameter)
     return with_decay, without

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from cipa.data.augmentation_recipe import AugmentationRecipe
+from cipa.data.modalities import Inputs
 from cipa.errors import UsageError
+from cipa.models.catalogue import CATALOGUE
 
 
 def require(holds: bool, name: str, value: object, wanted: str) -> None:
@@ -26,17 +28,20 @@ class NetworkRecipe:
     """The network that is trained.
 
     Attributes:
-        model: size of the network.
-        crm: channel-wise rectification between CT and PET.
-        dcim: dynamic cross-modality interaction.
+        model: name of the network, one of `cipa models`.
+        crm: channel-wise rectification between CT and PET, in CIPA's networks.
+        dcim: dynamic cross-modality interaction, in CIPA's networks.
         image_size: side of a slice in pixels, a multiple of 128; the data set's slices have it too.
         init: file of VMamba's ImageNet weights for the encoder; by default the encoder starts at random.
-        weights: start from these CIPA weights (a file or a folder) instead of a fresh network.
+        weights: start from these weights (a file or a folder) instead of a fresh network.
         ct_window: CT numbers in HU that the data set stores as grey 0 and 255; kept with the weights.
         suv_max: SUV that the data set stores as grey 255; kept with the weights.
+        inputs: ct or pet alone trains, validates and predicts with the other one black; kept with weights.
+        modality_dropout: probability that a training slice lacks its CT or, as often, its PET, so that the
+            network takes a study that has only one of them; kept with the weights.
     """
 
-    model: Literal["tiny", "small", "base", "nano"] = "tiny"
+    model: str = "tiny"
     crm: bool = True
     dcim: bool = True
     image_size: int = 512
@@ -44,8 +49,18 @@ class NetworkRecipe:
     weights: str | None = None
     ct_window: tuple[float, float] = (-1200.0, 200.0)
     suv_max: float = 20.0
+    inputs: Inputs = "ct+pet"
+    modality_dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        require(self.model in CATALOGUE, "model", self.model, f"one of {', '.join(CATALOGUE)}")
+        family = CATALOGUE[self.model].family
+        for module in ("crm", "dcim"):
+            have = family == "CIPA" or getattr(self, module)
+            require(have, module, False, f"left alone, as {self.model} is of the family {family}")
+        require(
+            family != "MONAI" or not self.init, "init", self.init, f"absent for {self.model}, not a VMamba"
+        )
         require(not (self.init and self.weights), "init", self.init, "absent where --weights is given")
         require(
             self.image_size > 0 and self.image_size % 128 == 0,
@@ -55,6 +70,11 @@ class NetworkRecipe:
         )
         require(self.ct_window[0] < self.ct_window[1], "ct_window", self.ct_window, "low, then high")
         require(self.suv_max > 0, "suv_max", self.suv_max, "above 0")
+        dropout = self.modality_dropout
+        require(0 <= dropout <= 1, "modality_dropout", dropout, "a probability, 0 to 1")
+        require(
+            not dropout or self.inputs == "ct+pet", "modality_dropout", dropout, "0 where one input is absent"
+        )
 
 
 @dataclass(frozen=True)
@@ -152,8 +172,10 @@ class RunningRecipe:
     Attributes:
         device: auto is a GPU where there is one, else the CPU.
         workers: processes that read slices, for each training process; by default the idle cores, at most 8.
-        save_every: optimiser steps from one resumable state to the next; 0 saves by time and epoch only.
-        save_every_minutes: minutes from one resumable state to the next; 0 saves by steps and epoch only.
+        save_every: optimiser steps from one resumable state to the next; 0 saves by time and epochs only.
+        save_every_minutes: minutes from one resumable state to the next; 0 saves by steps and epochs only.
+        save_every_epochs: epochs from one resumable state, saved with the weights, to the next; 0 saves by
+            steps and time only, and at the end.
         tensorboard: write TensorBoard events too.
     """
 
@@ -161,11 +183,13 @@ class RunningRecipe:
     workers: int | None = None
     save_every: int = 0
     save_every_minutes: float = 15.0
+    save_every_epochs: int = 1
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
         require(self.workers is None or self.workers >= 0, "workers", self.workers, "0 or more")
         require(self.save_every >= 0, "save_every", self.save_every, "0 or more")
+        require(self.save_every_epochs >= 0, "save_every_epochs", self.save_every_epochs, "0 or more")
         require(self.save_every_minutes >= 0, "save_every_minutes", self.save_every_minutes, "0 or more")
 
 

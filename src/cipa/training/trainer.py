@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from cipa.data.augmentation import augment, sample
 from cipa.data.intensity import normalise
+from cipa.data.modalities import keep_inputs
 from cipa.errors import DataError
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.drop_path import DropPathDraws
@@ -137,13 +138,16 @@ class Trainer:
     def _loss(self, epoch: int, batch: Batch) -> Tensor:
         """Give a micro-batch's part of the global mean loss, times what averaging gradients divides by."""
         indices = batch["index"].tolist()
-        parameters = sample(self.recipe.optimisation.seed, epoch, indices, self.recipe.augmentation)
+        recipe, network = self.recipe, self.recipe.network
+        parameters = sample(
+            recipe.optimisation.seed, epoch, indices, recipe.augmentation, network.modality_dropout
+        )
         ct, pet, mask = augment(
             normalise(batch["ct"]), normalise(batch["pet"]), batch["mask"].float(), parameters
         )
         self.drop_path.draw(epoch, indices, self.accelerator.device)
-        losses = segmentation_loss(self.model(ct, pet), mask)
-        return losses.sum() * (self.accelerator.num_processes / self.recipe.optimisation.batch_size)
+        losses = segmentation_loss(self.model(*keep_inputs(ct, pet, network.inputs)), mask)
+        return losses.sum() * (self.accelerator.num_processes / recipe.optimisation.batch_size)
 
     def _agree(self, loss: Tensor) -> float:
         """Average the loss over processes, and let a stop signal to one of them be a signal to all."""
@@ -161,7 +165,9 @@ class Trainer:
         if self.validator and due and position.validated_step < position.step:
             self._save()
             self._validate(epoch, self.validator)
-        self._save(weights=True)
+        every = self.recipe.running.save_every_epochs
+        if finished or (every and epoch % every == 0) or self.checkpoints.due(position.step):
+            self._save(weights=True)
 
     def _validate(self, epoch: int, validator: Validator) -> None:
         self.journal.display.phase("validating")

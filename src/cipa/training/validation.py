@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from cipa.data.intensity import normalise
+from cipa.data.modalities import keep_inputs
 from cipa.data.pclt20k import PCLT20K
 from cipa.evaluation.published import PublishedProtocol
 from cipa.training.loader import start_reader, to_device
@@ -42,11 +43,19 @@ class Validator:
     """Validates on a fixed set of slices; each process takes every n-th one."""
 
     def __init__(
-        self, dataset: PCLT20K, accelerator: Accelerator, batch_size: int, workers: int, *, hd95: bool
+        self,
+        dataset: PCLT20K,
+        accelerator: Accelerator,
+        batch_size: int,
+        workers: int,
+        *,
+        hd95: bool,
+        inputs: str = "ct+pet",
     ) -> None:
         self.dataset = dataset
         self.accelerator = accelerator
         self.hd95 = hd95
+        self.inputs = inputs
         rank, processes = accelerator.process_index, accelerator.num_processes
         self._loader = DataLoader(
             Subset(dataset, range(rank, len(dataset), processes)),
@@ -81,7 +90,8 @@ class Validator:
         for batch in self._loader:
             batch = to_device(batch, self.accelerator.device)
             with self.accelerator.autocast():
-                logits = model(normalise(batch["ct"]), normalise(batch["pet"]))
+                pair = keep_inputs(normalise(batch["ct"]), normalise(batch["pet"]), self.inputs)
+                logits = model(*pair)
             yield batch, logits.float()
 
     def _update(self, protocol: PublishedProtocol, batch: dict[str, Tensor], prediction: Tensor) -> None:

@@ -16,7 +16,7 @@ def tensors_of(variant, **settings):
     return model.config, model.state_dict()
 
 
-@pytest.mark.parametrize("variant", ["tiny", "small", "base", "nano"])
+@pytest.mark.parametrize("variant", ["tiny", "small", "base", "nano", "sigma-tiny", "sigma-nano"])
 def test_variants_are_told_apart(variant):
     config, tensors = tensors_of(variant)
     assert infer_config(tensors, FILE) == config

@@ -57,6 +57,20 @@ def test_every_dialect_of_a_bare_state_dict_is_read(saved, nano, pair, dialect):
     assert_same_network(cipa.load_model(saved(dialect)), nano, pair)
 
 
+def test_a_published_sigma_is_the_network_it_was(tmp_path, sigma_nano, publish, pair):
+    sigma_nano.config = sigma_nano.config.replaced(image_size=512)  # which its tensors do not tell
+    torch.save({"model": publish(sigma_nano)}, tmp_path / "sigma.pth")
+    assert_same_network(cipa.load_model(tmp_path / "sigma.pth"), sigma_nano, pair)
+
+
+def test_a_tensor_that_a_published_sigma_lacks_is_named_as_published(tmp_path, sigma_nano, publish):
+    state = publish(sigma_nano)
+    del state["backbone.cross_mamba.2.op.CMA_ssm.A_log_2"]
+    torch.save(state, tmp_path / "sigma.pth")
+    with pytest.raises(DataError, match=r"1 missing \(backbone.cross_mamba.2.op.CMA_ssm.A_log_2\)"):
+        cipa.load_model(tmp_path / "sigma.pth")
+
+
 def test_half_precision_weights_become_float32(saved, nano):
     model = cipa.load_model(
         saved(lambda state: {k: v.half() if v.is_floating_point() else v for k, v in state.items()})

@@ -39,6 +39,12 @@ def test_a_config_that_is_not_json_is_named(folder):
     assert "config.json is not JSON" in refusal(folder)
 
 
+@pytest.mark.parametrize("variant", ["vnet", 3, None])
+def test_a_network_there_is_not_is_named(folder, variant):
+    edit(folder, variant=variant)
+    assert "config.json" in refusal(folder)
+
+
 def test_an_unknown_field_is_named(folder):
     edit(folder, colour="red")
     assert "(colour)" in refusal(folder)

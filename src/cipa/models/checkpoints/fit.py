@@ -7,14 +7,17 @@ import torch
 from torch import Tensor
 
 from cipa.errors import DataError
-from cipa.models.cipa import CIPA
-from cipa.models.config import CIPAConfig
+from cipa.models.config import NetworkConfig
+from cipa.models.pretrained import PretrainedFolder
+from cipa.models.registry import network_of
 
 LISTED = 3
 """Names an error message shows before it only counts."""
 
 
-def build(config: CIPAConfig, tensors: Mapping[str, Tensor], path: Path, named: Callable[[str], str]) -> CIPA:
+def build(
+    config: NetworkConfig, tensors: Mapping[str, Tensor], path: Path, named: Callable[[str], str]
+) -> PretrainedFolder:
     """Build a network around existing tensors.
 
     Args:
@@ -28,9 +31,11 @@ def build(config: CIPAConfig, tensors: Mapping[str, Tensor], path: Path, named: 
 
     Raises:
         DataError: a tensor is missing, left over, of another shape, or not finite.
+        UsageError: MONAI is needed and not installed.
     """
-    with torch.device("meta"):  # shapes only: no weight is drawn to be thrown away
-        model = CIPA(config)
+    # Shapes only: no weight is drawn to be thrown away. MONAI draws some all the same: put the stream back.
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        model = network_of(config)
     expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
     require_match(expected, tensors, path, named)
     model.load_state_dict({name: _as_float32(tensor) for name, tensor in tensors.items()}, assign=True)

@@ -8,16 +8,19 @@ from cipa.models.checkpoints.infer import infer_config
 from cipa.models.checkpoints.own import read_config, read_tensors
 from cipa.models.checkpoints.published import published_name, read_published
 from cipa.models.checkpoints.resample import resample_crm as resample
-from cipa.models.cipa import CIPA
-from cipa.models.pretrained import CONFIG_NAME, WEIGHTS_NAME
+from cipa.models.config import CIPAConfig
+from cipa.models.pretrained import CONFIG_NAME, WEIGHTS_NAME, PretrainedFolder
 
 
-def load_model(path: str | Path, image_size: int | None = None, resample_crm: bool = False) -> CIPA:
+def load_model(
+    path: str | Path, image_size: int | None = None, resample_crm: bool = False
+) -> PretrainedFolder:
     """Build the network a file holds; variant, ablation and sizes come with it.
 
     Args:
-        path: a folder of ours or the `.safetensors` file in it; or a published checkpoint or bare state dict
-            (`.pth`), whose variant, ablation and image size are inferred from its tensors.
+        path: a folder of ours or the `.safetensors` file in it, of any network of `cipa models`; or a
+            published checkpoint or bare state dict (`.pth`), whose variant, ablation and image size are
+            inferred from its tensors.
         image_size: side of the images the network shall take, in pixels; by default the one it was made for.
         resample_crm: if that is another size, resample the CRM's weights to it (see `resample`) instead of
             refusing.
@@ -28,7 +31,7 @@ def load_model(path: str | Path, image_size: int | None = None, resample_crm: bo
     Raises:
         DataError: missing, a Git-LFS pointer, damaged, unsafe to read, not a CIPA network, with tensors
             missing, left over or mis-shaped, or made for another image size.
-        UsageError: image_size is not a multiple of 128.
+        UsageError: image_size is not a multiple of 128, or MONAI is needed and not installed.
     """
     path = Path(path)
     model = _read(path)
@@ -37,7 +40,7 @@ def load_model(path: str | Path, image_size: int | None = None, resample_crm: bo
     return _at_size(model, image_size, resample_crm, path)
 
 
-def _read(path: Path) -> CIPA:
+def _read(path: Path) -> PretrainedFolder:
     if path.is_dir() or path.suffix == ".safetensors":
         weights = path / WEIGHTS_NAME if path.is_dir() else path
         return build(read_config(weights.with_name(CONFIG_NAME)), read_tensors(weights), path, named=str)
@@ -45,9 +48,11 @@ def _read(path: Path) -> CIPA:
     return build(infer_config(tensors, path), tensors, path, named=published_name)
 
 
-def _at_size(model: CIPA, image_size: int, resample_crm: bool, path: Path) -> CIPA:
+def _at_size(model: PretrainedFolder, image_size: int, resample_crm: bool, path: Path) -> PretrainedFolder:
     config = model.config.replaced(image_size=image_size)
-    if config.crm and not resample_crm:
+    if not isinstance(config, CIPAConfig) or not config.crm:
+        return build(config, model.state_dict(), path, named=str)
+    if not resample_crm:
         made_for = model.config.image_size
         raise DataError(
             f"{path} is for images of {made_for} x {made_for}, not {image_size} x {image_size}: resize the "

@@ -8,6 +8,8 @@ in `MODULES`.
 
 import re
 
+from cipa.models.checkpoints.sigma_names import SIGMA_MODULES
+
 MODULES = (
     ("backbone.vssm.patch_embed.0", "encoder.patch_embedding.projection"),
     ("backbone.vssm.patch_embed.2", "encoder.patch_embedding.norm"),
@@ -131,8 +133,8 @@ Table = tuple[list[tuple[re.Pattern[str], str]], list[tuple[str, str]]]
 
 def _table(source: int) -> Table:
     modules = [
-        (re.compile("^" + re.escape(pair[source]).replace(r"\#", r"(\d+)") + r"(?=\.)"), pair[1 - source])
-        for pair in MODULES
+        (re.compile("^" + re.escape(pair[source]).replace(r"\#", r"(\d+)") + r"(?=\.|$)"), pair[1 - source])
+        for pair in (*MODULES, *SIGMA_MODULES)
     ]
     return modules, [(pair[source], pair[1 - source]) for pair in INNER]
 

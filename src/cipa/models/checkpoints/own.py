@@ -11,11 +11,12 @@ from torch import Tensor
 
 from cipa.errors import CipaError, DataError
 from cipa.models.checkpoints.torch_file import require_content
-from cipa.models.config import CIPAConfig
+from cipa.models.config import NetworkConfig
 from cipa.models.pretrained import CONFIG_NAME, WEIGHTS_NAME
+from cipa.models.registry import config_class
 
 
-def read_config(path: Path) -> CIPAConfig:
+def read_config(path: Path) -> NetworkConfig:
     """Read a `config.json`.
 
     Raises:
@@ -45,16 +46,24 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise DataError(f"{path} is truncated or damaged: copy or save it again ({error})") from error
 
 
-def _config(values: Any, path: Path) -> CIPAConfig:
-    names = {field.name for field in fields(CIPAConfig)}
-    found = set(values) if isinstance(values, dict) else set()
+def _config(values: Any, path: Path) -> NetworkConfig:
+    if not isinstance(values, dict) or not isinstance(values.get("variant"), str):
+        raise DataError(f"{path} names no network (variant): save the model again with this version")
+    try:
+        kind = config_class(values["variant"])
+    except CipaError as error:
+        raise DataError(f"{path}: {error}") from error
+    _require_fields({field.name for field in fields(kind)}, set(values), path)
+    arguments: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    try:
+        return kind(**arguments)
+    except (CipaError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _require_fields(names: set[str], found: set[str], path: Path) -> None:
     if found != names:
         odd = ", ".join(sorted(found ^ names)[:3])
         raise DataError(
             f"{path} has missing or unknown fields ({odd}): save the model again with this version"
         )
-    arguments: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-    try:
-        return CIPAConfig(**arguments)
-    except (CipaError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: {error}") from error

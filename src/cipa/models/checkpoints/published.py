@@ -1,16 +1,21 @@
 """Networks from the published checkpoints, and encoders from VMamba's ImageNet weights."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from cipa.errors import DataError
+from cipa.errors import DataError, UsageError
 from cipa.models.checkpoints.fit import require_match
 from cipa.models.checkpoints.names import canonical, canonical_imagenet, to_ours, to_published
 from cipa.models.checkpoints.torch_file import read_torch_file
-from cipa.models.cipa import CIPA
+from cipa.models.config import VMambaConfig
+from cipa.models.pretrained import PretrainedFolder
+
+DIRECTIONS = ((re.compile(r"\.channel_weights\."), 1), (re.compile(r"\.channel_attn_mamba\.\d+\.op\."), 2))
+"""Modules whose scans have another number of directions than SS2D's 4: CIPA's CRM, Sigma's Concat Mamba."""
 
 
 def read_published(path: Path) -> dict[str, Tensor]:
@@ -28,22 +33,26 @@ def read_published(path: Path) -> dict[str, Tensor]:
     return _rename([(canonical(name), tensor) for name, tensor in read_torch_file(path).items()], path)
 
 
-def init_encoder(model: CIPA, path: str | Path) -> None:
+def init_encoder(model: PretrainedFolder, path: str | Path) -> None:
     """Start the encoder from VMamba's ImageNet weights; feature norms, fusion and decoder stay as they are.
 
     Args:
-        model: tiny takes `vssmtiny_dp01_ckpt_epoch_292.pth`, small `vssmsmall_dp03_ckpt_epoch_238.pth`, base
-            `vssmbase_dp06_ckpt_epoch_241.pth`.
+        model: CIPA or Sigma; tiny takes `vssmtiny_dp01_ckpt_epoch_292.pth`, small
+            `vssmsmall_dp03_ckpt_epoch_238.pth`, base `vssmbase_dp06_ckpt_epoch_241.pth`.
         path: that file; older and newer tensor names are both understood.
 
     Raises:
         DataError: unreadable, or a tensor of the encoder is missing, left over or of another shape; the model
             is unchanged.
+        UsageError: a network without such an encoder.
     """
+    if not isinstance(model.config, VMambaConfig):
+        raise UsageError(f"{model.config.variant} has no VMamba encoder: {path} cannot start it")
     path = Path(path)
     named = [(canonical_imagenet(name), tensor) for name, tensor in read_torch_file(path).items()]
     tensors = _rename([(name, tensor) for name, tensor in named if name], path)
-    own = {f"encoder.{name}": tensor for name, tensor in model.encoder.state_dict().items()}
+    state = model.get_submodule("encoder").state_dict()
+    own = {f"encoder.{name}": tensor for name, tensor in state.items()}
     needed = {name: tensor.shape for name, tensor in own.items() if ".output_norm." not in name}
     require_match(needed, tensors, path, published_name)
     with torch.no_grad():
@@ -67,11 +76,13 @@ def _rename(published: Sequence[tuple[str, Tensor]], path: Path) -> dict[str, Te
 
 
 def _in_our_shape(name: str, tensor: Tensor) -> Tensor:
-    """Give A_logs (K D, N) and Ds (K D), which stack the directions, a dimension for them."""
+    """Give the scan's parameters a dimension for directions, where they stack them or have but one."""
+    if ".CMA_ssm." in name and ".out_norm_" not in name:
+        return tensor.unsqueeze(0)
     leaf = name.rsplit(".", 1)[-1]
     if leaf not in ("A_logs", "Ds"):
         return tensor
-    directions = 1 if ".channel_weights." in name else 4
+    directions = next((count for module, count in DIRECTIONS if module.search(name)), 4)
     if tensor.shape[0] % directions:
         return tensor  # its shape is wrong, and reported as such later
     return tensor.unflatten(0, (directions, -1))

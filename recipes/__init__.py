@@ -1,0 +1,1 @@
+"""Whole experiments that a command reproduces: data in, a row of a table out."""

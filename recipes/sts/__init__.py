@@ -1,0 +1,1 @@
+"""Soft-tissue sarcoma (TCIA "Soft-tissue-Sarcoma"): networks from scratch, scored on other patients."""

@@ -1,0 +1,141 @@
+"""Thresholds on PET, which need no network: what a clinic would otherwise use, scored like any other mask.
+
+| rule | tumour is PET at or above |
+|---|---|
+| `41%` | that share of the patient's own maximum over the slices given (Boellaard et al., EJNMMI 2015) |
+| `2.5` | that SUV, for every patient |
+| `tuned` | the one SUV with the highest pooled Dice on the training slices |
+"""
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cipa.data.layout import image_path, patient_of
+from cipa.data.phantom.baseline import best_grey, read_histograms
+from cipa.data.spacing import METADATA
+from cipa.errors import DataError, UsageError
+from cipa.evaluation.scoring import Slices
+from cipa.io.png import read_grey
+
+WHITE = 255
+SUV_KEY = "suv_max"
+
+
+@dataclass(frozen=True)
+class PetThreshold:
+    """A rule applied to a set of patients.
+
+    Attributes:
+        rule: in words.
+        greys: patient to the PET's grey from which a pixel is tumour.
+        suvs: the same as SUV, where the scale is known.
+        saturated: patients whose maximum is white: what was brighter is lost, and a share of it too low.
+    """
+
+    rule: str
+    greys: dict[str, float]
+    suvs: dict[str, float]
+    saturated: list[str]
+
+
+def pet_threshold(
+    root: str | os.PathLike[str],
+    ids: Sequence[str],
+    rule: str,
+    tuned_on: Sequence[str] = (),
+    suv_max: float | None = None,
+    tuned_root: str | os.PathLike[str] | None = None,
+) -> PetThreshold:
+    """Turn a rule into a threshold for each patient.
+
+    Args:
+        root: a data set's folder in PCLT20K layout.
+        ids: the slices that will be segmented.
+        rule: as the module's table has them.
+        tuned_on: the training slices, for `tuned`.
+        suv_max: the SUV that grey 255 stands for; needed for a SUV, only shown for the others.
+        tuned_root: the folder of the training slices, of the same scale; by default `root`.
+
+    Raises:
+        UsageError: the rule is none of these, or needs a scale that is not known.
+        DataError: an image cannot be read.
+    """
+    patients = sorted({patient_of(slice_id) for slice_id in ids})
+    saturated: list[str] = []
+    if rule == "tuned":
+        grey = float(best_grey(read_histograms(tuned_root or root, tuned_on)))
+        greys, words = dict.fromkeys(patients, grey), "the SUV that is best on the training slices"
+    elif rule.endswith("%"):
+        share = _number(rule[:-1], rule, 100) / 100
+        brightest = _brightest(root, ids)
+        greys = {patient: share * brightest[patient] for patient in patients}
+        saturated = [patient for patient in patients if brightest[patient] == WHITE]
+        words = f"{rule[:-1]} % of the patient's maximum"
+    else:
+        suv = _number(rule, rule)
+        if suv_max is None:
+            raise UsageError(f"--pet-threshold {rule}: say which SUV is white, with --suv-max")
+        greys, words = dict.fromkeys(patients, suv / suv_max * WHITE), f"SUV {suv:g}"
+    suvs = {} if suv_max is None else {name: grey / WHITE * suv_max for name, grey in greys.items()}
+    return PetThreshold(f"PET at or above {words}", greys, suvs, saturated)
+
+
+class ThresholdMasks:
+    """A data set whose PET is already the mask that a threshold makes of it: the rest is `score_slices`."""
+
+    def __init__(self, dataset: Slices, greys: dict[str, float]) -> None:
+        self.dataset = dataset
+        self.ids = dataset.ids
+        self.greys = greys
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return the slice with 1 in its "pet" where that reaches the patient's threshold, else 0."""
+        item = self.dataset[index]
+        threshold = max(self.greys[patient_of(self.ids[index])], 1e-6)  # black is never tumour
+        return {**item, "pet": (item["pet"] >= threshold).to(torch.uint8)}
+
+
+def stored_suv_max(root: str | os.PathLike[str]) -> float | None:
+    """Return the SUV that is white by a data set's metadata.json; None where that does not say.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    path = Path(root) / METADATA
+    if not path.is_file():
+        return None
+    try:
+        value = json.loads(path.read_text(encoding="utf-8-sig")).get(SUV_KEY)
+        return None if value is None else float(value)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: no usable {SUV_KEY} ({error}); mend it or give --suv-max") from error
+
+
+def _brightest(root: str | os.PathLike[str], ids: Sequence[str]) -> dict[str, int]:
+    found: defaultdict[str, int] = defaultdict(int)
+    for slice_id in ids:
+        grey = int(read_grey(image_path(root, slice_id, "PET")).max())
+        found[patient_of(slice_id)] = max(found[patient_of(slice_id)], grey)
+    return found
+
+
+def _number(text: str, rule: str, highest: float = float("inf")) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= highest or value == float("inf"):
+        raise UsageError(
+            f"--pet-threshold {rule}: give a SUV as 2.5, a share of the maximum as 41%, or tuned"
+        )
+    return value

@@ -1,0 +1,1 @@
+"""Networks of others under the same interface: CT and PET in, logits out. MONAI builds them."""

@@ -1,0 +1,138 @@
+"""Sigma's two fusion modules: Cross Mamba lets CT and PET read each other's state, Concat Mamba joins them.
+
+From Sigma (Wan et al., WACV 2025, arXiv 2404.04256), written from the paper and the published tensors.
+Letters: B batch, H x W grid, L = H W, C width outside, D = 2C width inside, N states, R = ceil(C / 16).
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cipa.models.scan import SelectiveScan
+from cipa.models.ss2d import depthwise_silu
+from cipa.ops import ss2d
+
+STATES = 4
+GATE_REDUCTION = 16
+FORWARD = (0,)
+BOTH_WAYS = (0, 2)
+
+
+class CrossMamba(nn.Module):
+    """Scan each modality with the other's output weights: two maps (B, H, W, C) -> the same two, enriched.
+
+    One depthwise convolution serves both modalities; everything else each has for itself.
+
+    Args:
+        width: C.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        inner, rank = 2 * width, math.ceil(width / 16)
+        self.ct_in_proj = nn.Linear(width, inner, bias=False)
+        self.pet_in_proj = nn.Linear(width, inner, bias=False)
+        self.depthwise = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)
+        self.ct_scan = SelectiveScan(inner, STATES, rank, FORWARD)
+        self.pet_scan = SelectiveScan(inner, STATES, rank, FORWARD)
+        self.ct_norm = nn.LayerNorm(inner)
+        self.pet_norm = nn.LayerNorm(inner)
+        self.ct_out_proj = nn.Linear(inner, width, bias=False)
+        self.pet_out_proj = nn.Linear(inner, width, bias=False)
+
+    def forward(self, ct: Tensor, pet: Tensor) -> tuple[Tensor, Tensor]:
+        """Enrich a pair of feature maps.
+
+        Args:
+            ct: (B, H, W, C).
+            pet: (B, H, W, C).
+
+        Returns:
+            ct and pet, each plus what it read, (B, H, W, C).
+        """
+        weight, bias = self.depthwise.weight, self.depthwise.bias
+        ct_inner = depthwise_silu(self.ct_in_proj(ct), weight, bias)
+        pet_inner = depthwise_silu(self.pet_in_proj(pet), weight, bias)
+        ct_own, ct_readout = _project(self.ct_scan, ct_inner)
+        pet_own, pet_readout = _project(self.pet_scan, pet_inner)
+        ct_scanned = _scan(self.ct_scan, ct_inner, ct_own, pet_readout)
+        pet_scanned = _scan(self.pet_scan, pet_inner, pet_own, ct_readout)
+        return (
+            ct + self.ct_out_proj(self.ct_norm(ct_scanned)),
+            pet + self.pet_out_proj(self.pet_norm(pet_scanned)),
+        )
+
+
+class ConcatMamba(nn.Module):
+    """Scan CT's pixels, then PET's, as one sequence, both ways: two maps (B, H, W, C) -> one (B, H, W, C).
+
+    Args:
+        width: C.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        inner = 2 * width
+        self.ct_in_proj = nn.Linear(width, inner, bias=False)
+        self.pet_in_proj = nn.Linear(width, inner, bias=False)
+        self.ct_depthwise = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)
+        self.pet_depthwise = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)
+        self.scan = SelectiveScan(inner, STATES, math.ceil(width / 16), BOTH_WAYS)
+        self.ct_norm = nn.LayerNorm(inner)
+        self.pet_norm = nn.LayerNorm(inner)
+        self.ct_gate = ChannelGate(inner)
+        self.pet_gate = ChannelGate(inner)
+        self.out_proj = nn.Linear(2 * inner, width, bias=False)
+
+    def forward(self, ct: Tensor, pet: Tensor) -> Tensor:
+        """Fuse a pair of feature maps.
+
+        Args:
+            ct: (B, H, W, C).
+            pet: (B, H, W, C).
+
+        Returns:
+            ct + pet and what the scan read off both, (B, H, W, C).
+        """
+        total = ct + pet
+        ct, pet = self.ct_in_proj(ct), self.pet_in_proj(pet)
+        ct_gate, pet_gate = self.ct_gate(ct), self.pet_gate(pet)
+        ct = depthwise_silu(ct, self.ct_depthwise.weight, self.ct_depthwise.bias)
+        pet = depthwise_silu(pet, self.pet_depthwise.weight, self.pet_depthwise.bias)
+        sequence = torch.cat([ct.flatten(1, 2), pet.flatten(1, 2)], dim=1)
+        scanned = self.scan(sequence.unsqueeze(1)).squeeze(1)  # a sequence is a map of one row
+        ct_half, pet_half = (half.reshape(ct.shape) for half in scanned.chunk(2, dim=1))
+        halves = [self.ct_norm(ct_half) * pet_gate, self.pet_norm(pet_half) * ct_gate]
+        return total + self.out_proj(torch.cat(halves, dim=-1))
+
+
+class ChannelGate(nn.Module):
+    """Weigh channels by their mean: (B, H, W, D) -> (B, 1, 1, D), each in (0, 1).
+
+    Args:
+        width: D.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        narrow = max(width // GATE_REDUCTION, 1)
+        self.down = nn.Linear(width, narrow, bias=False)
+        self.up = nn.Linear(narrow, width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the weights of a map (B, H, W, D)."""
+        return torch.sigmoid(self.up(F.silu(self.down(x.mean((1, 2), keepdim=True)))))
+
+
+def _project(scan: SelectiveScan, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a modality keeps, [dt_low, B] (B, H, W, R + N), and the C it gives away, (B, H, W, N)."""
+    projection = F.linear(x, scan.x_proj[0])
+    return projection[..., :-STATES], projection[..., -STATES:]
+
+
+def _scan(scan: SelectiveScan, x: Tensor, own: Tensor, readout: Tensor) -> Tensor:
+    """Scan a map (B, H, W, D) row by row, by its own steps and input weights and the other's readout C."""
+    projection = torch.cat([own, readout], dim=-1).unsqueeze(-2)
+    return ss2d(x, projection, scan.dt_weight, scan.dt_bias, scan.A_logs, scan.Ds, FORWARD)

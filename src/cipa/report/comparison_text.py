@@ -1,0 +1,74 @@
+"""What a comparison of runs says, whatever it is written as: heading, columns, a row's cells, notes."""
+
+import math
+
+from cipa.evaluation.comparison import Comparison, Entry
+from cipa.evaluation.patient_tables import PROTOCOL
+from cipa.report.quantities import QUANTITIES, counted
+
+POOLED = "pixels pooled within each patient, HD95 in pixels"
+
+COLUMNS = ("score", "run", "mean [95 % interval]", "median", "patients", "difference", "p", "p (Holm)")
+
+
+def title(comparison: Comparison) -> str:
+    """Return how many runs, patients and slices."""
+    numbers = ((comparison.patients, "patient"), (comparison.slices, "slice"))
+    return f"{len(comparison.runs)} runs, " + ", ".join(counted(*each) for each in numbers)
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Return what the numbers are, and by name the patients whose scores are by convention."""
+    protocol = PROTOCOL if comparison.is_3d else POOLED
+    tolerance = f"; NSD at {comparison.tolerance:g} mm" if comparison.is_3d else ""
+    return [
+        f"protocol {protocol}{tolerance}",
+        f"difference: mean over patients of run less {comparison.runs[0]}, with its 95 % bootstrap interval",
+        "p: Wilcoxon signed-rank test on the patients' differences, two-sided; (Holm) corrects it for the "
+        "number of runs, not of scores",
+        *(
+            f"{run}: {what} {', '.join(names)}"
+            for what, runs in _by_convention(comparison).items()
+            for run, names in runs.items()
+            if names
+        ),
+    ]
+
+
+def _by_convention(comparison: Comparison) -> dict[str, dict[str, list[str]]]:
+    return {
+        "nothing predicted of": comparison.missed,
+        "tumour predicted where there is none, of": comparison.unfounded,
+        f"without tumour and none predicted{', scored Dice 1' * comparison.is_3d}:": comparison.empty,
+    }
+
+
+def cells(comparison: Comparison, entry: Entry) -> list[str]:
+    """Return the text of a row's `COLUMNS`; the score is named where its first run stands."""
+    quantity = QUANTITIES[entry.metric]
+    label = quantity.label if entry.run == comparison.runs[0] else ""
+    shown = [
+        label,
+        entry.run,
+        quantity.interval(entry.spread.mean),
+        quantity.value(entry.spread.median.value),
+        str(entry.spread.patients),
+    ]
+    if entry.difference is None or entry.p_holm is None:
+        return [*shown, "", "", ""]
+    return [
+        *shown,
+        quantity.interval(entry.difference.mean, "+") + _pairs(comparison, entry.difference.patients),
+        _p(entry.difference.p),
+        _p(entry.p_holm),
+    ]
+
+
+def _pairs(comparison: Comparison, pairs: int) -> str:
+    return f" ({pairs} pairs)" if 0 < pairs < comparison.patients else ""
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,73 @@
+"""Thresholds on PET, on slices whose greys are written here."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cipa.data.pclt20k import PCLT20K
+from cipa.errors import DataError, UsageError
+from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold, stored_suv_max
+
+SIZE = 16
+IDS = ["0001_001", "0001_002", "0002_001"]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Patient 0001 has a maximum of 200 in its second slice, 0002 is white; tumour is grey 100 and more."""
+    for slice_id, brightest in zip(IDS, (100, 200, 255), strict=True):
+        folder = tmp_path / slice_id.split("_")[0]
+        folder.mkdir(exist_ok=True)
+        pet = np.zeros((SIZE, SIZE), np.uint8)
+        pet[0, :4] = (brightest, brightest // 2, 99, 100)
+        mask = np.where(pet >= 100, 255, 0).astype(np.uint8)
+        for name, image in (("CT", pet), ("PET", pet), ("mask", mask)):
+            Image.fromarray(image).save(folder / f"{slice_id}_{name}.png")
+    return tmp_path
+
+
+def test_a_share_is_of_the_patients_maximum_over_all_slices(data):
+    found = pet_threshold(data, IDS, "50%", suv_max=10)
+    assert found.greys == {"0001": 100, "0002": 127.5}
+    assert found.suvs["0002"] == pytest.approx(5)
+    assert found.saturated == ["0002"]
+
+
+def test_a_suv_is_one_grey_for_all(data):
+    found = pet_threshold(data, IDS, "2.5", suv_max=10)
+    assert found.greys == dict.fromkeys(["0001", "0002"], 63.75)
+    assert found.saturated == []
+
+
+def test_the_tuned_suv_is_the_best_on_the_training_slices(data):
+    assert set(pet_threshold(data, IDS, "tuned", tuned_on=IDS).greys.values()) == {100}
+
+
+def test_masks_hold_what_reaches_the_threshold_and_never_black(data):
+    slices = PCLT20K(data, IDS, SIZE)
+    masks = ThresholdMasks(slices, {"0001": 100.0, "0002": 0.0})
+    assert masks[0]["pet"].sum() == 2
+    assert masks[2]["pet"].sum() == 4
+    assert np.array_equal(masks[0]["mask"], slices[0]["mask"])
+
+
+@pytest.mark.parametrize("rule", ["x", "0", "-1", "101%", "nan", "inf", "%"])
+def test_a_rule_that_is_none_is_named(data, rule):
+    with pytest.raises(UsageError, match=f"--pet-threshold {rule}: give a SUV"):
+        pet_threshold(data, IDS, rule, suv_max=10)
+
+
+def test_a_suv_without_a_scale_is_refused(data):
+    with pytest.raises(UsageError, match="--suv-max"):
+        pet_threshold(data, IDS, "2.5")
+
+
+def test_the_scale_comes_from_the_metadata(data):
+    assert stored_suv_max(data) is None
+    (data / "metadata.json").write_text(json.dumps({"suv_max": 12}))
+    assert stored_suv_max(data) == 12
+    (data / "metadata.json").write_text("[]")
+    with pytest.raises(DataError, match="suv_max"):
+        stored_suv_max(data)
