@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cipa.models.layers import LayerNorm
 from cipa.models.scan import SelectiveScan
-from cipa.models.ss2d import depthwise_silu
-from cipa.ops import ss2d
+from cipa.ops import depthwise_silu, ss2d
 
 STATES = 4
 GATE_REDUCTION = 16
@@ -37,8 +37,8 @@ class CrossMamba(nn.Module):
         self.depthwise = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)
         self.ct_scan = SelectiveScan(inner, STATES, rank, FORWARD)
         self.pet_scan = SelectiveScan(inner, STATES, rank, FORWARD)
-        self.ct_norm = nn.LayerNorm(inner)
-        self.pet_norm = nn.LayerNorm(inner)
+        self.ct_norm = LayerNorm(inner)
+        self.pet_norm = LayerNorm(inner)
         self.ct_out_proj = nn.Linear(inner, width, bias=False)
         self.pet_out_proj = nn.Linear(inner, width, bias=False)
 
@@ -52,13 +52,12 @@ class CrossMamba(nn.Module):
         Returns:
             ct and pet, each plus what it read, (B, H, W, C).
         """
-        weight, bias = self.depthwise.weight, self.depthwise.bias
-        ct_inner = depthwise_silu(self.ct_in_proj(ct), weight, bias)
-        pet_inner = depthwise_silu(self.pet_in_proj(pet), weight, bias)
-        ct_own, ct_readout = _project(self.ct_scan, ct_inner)
-        pet_own, pet_readout = _project(self.pet_scan, pet_inner)
-        ct_scanned = _scan(self.ct_scan, ct_inner, ct_own, pet_readout)
-        pet_scanned = _scan(self.pet_scan, pet_inner, pet_own, ct_readout)
+        ct_inner = _convolve(self.depthwise, self.ct_in_proj(ct))
+        pet_inner = _convolve(self.depthwise, self.pet_in_proj(pet))
+        ct_own, ct_readout = _project(self.ct_scan, ct_inner).tensor_split([-STATES], dim=-1)
+        pet_own, pet_readout = _project(self.pet_scan, pet_inner).tensor_split([-STATES], dim=-1)
+        ct_scanned = _scan(self.ct_scan, ct_inner, torch.cat([ct_own, pet_readout], dim=-1))
+        pet_scanned = _scan(self.pet_scan, pet_inner, torch.cat([pet_own, ct_readout], dim=-1))
         return (
             ct + self.ct_out_proj(self.ct_norm(ct_scanned)),
             pet + self.pet_out_proj(self.pet_norm(pet_scanned)),
@@ -80,8 +79,8 @@ class ConcatMamba(nn.Module):
         self.ct_depthwise = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)
         self.pet_depthwise = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)
         self.scan = SelectiveScan(inner, STATES, math.ceil(width / 16), BOTH_WAYS)
-        self.ct_norm = nn.LayerNorm(inner)
-        self.pet_norm = nn.LayerNorm(inner)
+        self.ct_norm = LayerNorm(inner)
+        self.pet_norm = LayerNorm(inner)
         self.ct_gate = ChannelGate(inner)
         self.pet_gate = ChannelGate(inner)
         self.out_proj = nn.Linear(2 * inner, width, bias=False)
@@ -99,11 +98,10 @@ class ConcatMamba(nn.Module):
         total = ct + pet
         ct, pet = self.ct_in_proj(ct), self.pet_in_proj(pet)
         ct_gate, pet_gate = self.ct_gate(ct), self.pet_gate(pet)
-        ct = depthwise_silu(ct, self.ct_depthwise.weight, self.ct_depthwise.bias)
-        pet = depthwise_silu(pet, self.pet_depthwise.weight, self.pet_depthwise.bias)
-        sequence = torch.cat([ct.flatten(1, 2), pet.flatten(1, 2)], dim=1)
-        scanned = self.scan(sequence.unsqueeze(1)).squeeze(1)  # a sequence is a map of one row
-        ct_half, pet_half = (half.reshape(ct.shape) for half in scanned.chunk(2, dim=1))
+        maps = _convolve(self.ct_depthwise, ct), _convolve(self.pet_depthwise, pet)
+        sequence = torch.cat([x.flatten(1, 2) for x in maps], dim=1).unsqueeze(1)  # it is a map of one row
+        scanned = _scan(self.scan, sequence, _project(self.scan, sequence))
+        ct_half, pet_half = (half.reshape(ct.shape) for half in scanned.chunk(2, dim=2))
         halves = [self.ct_norm(ct_half) * pet_gate, self.pet_norm(pet_half) * ct_gate]
         return total + self.out_proj(torch.cat(halves, dim=-1))
 
@@ -126,13 +124,17 @@ class ChannelGate(nn.Module):
         return torch.sigmoid(self.up(F.silu(self.down(x.mean((1, 2), keepdim=True)))))
 
 
-def _project(scan: SelectiveScan, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what a modality keeps, [dt_low, B] (B, H, W, R + N), and the C it gives away, (B, H, W, N)."""
-    projection = F.linear(x, scan.x_proj[0])
-    return projection[..., :-STATES], projection[..., -STATES:]
+def _convolve(depthwise: nn.Conv2d, x: Tensor) -> Tensor:
+    """Convolve each channel of a map (B, H, W, D) by itself, then SiLU."""
+    assert depthwise.bias is not None  # every one here is made with it
+    return depthwise_silu(x, depthwise.weight, depthwise.bias)
 
 
-def _scan(scan: SelectiveScan, x: Tensor, own: Tensor, readout: Tensor) -> Tensor:
-    """Scan a map (B, H, W, D) row by row, by its own steps and input weights and the other's readout C."""
-    projection = torch.cat([own, readout], dim=-1).unsqueeze(-2)
-    return ss2d(x, projection, scan.dt_weight, scan.dt_bias, scan.A_logs, scan.Ds, FORWARD)
+def _project(scan: SelectiveScan, x: Tensor) -> Tensor:
+    """Return [dt_low, B, C] of every direction at every pixel of (B, H, W, D): (B, H, W, K, R + 2N)."""
+    return F.linear(x, scan.x_proj.flatten(0, 1)).unflatten(-1, scan.x_proj.shape[:2])
+
+
+def _scan(scan: SelectiveScan, x: Tensor, projection: Tensor) -> Tensor:
+    """Scan a map (B, H, W, D) by a projection that need not be all its own; no norm or gate follows."""
+    return ss2d(x, projection, scan.dt_weight, scan.dt_bias, scan.A_logs, scan.Ds, scan.directions)
