@@ -92,15 +92,15 @@ def advance(state, x, delta, values, place, d, n, rate, inside, channels, K: tl.
     return tl.exp2(step[:, None] * rate) * state + (step * u)[:, None] * weight_in[None, :]
 
 
-@triton.jit(do_not_specialize=["images", "height", "width", "chunk", "chunks"])
+@triton.jit(do_not_specialize=["images", "each", "height", "width", "chunk", "chunks"])
 def scan_chunks_backward(
     x, delta, values, dy, A_logs, unit, skip, states, passes, sums, replayed,
     dx, draw, dvalues, dA_logs, dbias, dskip, sink,
-    images, height, width, channels, chunk, chunks,
+    images, each, height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr, DIRECTIONS: tl.constexpr,
-    IMAGES: tl.constexpr, T: tl.constexpr, SAVED: tl.constexpr,
+    T: tl.constexpr, SAVED: tl.constexpr,
 ):  # fmt: skip
-    """Fill the gradients; a program takes the same chunk of IMAGES images one after the other.
+    """Fill the gradients; a program takes the same chunk of each images one after the other.
 
     dx and draw, (B, L, K, D), are those of x and of the step before softplus, for each direction; dvalues
     (B, L, K, D / BD, 2 N) those of B and C for each block of channels; dA_logs (G, S, K, N, D), dbias and dskip (G, S, K, D)
@@ -135,8 +135,8 @@ def scan_chunks_backward(
     da_sum = tl.zeros([BD, NP], tl.float32)
     dbias_sum = tl.zeros([BD], tl.float32)
     dskip_sum = tl.zeros([BD], tl.float32)
-    own = group * IMAGES
-    for image in range(0, tl.minimum(IMAGES, images - own)):
+    own = group * each
+    for image in range(0, tl.minimum(each, images - own)):
         b = own.to(tl.int64) + image
         x_image = x + b * length * channels
         dy_image = dy + b * length * channels

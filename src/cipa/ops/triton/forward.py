@@ -98,16 +98,16 @@ def chunk_ends(
     tl.store(ends + (out * N + n[None, :]) * channels + d[:, None] * unit, state, mask=mask)
 
 
-@triton.jit(do_not_specialize=["unit", "images", "height", "width", "chunk", "chunks"])
+@triton.jit(do_not_specialize=["unit", "images", "each", "height", "width", "chunk", "chunks"])
 def scan_chunks(
     x, delta, values, A_logs, unit, skip, ends, sums, states, y, sink,
-    images, height, width, channels, chunk, chunks,
+    images, each, height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
-    DIRECTIONS: tl.constexpr, IMAGES: tl.constexpr, SAVE: tl.constexpr,
+    DIRECTIONS: tl.constexpr, SAVE: tl.constexpr,
 ):  # fmt: skip
     """Fill y (B, L, K, D) and, if SAVE, states (B, S, K, N, D) with the state at each chunk's start.
 
-    A program scans the same chunk of IMAGES images one after the other.
+    A program scans the same chunk of each images one after the other.
     """
     blocks = tl.cdiv(channels, BD)
     program = tl.program_id(0)
@@ -128,10 +128,10 @@ def scan_chunks(
     stride = stride_of(direction, width)
     start = place_of(first, direction, height, width)
 
-    own = group * IMAGES
+    own = group * each
     valid = tl.minimum(channels - block * BD, BD)
     touched = tl.zeros([AHEAD], tl.float32)
-    for image in range(0, tl.minimum(IMAGES, images - own)):
+    for image in range(0, tl.minimum(each, images - own)):
         b = own.to(tl.int64) + image
         state = tl.zeros([BD, NP], tl.float32)
         for before in range(0, c):

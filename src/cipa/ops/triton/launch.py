@@ -101,8 +101,8 @@ def launch_scan(
     y = torch.empty_like(inputs.delta)
     scan_chunks[_grid(batch, plan, count, channels)](
         *inputs[:4], 1, inputs.skip, ends, sums, saved, y, _sink(_grid(batch, plan, count, channels), x),
-        batch, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
-        **_constants(count, states, directions), IMAGES=plan.images, SAVE=saved.numel() > 0, num_warps=1,
+        batch, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
+        **_constants(count, states, directions), SAVE=saved.numel() > 0, num_warps=1,
     )  # fmt: skip
     return y, saved
 
@@ -161,8 +161,8 @@ def launch_backward(
             states[these] if states.numel() else states, passes[these], sums[these], scratch,
             dx[these], draw[these], dvalues[these], dA_logs[own], dbias[own], dskip[own],
             _sink(_grid(these.stop - these.start, plan, count, channels), x),
-            these.stop - these.start, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
-            **_constants(count, depth, directions), IMAGES=plan.images, T=interval, SAVED=plan.chunks > 1,
+            these.stop - these.start, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
+            **_constants(count, depth, directions), T=interval, SAVED=plan.chunks > 1,
             num_warps=1,
         )  # fmt: skip
     drank, dweight = _lift_gradients(draw, projection, dt_weight)
