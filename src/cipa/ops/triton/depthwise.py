@@ -11,7 +11,7 @@ from torch import Tensor
 from cipa.ops.triton.plan import multiprocessors
 
 ROWS = 4
-COLUMNS = 32
+COLUMNS = 16
 CHANNELS = 64
 
 
@@ -20,8 +20,8 @@ def load_taps(weight, d, channels, FLIP: tl.constexpr):
     """Return the nine weights of each channel, float32, from (9, D); FLIP turns the kernels by 180 degrees."""
     taps = ()
     for tap in tl.static_range(9):
-        row: tl.constexpr = 8 - tap if FLIP else tap
-        taps = taps + (tl.load(weight + row * channels + d, mask=d < channels, other=0.0).to(tl.float32),)
+        row = weight + (8 - tap if FLIP else tap) * channels
+        taps = taps + (tl.load(row + d, mask=d < channels, other=0.0).to(tl.float32),)
     return taps
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cipa.ops.triton.plan import multiprocessors
 
-ELEMENTS = 4096
+ELEMENTS = 2048
 """Values a program holds at once: rows times channels, the latter rounded up to a power of two."""
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from cipa.ops.triton.norm import standardise, unstandardise
 from cipa.ops.triton.plan import multiprocessors
 
-PIXELS = 32
+PIXELS = 16
 CHANNELS = 64
 
 
