@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from cipa.inference.compiled import compile_model
     from cipa.inference.predictor import Predictor
     from cipa.inference.result import Prediction
     from cipa.models.checkpoints import load_model
@@ -21,11 +22,21 @@ _HOME = {
     "CIPAConfig": "cipa.models.config",
     "Prediction": "cipa.inference.result",
     "Predictor": "cipa.inference.predictor",
+    "compile_model": "cipa.inference.compiled",
     "create_model": "cipa.models.registry",
     "load_model": "cipa.models.checkpoints",
 }
 
-__all__ = ["CIPA", "CIPAConfig", "Prediction", "Predictor", "__version__", "create_model", "load_model"]
+__all__ = [
+    "CIPA",
+    "CIPAConfig",
+    "Prediction",
+    "Predictor",
+    "__version__",
+    "compile_model",
+    "create_model",
+    "load_model",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,69 @@
+import pytest
+import torch
+from torch import nn
+
+import cipa
+from cipa.errors import DataError, UsageError
+from cipa.inference.compiled import prepared
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    network = cipa.create_model("nano", image_size=128)
+    with torch.no_grad():
+        for name, tensor in network.state_dict().items():
+            if name.endswith("running_var"):
+                tensor.uniform_(0.5, 2)
+            elif name.endswith("running_mean"):
+                tensor.normal_()
+    return network.eval()
+
+
+def pairs(count):
+    return torch.randn(2, count, 1, 128, 128, generator=torch.Generator().manual_seed(1)).clamp(-1.6, 1.6)
+
+
+def test_a_compiled_network_gives_the_networks_logits_for_any_number_of_pairs(model):
+    fast = cipa.compile_model(model, batch=2)
+    for count in (1, 2, 3):
+        ct, pet = pairs(count)
+        with torch.inference_mode():
+            torch.testing.assert_close(fast(ct, pet), model(ct, pet), rtol=1e-4, atol=1e-4)
+
+
+def test_nothing_is_left_to_fold_and_the_network_itself_is_unchanged(model):
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    folded = prepared(model, torch.float32)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    assert folded.encoder.patch_embedding.projection.weight.shape[1] == 1
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_half_precision_keeps_what_the_scan_reads_in_float32(model):
+    narrow = prepared(model, torch.float16)
+    scan = narrow.encoder.stages[0].blocks[0].ss2d.scan
+    assert scan.A_logs.dtype == scan.dt_bias.dtype == torch.float32
+    assert scan.x_proj.dtype == torch.float16
+    torch.testing.assert_close(scan.A_logs, model.encoder.stages[0].blocks[0].ss2d.scan.A_logs, rtol=0, atol=0)
+
+
+def test_bf16_is_near_float32(model):
+    ct, pet = pairs(1)
+    exact, narrow = (cipa.compile_model(model, dtype=dtype)(ct, pet) for dtype in ("float32", "bf16"))
+    assert narrow.dtype == torch.float32
+    assert (narrow - exact).norm() < 0.1 * exact.norm()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"dtype": "int8"}, "int8"), ({"batch": 0}, "batch 0"), ({"dtype": "tf32"}, "use float32")],
+)
+def test_settings_that_cannot_be_are_named(model, settings, message):
+    with pytest.raises(UsageError, match=message):
+        cipa.compile_model(model, **settings)
+
+
+def test_images_of_another_size_are_named(model):
+    with pytest.raises(DataError, match="ct has shape"):
+        cipa.compile_model(model)(*torch.zeros(2, 1, 1, 64, 64))
