@@ -20,6 +20,7 @@ import triton
 import triton.language as tl
 
 from cipa.ops.triton.forward import AHEAD, load_rates
+from cipa.ops.triton.lanes import store_sums
 from cipa.ops.triton.walk import fetch_ahead, place_of, step_from, stride_of
 
 
@@ -92,7 +93,7 @@ def advance(state, x, delta, values, place, d, n, rate, inside, channels, K: tl.
     return tl.exp2(step[:, None] * rate) * state + (step * u)[:, None] * weight_in[None, :]
 
 
-@triton.jit(do_not_specialize=["images", "each", "height", "width", "chunk", "chunks"])
+@triton.jit(do_not_specialize=["unit", "images", "each", "height", "width", "chunk", "chunks"])
 def scan_chunks_backward(
     x, delta, values, dy, A_logs, unit, skip, states, passes, sums, replayed,
     dx, draw, dvalues, dA_logs, dbias, dskip, sink,
@@ -202,7 +203,7 @@ def scan_chunks_backward(
                 places = places + (place,)
             for i in tl.static_range(T - 1, -1, -1):
                 live = d < tl.where(left > i, channels, 0)
-                listed = n < tl.where(left > i, N, 0)
+                listed = tl.where(left > i, N, 0)
                 spot = places[i]
                 u = tl.load(x_image + spot * channels + d, mask=live, other=0.0).to(tl.float32)
                 step = tl.load(delta_image + spot * (K * channels) + d, mask=live, other=0.0).to(tl.float32)
@@ -210,8 +211,9 @@ def scan_chunks_backward(
                 weight_in = tl.load(values_image + spot * (2 * K * N) + n, mask=n < N, other=0.0)
                 weight_out = tl.load(values_image + spot * (2 * K * N) + N + n, mask=n < N, other=0.0)
                 gradient = upstream[:, None] * weight_out[None, :] + passed
-                dweight_out = tl.sum(before[i + 1] * upstream[:, None], axis=0)
-                dweight_in = tl.sum(gradient * (step * u)[:, None], axis=0)
+                out = dvalues_image + spot * (K * blocks * 2 * N)
+                store_sums(out, gradient * (step * u)[:, None], listed, NP)
+                store_sums(out + N, before[i + 1] * upstream[:, None], listed, NP)
                 q = tl.sum(gradient * weight_in[None, :], axis=1)
                 passed = tl.exp2(step[:, None] * rate) * gradient
                 kept = before[i] * passed
@@ -225,9 +227,6 @@ def scan_chunks_backward(
                     (step * q + skip_weight * upstream).to(dx.dtype.element_ty), mask=live,
                 )  # fmt: skip
                 tl.store(draw_image + spot * (K * channels) + d, dt.to(draw.dtype.element_ty), mask=live)
-                out = dvalues_image + spot * (K * blocks * 2 * N)
-                tl.store(out + n, dweight_in, mask=listed)
-                tl.store(out + N + n, dweight_out, mask=listed)
             touched += ahead_x + ahead_dy + ahead_step + ahead_values
 
     tl.store(sink + program * AHEAD + tl.arange(0, T), touched)

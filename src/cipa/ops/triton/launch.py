@@ -181,7 +181,7 @@ def launch_backward(
 
 def replay_interval(states: int) -> int:
     """Return T, the positions whose states the backward kernel holds in registers at once."""
-    return max(1, min(8, 64 // states))
+    return max(1, min(4, 64 // states))
 
 
 def _prepare(
