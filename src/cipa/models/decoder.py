@@ -34,11 +34,9 @@ class ChannelAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale a map (B, H, W, w)."""
-        mean, largest = x.mean((1, 2), keepdim=True), x.amax((1, 2), keepdim=True)
-        return x * torch.sigmoid(self._excite(mean) + self._excite(largest))
-
-    def _excite(self, pooled: Tensor) -> Tensor:
-        return self.up(F.silu(self.down(pooled)))
+        pooled = torch.cat([x.mean((1, 2), keepdim=True), x.amax((1, 2), keepdim=True)])
+        mean, largest = self.up(F.silu(self.down(pooled))).chunk(2)
+        return x * torch.sigmoid(mean + largest)
 
 
 class DecoderBlock(nn.Module):
