@@ -67,8 +67,8 @@ def chunk_ends(
     x += b * length * channels
     delta += (b * length * K + k) * channels
     values += (b * length * K + k) * (2 * N)
-    next_u = tl.load(x + place * channels + d * unit, mask=inside, other=0.0)
-    next_step = tl.load(delta + place * (K * channels) + d * unit, mask=inside, other=0.0)
+    next_u = tl.load(x + place * channels + d, mask=inside, other=0.0)
+    next_step = tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0)
     next_in = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
     state = tl.zeros([BD, NP], tl.float32)
     total = tl.zeros([BD], tl.float32)
@@ -84,8 +84,8 @@ def chunk_ends(
         for _ in tl.range(group, tl.minimum(group + AHEAD, last), loop_unroll_factor=2):
             u, step, weight_in = next_u.to(tl.float32), next_step.to(tl.float32), next_in
             place = step_from(place, stride, length)
-            next_u = tl.load(x + place * channels + d * unit, mask=inside, other=0.0)
-            next_step = tl.load(delta + place * (K * channels) + d * unit, mask=inside, other=0.0)
+            next_u = tl.load(x + place * channels + d, mask=inside, other=0.0)
+            next_step = tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0)
             next_in = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
             decay = tl.exp2(step[:, None] * decay_rate)
             state = decay * state + (step * u)[:, None] * weight_in[None, :]
@@ -93,7 +93,7 @@ def chunk_ends(
         touched += ahead_x + ahead_step + ahead_in
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     out = (b * chunks + c) * K + k
-    tl.store(sums + out * channels + d * unit, total, mask=inside)
+    tl.store(sums + out * channels + d, total, mask=inside)
     mask = inside[:, None] & (n < N)[None, :]
     tl.store(ends + (out * N + n[None, :]) * channels + d[:, None] * unit, state, mask=mask)
 
@@ -122,7 +122,7 @@ def scan_chunks(
     inside = d < channels
     tile = inside[:, None] & (n < N)[None, :]
     decay_rate = load_rates(A_logs, unit, k, d, channels, N, NP)
-    skip_weight = tl.load(skip + k * channels + d * unit, mask=inside, other=0.0).to(tl.float32)
+    skip_weight = tl.load(skip + k * channels + d, mask=inside, other=0.0).to(tl.float32)
     first = c * chunk
     last = tl.minimum(first + chunk, length)
     stride = stride_of(direction, width)
@@ -136,7 +136,7 @@ def scan_chunks(
         state = tl.zeros([BD, NP], tl.float32)
         for before in range(0, c):
             at = (b * chunks + before) * K + k
-            total = tl.load(sums + at * channels + d * unit, mask=inside, other=0.0)
+            total = tl.load(sums + at * channels + d, mask=inside, other=0.0)
             end = tl.load(ends + (at * N + n[None, :]) * channels + d[:, None] * unit, mask=tile, other=0.0)
             state = tl.exp2(total[:, None] * decay_rate) * state + end
         if SAVE:
@@ -148,8 +148,8 @@ def scan_chunks(
         delta_image = delta + (b * length * K + k) * channels
         y_image = y + (b * length * K + k) * channels
         values_image = values + (b * length * K + k) * (2 * N)
-        next_u = tl.load(x_image + place * channels + d * unit, mask=inside, other=0.0)
-        next_step = tl.load(delta_image + place * (K * channels) + d * unit, mask=inside, other=0.0)
+        next_u = tl.load(x_image + place * channels + d, mask=inside, other=0.0)
+        next_step = tl.load(delta_image + place * (K * channels) + d, mask=inside, other=0.0)
         next_in = tl.load(values_image + place * (2 * K * N) + n, mask=n < N, other=0.0)
         next_out = tl.load(values_image + place * (2 * K * N) + N + n, mask=n < N, other=0.0)
         for positions in range(first, last, AHEAD):
@@ -164,10 +164,10 @@ def scan_chunks(
             for _ in tl.range(positions, tl.minimum(positions + AHEAD, last), loop_unroll_factor=2):
                 u, step = next_u.to(tl.float32), next_step.to(tl.float32)
                 weight_in, weight_out = next_in, next_out
-                out = y_image + place * (K * channels) + d * unit
+                out = y_image + place * (K * channels) + d
                 place = step_from(place, stride, length)
-                next_u = tl.load(x_image + place * channels + d * unit, mask=inside, other=0.0)
-                next_step = tl.load(delta_image + place * (K * channels) + d * unit, mask=inside, other=0.0)
+                next_u = tl.load(x_image + place * channels + d, mask=inside, other=0.0)
+                next_step = tl.load(delta_image + place * (K * channels) + d, mask=inside, other=0.0)
                 next_in = tl.load(values_image + place * (2 * K * N) + n, mask=n < N, other=0.0)
                 next_out = tl.load(values_image + place * (2 * K * N) + N + n, mask=n < N, other=0.0)
                 decay = tl.exp2(step[:, None] * decay_rate)
