@@ -11,6 +11,10 @@ CHANNELS = 32
 PROGRAMS_PER_UNIT = 16
 """Programs of one warp that a multiprocessor holds at the forward kernel's register use."""
 
+SCAN_REGISTERS: int | None = None
+BACKWARD_REGISTERS: int | None = None
+"""Most registers a thread of the two large kernels may take; fewer let more warps run at once, at the price of spills."""
+
 SHORTEST_CHUNK = 128
 """Positions under which the start and end of a chunk cost more than its scan."""
 
