@@ -1,1 +1,1 @@
-"""GPU forms of the ops in Triton. Imported only when a tensor on a GPU (or Triton's interpreter) asks for them."""
+"""GPU forms of the ops, in Triton: imported when a tensor on a GPU, or the interpreter, asks for them."""

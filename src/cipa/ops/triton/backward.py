@@ -1,16 +1,16 @@
 """The scan on a GPU, backwards. Layout, chunks and letters are those of `forward.py`.
 
-With g_l the gradient of the state h_l, decay_l = exp(delta_l A) and p_l = decay_l g_l what passes on to h_{l-1}:
+With g_l the gradient of the state h_l, decay_l = exp(delta_l A), p_l = decay_l g_l what passes on to h_{l-1}:
 
     g_l      = C_l dy_l + p_{l+1}
     dC_l     = sum_d h_l dy_l                   dB_l = sum_d g_l delta_l u_l
     ddelta_l = sum_n A h_{l-1} p_l + u_l q_l    q_l  = sum_n g_l B_l
     du_l     = delta_l q_l + skip dy_l          dA   = sum_l delta_l h_{l-1} p_l
 
-The states h are needed in reverse order. A program first replays its chunk from the saved start and leaves the state
-of every T-th position in memory; then it takes T positions at a time, last first, recomputes their T states into
-registers and walks back over them. Replaying costs two exponentials a state more; keeping all states would cost 64
-bytes a channel and position.
+The states h are needed in reverse order. A program first replays its chunk from the saved start and leaves
+the state of every T-th position in memory; then it takes T positions at a time, last first, recomputes their
+T states into registers and walks back over them. Replaying costs two exponentials a state more; keeping all
+states would cost 64 bytes a channel and position.
 
 Sums over channels leave the lanes' block as partial sums (blocks of 32 channels), added up outside in a fixed
 order: no atomic addition, so gradients do not change from run to run.
@@ -104,9 +104,10 @@ def scan_chunks_backward(
     """Fill the gradients; a program takes the same chunk of each images one after the other.
 
     dx and draw, (B, L, K, D), are those of x and of the step before softplus, for each direction; dvalues
-    (B, L, K, D / BD, 2 N) those of B and C for each block of channels; dA_logs (G, S, K, N, D), dbias and dskip (G, S, K, D)
-    those of A_logs, the bias and the skip weight for each of G groups of images. `replayed` (programs, chunk / T, N, BD) is
-    scratch. `states` counts where SAVED, else every chunk starts from zero.
+    (B, L, K, D / BD, 2 N) those of B and C for each block of channels; dA_logs (G, S, K, N, D), dbias and
+    dskip (G, S, K, D) those of A_logs, the bias and the skip weight for each of G groups of images.
+    `replayed` (programs, chunk / T, N, BD) is scratch. `states` counts where SAVED, else every chunk starts
+    from zero.
     """
     blocks = tl.cdiv(channels, BD)
     program = tl.program_id(0)
@@ -137,7 +138,7 @@ def scan_chunks_backward(
     dbias_sum = tl.zeros([BD], tl.float32)
     dskip_sum = tl.zeros([BD], tl.float32)
     own = group * each
-    for image in range(0, tl.minimum(each, images - own)):
+    for image in range(tl.minimum(each, images - own)):
         b = own.to(tl.int64) + image
         x_image = x + b * length * channels
         dy_image = dy + b * length * channels
@@ -155,7 +156,7 @@ def scan_chunks_backward(
                 states + (saved * N + n[None, :]) * channels + d[:, None] * unit, mask=tile, other=0.0
             )
         place = start
-        for run in range(0, runs):
+        for run in range(runs):
             tl.store(replayed + run * (NP * BD) + corner, state)
             ahead = tl.minimum(first + (run + 1) * T + tl.arange(0, T), length - 1)
             places_ahead = place_of(ahead, direction, height, width)
@@ -170,7 +171,7 @@ def scan_chunks_backward(
             touched += ahead_x + ahead_step + ahead_in
 
         passed = tl.zeros([BD, NP], tl.float32)
-        for back in range(0, chunks - 1 - c):
+        for back in range(chunks - 1 - c):
             beyond = (b * chunks + (chunks - 1 - back)) * K + k
             total = tl.load(sums + beyond * channels + d, mask=inside, other=0.0)
             local = tl.load(
@@ -178,7 +179,7 @@ def scan_chunks_backward(
             )
             passed = tl.exp2(total[:, None] * rate) * passed + local
 
-        for back in range(0, runs):
+        for back in range(runs):
             run = runs - 1 - back
             state = tl.load(replayed + run * (NP * BD) + corner)
             place = place_of(first + run * T, direction, height, width)

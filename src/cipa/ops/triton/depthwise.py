@@ -17,7 +17,7 @@ CHANNELS = 64
 
 @triton.jit
 def load_taps(weight, d, channels, FLIP: tl.constexpr):
-    """Return the nine weights of each channel, float32, from (9, D); FLIP turns the kernels by 180 degrees."""
+    """Return the nine weights of each channel, float32, from (9, D); FLIP turns them by 180 degrees."""
     taps = ()
     for tap in tl.static_range(9):
         row = weight + (8 - tap if FLIP else tap) * channels
@@ -44,7 +44,7 @@ def depthwise_forward(
     x, weight, bias, out, height, width, channels,
     SILU: tl.constexpr, FLIP: tl.constexpr, BH: tl.constexpr, BW: tl.constexpr, BD: tl.constexpr,
 ):  # fmt: skip
-    """Fill out with the convolution of x; with bias and SiLU where SILU. A program makes BH rows of BW pixels."""
+    """Fill out with the convolution of x; with bias and SiLU where SILU. A program: BH rows of BW pixels."""
     strips = tl.cdiv(width, BW)
     bands = tl.cdiv(height, BH)
     image = (tl.program_id(0) // (strips * bands)).to(tl.int64)
@@ -68,7 +68,7 @@ def depthwise_backward(
     dout, x, weight, bias, dlinear, dweight, dbias, strips_in_all, height, width, channels,
     BW: tl.constexpr, BD: tl.constexpr,
 ):  # fmt: skip
-    """Fill dlinear, the gradient before the SiLU, and each program's part of weight's (programs, 9, D) and bias's."""
+    """Fill dlinear, the gradient before SiLU, and a program's part of dweight (., 9, D) and dbias."""
     strips = tl.cdiv(width, BW)
     d = (tl.program_id(1) * BD + tl.arange(0, BD))[None, :]
     known = d < channels

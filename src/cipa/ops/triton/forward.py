@@ -1,16 +1,16 @@
 """The scan on a GPU, forwards: one warp a program, one lane a channel, its N states in the lane's registers.
 
-Tiles are (BD, NP): channels over lanes, states inside a lane, so that neither the state update nor the sum over
-states leaves the lane. That layout is what the compiler gives tiles whose strides it does not know. So `unit`, the
-stride of a channel, comes as a run-time value though it is 1: with it known, four lanes share a channel's states
-and each position pays shuffles and a barrier (181 instructions in place of 120).
+Tiles are (BD, NP): channels over lanes, states inside a lane, so that neither the state update nor the sum
+over states leaves the lane. That layout is what the compiler gives tiles whose strides it does not know. So
+`unit`, the stride of a channel, comes as a run-time value though it is 1: with it known, four lanes share a
+channel's states and each position pays shuffles and a barrier (181 instructions in place of 120).
 
-A long walk at a small batch has too few programs to fill a GPU. It is cut into S chunks: `chunk_ends` scans each
-from a zero state; `scan_chunks` then folds the ends of the chunks before its own and scans again with the right start.
-The decay of a whole chunk is exp(A sum(delta)): N exponentials, not N a position.
+A long walk at a small batch has too few programs to fill a GPU. It is cut into S chunks: `chunk_ends` scans
+each from a zero state; `scan_chunks` then folds the ends of the chunks before its own and scans again with
+the right start. The decay of a whole chunk is exp(A sum(delta)): N exponentials, not N a position.
 
-To hide the latency of memory, AHEAD positions are fetched into the cache while those before are computed, and from
-there those of the next position into registers.
+To hide the latency of memory, AHEAD positions are fetched into the cache while those before are computed, and
+from there those of the next position into registers.
 `values` (B, L, K, 2 N) holds B and C in float32, which lets four of them come with one load.
 
 Letters: B images, L positions, K directions, D channels, N states, S chunks of `chunk` positions.
@@ -20,7 +20,6 @@ import triton
 import triton.language as tl
 
 from cipa.ops.triton.walk import fetch_ahead, place_of, step_from, stride_of
-
 
 AHEAD = tl.constexpr(16)
 
@@ -46,7 +45,7 @@ def chunk_ends(
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
     DIRECTIONS: tl.constexpr,
 ):  # fmt: skip
-    """Fill ends (B, S, K, N, D), each chunk's last state from a zero start, and sums (B, S, K, D) of its steps."""
+    """Fill ends (B, S, K, N, D), each chunk's last state from zero, and sums (B, S, K, D) of its steps."""
     blocks = tl.cdiv(channels, BD)
     program = tl.program_id(0)
     block = program % blocks
@@ -131,10 +130,10 @@ def scan_chunks(
     own = group * each
     valid = tl.minimum(channels - block * BD, BD)
     touched = tl.zeros([AHEAD], tl.float32)
-    for image in range(0, tl.minimum(each, images - own)):
+    for image in range(tl.minimum(each, images - own)):
         b = own.to(tl.int64) + image
         state = tl.zeros([BD, NP], tl.float32)
-        for before in range(0, c):
+        for before in range(c):
             at = (b * chunks + before) * K + k
             total = tl.load(sums + at * channels + d, mask=inside, other=0.0)
             end = tl.load(ends + (at * N + n[None, :]) * channels + d[:, None] * unit, mask=tile, other=0.0)

@@ -89,7 +89,8 @@ def launch_scan(
         save: keep the state at the start of each chunk for `launch_backward`.
 
     Returns:
-        y (B, L, K, D) in x's type, each direction's result at its pixel, and the chunk states (empty unless saved).
+        y (B, L, K, D) in x's type, each direction's result at its pixel, and the chunk states (empty unless
+        saved).
     """
     inputs = _prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
     batch, length, count, channels = inputs.delta.shape
@@ -159,7 +160,8 @@ def launch_backward(
         these = slice(first * plan.images, min(batch, (first + turn) * plan.images))
         own = slice(first, first + turn)
         scan_chunks_backward[_grid(these.stop - these.start, plan, count, channels)](
-            inputs.x[these], inputs.delta[these], inputs.values[these], upstream[these], inputs.A_logs, 1, inputs.skip,
+            inputs.x[these], inputs.delta[these], inputs.values[these], upstream[these],
+            inputs.A_logs, 1, inputs.skip,
             states[these] if states.numel() else states, passes[these], sums[these], scratch,
             dx[these], draw[these], dvalues[these], dA_logs[own], dbias[own], dskip[own],
             _sink(_grid(these.stop - these.start, plan, count, channels), x),
@@ -206,8 +208,8 @@ def _prepare(
     values = x.new_empty(batch, length, count, 2 * states, dtype=torch.float32)
     rows, block = 64, min(64, triton.next_power_of_2(channels))
     lift_steps[(triton.cdiv(batch * length, rows), count, triton.cdiv(channels, block))](
-        projection, steps, dt_weight.contiguous(), dt_bias.contiguous(), delta, values, batch * length, channels,
-        K=count, N=states, R=rank, RANK=max(16, triton.next_power_of_2(rank)),
+        projection, steps, dt_weight.contiguous(), dt_bias.contiguous(), delta, values, batch * length,
+        channels, K=count, N=states, R=rank, RANK=max(16, triton.next_power_of_2(rank)),
         PAIR=triton.next_power_of_2(2 * states), ROWS=rows, BD=block,
     )  # fmt: skip
     return Prepared(x_flat, delta, values, A_logs.contiguous(), Ds.contiguous())

@@ -1,4 +1,4 @@
-"""What the scan reads, from the projection: delta = softplus(dt_weight dt_low + dt_bias), and B and C in float32.
+"""What the scan reads: delta = softplus(dt_weight dt_low + dt_bias), and B and C in float32.
 
 The lift is a product with an inner dimension of R, 6 to 64: inside the scan it costs as much as the scan.
 """
@@ -21,9 +21,9 @@ def lift_steps(
 ):  # fmt: skip
     """Fill delta (rows, K, channels) and values (rows, K, 2 N), float32.
 
-    The first R of the projection (rows, K, R + 2 N) are lifted by `weight` (K, channels, R); where R is 0 the step
-    before bias and softplus is given, dt (rows, channels). RANK and PAIR are R and 2 N as the next powers of two,
-    RANK at least 16.
+    The first R of the projection (rows, K, R + 2 N) are lifted by `weight` (K, channels, R); where R is 0 the
+    step before bias and softplus is given, dt (rows, channels). RANK and PAIR are R and 2 N as the next
+    powers of two, RANK at least 16.
     """
     row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]
     k = tl.program_id(1)

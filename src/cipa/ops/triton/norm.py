@@ -1,7 +1,7 @@
-"""LayerNorm over the channels of a map with the residual sum before it, one read and one write: kernels and launches.
+"""LayerNorm over the channels of a map with the residual sum before it, one read and one write.
 
-Letters: rows are all pixels of all images, D channels. Statistics are float32 and recomputed in the backward pass:
-a row fits in registers, so that is cheaper than to save and load them.
+Kernels and their launches. Letters: rows are all pixels of all images, D channels. Statistics are float32 and
+recomputed in the backward pass: a row fits in registers, so that is cheaper than to save and load them.
 """
 
 import torch
@@ -17,7 +17,7 @@ ELEMENTS = 2048
 
 @triton.jit
 def standardise(x, mask, channels, eps):
-    """Return a tile's rows less their mean over their standard deviation, and one over the latter, (rows, 1)."""
+    """Return a tile's rows less their mean over their deviation, and one over the latter, (rows, 1)."""
     mean = (tl.sum(x, axis=1) / channels)[:, None]
     centred = tl.where(mask, x - mean, 0.0)
     scale = tl.rsqrt(tl.sum(centred * centred, axis=1) / channels + eps)[:, None]
@@ -116,8 +116,8 @@ def launch_add_norm(
     out = torch.empty(x.shape, dtype=dtype, device=x.device)
     rows, block = tile_of(channels)
     add_norm_forward[(triton.cdiv(x.numel() // channels, rows),)](
-        x, x if branch is None else branch.contiguous(), weight if skip is None else skip, weight, bias, total, out,
-        x.numel() // channels, channels, eps,
+        x, x if branch is None else branch.contiguous(), weight if skip is None else skip, weight, bias,
+        total, out, x.numel() // channels, channels, eps,
         BRANCH=branch is not None, SKIP=skip is not None, ROWS=rows, BD=block,
     )  # fmt: skip
     return total, out

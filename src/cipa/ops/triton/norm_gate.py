@@ -1,4 +1,4 @@
-"""What follows the scan in one pass: the sum over directions, LayerNorm, and the gate. Kernels and launches."""
+"""What follows the scan in one pass: sum over directions, LayerNorm, gate. Kernels and launches."""
 
 import torch
 import triton
@@ -75,7 +75,7 @@ def norm_gate_backward(
 def launch_merge_norm_gate(
     source: Tensor, gate: Tensor, weight: Tensor, bias: Tensor, eps: float, silu: bool, save: bool
 ) -> tuple[Tensor, Tensor]:
-    """Sum source (B, L, K, D) over K, normalise, gate (B, L, D); return the result and, if `save`, the sum."""
+    """Sum source (B, L, K, D) over K, normalise, gate (B, L, D): the result and, if `save`, the sum."""
     batch, length, count, channels = source.shape
     out = torch.empty(batch, length, channels, dtype=source.dtype, device=source.device)
     merged = torch.empty_like(out) if save else out

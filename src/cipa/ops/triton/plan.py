@@ -1,4 +1,4 @@
-"""How a scan is cut into programs: a rule on shapes and the size of the GPU, so that nothing is tuned at run time."""
+"""How a scan is cut into programs: a rule on shapes and the GPU's size. Nothing is tuned at run time."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Plan(NamedTuple):
 
 @lru_cache(maxsize=16)
 def multiprocessors(device: torch.device) -> int:
-    """Return how many multiprocessors a GPU has; a few for the CPU, where Triton's interpreter runs them in turn."""
+    """Return how many multiprocessors a GPU has; 2 for the CPU, where the interpreter takes them in turn."""
     if device.type != "cuda":
         return 2
     return torch.cuda.get_device_properties(device).multi_processor_count
@@ -38,8 +38,8 @@ def multiprocessors(device: torch.device) -> int:
 def plan_scan(batch: int, length: int, channels: int, directions: int, device: torch.device) -> Plan:
     """Cut a scan where it would leave most of the GPU idle: chunks make their exponentials twice.
 
-    Measured on an H200: from a third of the programs that fit at once on, one chunk is faster than any number; below,
-    three times the programs that fit are about the best, and no number near it is much worse.
+    Measured on an H200: from a third of the programs that fit at once on, one chunk is faster than any
+    number; below, three times the programs that fit are about the best, and no number near it is much worse.
 
     Args:
         batch: images.

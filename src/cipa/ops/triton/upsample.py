@@ -1,11 +1,11 @@
-"""Bilinear doubling of channel-last maps, alone and with the decoder's last LayerNorm and projection behind it.
+"""Bilinear doubling of channel-last maps, alone and with the decoder's last LayerNorm and projection behind.
 
-Corners are not aligned: output 2i takes a quarter of input i-1 and three quarters of i, output 2i+1 three quarters of i
-and a quarter of i+1; at a border the missing neighbour is the border itself. The gradient gathers, each input pixel from
-the outputs it went into: no atomic addition.
+Corners are not aligned: output 2i takes a quarter of input i-1 and three quarters of i, output 2i+1 three
+quarters of i and a quarter of i+1; at a border the missing neighbour is the border itself. The gradient
+gathers, each input pixel from the outputs it went into: no atomic addition.
 
-The last map of the decoder, 512 x 512 x 96, is 50 MB a slice in bfloat16 and only the logits of it are wanted: made in
-registers, it is never written.
+The last map of the decoder, 512 x 512 x 96, is 50 MB a slice in bfloat16 and only the logits of it are
+wanted: made in registers, it is never written.
 """
 
 import torch
@@ -52,7 +52,7 @@ def double_forward(x, out, height, width, channels, BW: tl.constexpr, BD: tl.con
 
 @triton.jit
 def share(place, size, tap: tl.constexpr):
-    """Return which output (clamped) input `place` went into at tap 0 to 3, and with which weight; 0 beyond borders."""
+    """Return the output (clamped) that `place` went into at tap 0 to 3, and its weight; 0 beyond borders."""
     output = 2 * place - 1 + tap
     usual: tl.constexpr = 0.25 if tap == 0 or tap == 3 else 0.75
     inside = (output >= 0) & (output < 2 * size)
@@ -131,9 +131,8 @@ def double_norm_project_backward(
         upstream = tl.zeros([BW, BD], tl.float32)
         grown = ()
         for c in tl.static_range(CLASSES):
-            dlogit = tl.load(dlogits + at * CLASSES + c, mask=j < 2 * width, other=0.0).to(tl.float32)[
-                :, None
-            ]
+            dlogit = tl.load(dlogits + at * CLASSES + c, mask=j < 2 * width, other=0.0)
+            dlogit = dlogit.to(tl.float32)[:, None]
             factor = tl.load(projection + c * channels + d, mask=known, other=0.0).to(tl.float32)
             upstream += dlogit * factor
             grown = grown + (factor_sums[c] + tl.sum(dlogit * (normed * scale + shift), axis=0)[None, :],)

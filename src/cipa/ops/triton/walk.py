@@ -23,8 +23,8 @@ def stride_of(direction, width):
 def step_from(place, stride, length):
     """Return the raster index after a step of `stride`.
 
-    Leaving a column at either end leads to the next column. A step past the end of the walk gives some pixel of
-    the map: values are fetched one step ahead, and that fetch must stay inside.
+    Leaving a column at either end leads to the next column. A step past the end of the walk gives some pixel
+    of the map: values are fetched one step ahead, and that fetch must stay inside.
     """
     place = place + stride
     place = tl.where(place >= length, place - length + 1, place)
@@ -37,9 +37,9 @@ def fetch_ahead(rows, places, row_stride, valid, WIDTH: tl.constexpr):
     """Read a value of every 32-byte sector of the rows at `places`; their sums, (positions,) float32.
 
     A walk down the columns meets a new line of memory at each position. Read one position early it comes from
-    device memory in about 1,000 cycles, eight times what a position's arithmetic takes; read a group of positions
-    early, it is in the cache when it is wanted. `rows` points at the first of a row's WIDTH values, of which `valid`
-    are inside. The sums must end up somewhere, or the compiler drops the reads.
+    device memory in about 1,000 cycles, eight times what a position's arithmetic takes; read a group of
+    positions early, it is in the cache when it is wanted. `rows` points at the first of a row's WIDTH values,
+    of which `valid` are inside. The sums must end up somewhere, or the compiler drops the reads.
     """
     per_sector: tl.constexpr = 256 // rows.dtype.element_ty.primitive_bitwidth
     offset = rows + places * row_stride
