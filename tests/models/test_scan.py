@@ -43,4 +43,7 @@ def test_each_direction_reads_its_own_projection():
         projection = torch.einsum("bhwd,cd->bhwc", x, both.x_proj[k])[:, :, :, None]
         weights = (p[k : k + 1] for p in (both.dt_weight, both.dt_bias, both.A_logs, both.Ds))
         total += ss2d_reference(x, projection, *weights, directions=(direction,))
-    assert torch.allclose(both(x), total, atol=1e-5)
+    gate, norm = torch.randn_like(x), torch.nn.LayerNorm(16)
+    torch.nn.init.normal_(norm.weight)
+    assert torch.allclose(both(x, gate, norm), norm(total) * F.silu(gate), atol=1e-5)
+    assert torch.allclose(both(x, gate, norm, silu=False), norm(total) * gate, atol=1e-5)

@@ -4,6 +4,7 @@ Letters: B batch, H x W grid, L tokens, C width outside, D = 2C width inside, N 
 """
 
 import math
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -43,7 +44,7 @@ class SS2D(nn.Module):
         """
         # Two products instead of one and a split: both halves come out contiguous, as the kernels want them.
         scanned, gate = (F.linear(x, half) for half in self.in_proj.weight.chunk(2))
-        scanned = depthwise_silu(scanned, self.depthwise.weight, self.depthwise.bias)
+        scanned = depthwise_silu(scanned, self.depthwise.weight, cast(Tensor, self.depthwise.bias))
         return self.out_proj(self.scan(scanned, gate, self.out_norm))
 
 

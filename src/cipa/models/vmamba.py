@@ -5,6 +5,7 @@ Letters: B images, C = dim * 2^i channels of stage i on a grid of H/4/2^i x W/4/
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -112,7 +113,7 @@ class Stage(nn.Module):
         Returns:
             The feature map (B, H, W, C) and the next stage's input (B, H/2, W/2, 2C).
         """
-        norms = [*(block.norm for block in self.blocks), self.output_norm]
+        norms = [*(cast(Block, block).norm for block in self.blocks), self.output_norm]
         normed = norms[0](x)
         for block, following in zip(self.blocks, norms[1:], strict=True):
             x, normed = following.after(x, block(normed))

@@ -1,8 +1,8 @@
 """The selective scan (S6), its two-dimensional form SS2D, and the fused passes around it.
 
-Public: `selective_scan`, `ss2d`, `ss2d_norm_gate`, `depthwise_silu`, `add_norm`, `upsample2`, `upsample2_norm_project`, and
-the choice of kernels (`CIPA_KERNELS`, `use_kernels`). The ops know tensors only, nothing of images or medicine; each
-folder's README holds the mathematics.
+Public: `selective_scan`, `ss2d`, `ss2d_norm_gate`, `depthwise_silu`, `add_norm`, `upsample2`,
+`upsample2_norm_project`, and the choice of kernels (`CIPA_KERNELS`, `use_kernels`). The ops know tensors
+only, nothing of images or medicine; each folder's README holds the mathematics.
 """
 
 from cipa.ops.add_norm import add_norm

@@ -25,8 +25,8 @@ def add_norm(
         eps: added to the variance.
 
     Returns:
-        x skip + branch in x's type, and its LayerNorm, in the type autocast computes in where that is on (as a matrix
-        product would have it), else in x's.
+        x skip + branch in x's type, and its LayerNorm, in the type autocast computes in where that is on (as
+        a matrix product would have it), else in x's.
     """
     if form_for(x) == "triton":
         if torch.is_grad_enabled():
@@ -70,6 +70,10 @@ class _AddNorm(torch.autograd.Function):
         )
         x_type, branch_type, weight_type, bias_type = ctx.types
         return (
-            dx.to(x_type), None if branch_type is None else dsum.to(branch_type),
-            None if dskip is None else dskip.to(skip.dtype), dweight.to(weight_type), dbias.to(bias_type), None,
-        )  # fmt: skip
+            dx.to(x_type),
+            None if branch_type is None else dsum.to(branch_type),
+            None if dskip is None else dskip.to(skip.dtype),
+            dweight.to(weight_type),
+            dbias.to(bias_type),
+            None,
+        )

@@ -28,8 +28,8 @@ def ss2d_norm_gate(
 ) -> Tensor:
     """Scan a map, normalise the result over channels, gate it: LayerNorm(ss2d(...)) SiLU(gate).
 
-    On a GPU the sum over directions, the norm and the gate are one pass over what the scan wrote; elsewhere it is
-    `cipa.ops.ss2d` and PyTorch.
+    On a GPU the sum over directions, the norm and the gate are one pass over what the scan wrote; elsewhere
+    it is `cipa.ops.ss2d` and PyTorch.
 
     Args:
         x: map, (B, H, W, D).
@@ -68,32 +68,48 @@ def ss2d_norm_gate(
 
 class _GatedScan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, *arguments: Any) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        projection: Tensor,
+        dt_weight: Tensor,
+        dt_bias: Tensor,
+        A_logs: Tensor,
+        Ds: Tensor,
+        gate: Tensor,
+        norm_weight: Tensor,
+        norm_bias: Tensor,
+        directions: tuple[int, ...],
+        silu: bool,
+        eps: float,
+    ) -> Tensor:
         from cipa.ops.triton.launch import launch_scan
         from cipa.ops.triton.norm_gate import launch_merge_norm_gate
 
-        *scan, gate, norm_weight, norm_bias, directions, silu, eps = arguments
-        y, states = launch_scan(scan[0], scan[1], None, *scan[2:], directions, True)
+        scan = (dt_weight, dt_bias, A_logs, Ds)
+        y, states = launch_scan(x, projection, None, *scan, directions, True)
         out, merged = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, silu, True)
-        ctx.save_for_backward(*scan, gate, norm_weight, norm_bias, merged, states)
+        ctx.save_for_backward(x, projection, *scan, gate, norm_weight, norm_bias, merged, states)
         ctx.settings = directions, silu, eps
-        return out.view(scan[0].shape)
+        return out.view(x.shape)
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
         from cipa.ops.triton.launch import launch_backward
         from cipa.ops.triton.norm_gate import launch_norm_gate_backward
 
-        *scan, gate, norm_weight, norm_bias, merged, states = ctx.saved_tensors
+        x, projection, dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias, merged, states = (
+            ctx.saved_tensors
+        )
         directions, silu, eps = ctx.settings
         dmerged, dgate, dweight, dbias = launch_norm_gate_backward(
             dout, merged, gate, norm_weight, norm_bias, eps, silu
         )
-        gradients = launch_backward(
-            dmerged.view(scan[0].shape), scan[0], scan[1], None, *scan[2:], directions, states
+        scan = launch_backward(
+            dmerged.view(x.shape), x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, states
         )
         return (
-            gradients.x, gradients.projection, gradients.dt_weight, gradients.dt_bias, gradients.A_logs, gradients.Ds,
+            scan.x, scan.projection, scan.dt_weight, scan.dt_bias, scan.A_logs, scan.Ds,
             dgate.view(gate.shape).to(gate.dtype), dweight.to(norm_weight.dtype), dbias.to(norm_bias.dtype),
             None, None, None,
         )  # fmt: skip

@@ -121,7 +121,8 @@ def _gpu_obstacle(device: torch.device) -> str | None:
     capability = torch.cuda.get_device_capability(device)
     if capability >= OLDEST_GPU:
         return None
-    return f"{torch.cuda.get_device_name(device)} has compute capability {capability[0]}.{capability[1]}, Triton needs 8.0"
+    name = torch.cuda.get_device_name(device)
+    return f"{name} has compute capability {capability[0]}.{capability[1]}, Triton needs 8.0"
 
 
 _warned: set[str] = set()

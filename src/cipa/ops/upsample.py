@@ -1,4 +1,4 @@
-"""Bilinear doubling of channel-last maps: `upsample2`, and `upsample2_norm_project` for the last of the decoder."""
+"""Bilinear doubling of channel-last maps: `upsample2`, and `upsample2_norm_project` that ends the decoder."""
 
 from typing import Any
 
@@ -39,7 +39,8 @@ def upsample2_norm_project(
         eps: added to the variance.
 
     Returns:
-        Logits, (B, 2H, 2W, classes), float32 from the GPU kernel, else in the type of the projection's product.
+        Logits, (B, 2H, 2W, classes), float32 from the GPU kernel, else in the type of the projection's
+        product.
     """
     if form_for(x) == "triton":
         if torch.is_grad_enabled():

@@ -41,7 +41,7 @@ class ScanInputs(NamedTuple):
 def state_shape(
     batch: int, length: int, channels: int, directions: int, states: int, device: torch.device
 ) -> tuple[int, ...]:
-    """Return the shape (B, K, chunks, M, D) of the saved chunk starts, D and N padded; the same on any device."""
+    """Return the shape (B, K, chunks, M, D) of saved chunk starts, D and N padded; alike on any device."""
     return (
         batch, directions, -(-length // CHUNK), _round_up(states, STATES_AT_ONCE), _round_up(channels, LANES)
     )  # fmt: skip

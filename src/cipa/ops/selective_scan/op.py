@@ -57,7 +57,7 @@ def selective_scan_forward(
     save: bool,
     form: str,
 ) -> tuple[Tensor, Tensor]:
-    """Return y and, if `save`, the state at the start of every chunk (see `selective_scan`), by `form`'s kernels."""
+    """Return y and, if `save`, the state at each chunk's start (see `selective_scan`): `form`'s kernels."""
     forward = launcher(form).launch_forward
     y, states = forward(*_as_map(u, dt, A_logs, B, C, D, dt_bias), (0,), save)
     return y.view(u.shape), states

@@ -67,7 +67,7 @@ def ss2d_forward(
     save: bool,
     form: str,
 ) -> tuple[Tensor, Tensor]:
-    """Return y and, if `save`, the state at the start of every chunk (see `ss2d`), by the kernels of `form`."""
+    """Return y and, if `save`, the state at each chunk's start (see `ss2d`), by the kernels of `form`."""
     forward = launcher(form).launch_forward
     return forward(x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, save)
 
