@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from jsonargparse import ArgumentParser, Namespace
 
+from cipa.cli.inputs_option import add_inputs, warn_of_inputs
 from cipa.errors import DataError, UsageError
 from cipa.files import refuse_occupied
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from cipa.evaluation.patient import PatientProtocol
     from cipa.evaluation.published import PublishedResult
 
@@ -46,11 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--batch-size", type=int, default=4, help="slices a pass of the network")
     add("--precision", choices=["float32", "bf16", "fp16"], default="float32", help="what it computes in")
     add("--threshold", type=float, help="probability above which a pixel is tumour; else the weights' own")
-    add(
-        "--inputs",
-        choices=["ct+pet", "ct", "pet"],
-        help="what the network is shown, the rest is black (default: what it was trained on)",
-    )
+    add_inputs(parser)
     add(
         "--protocol",
         choices=["both", "published", "patient"],
@@ -109,7 +104,7 @@ def _score_weights(
     from cipa.report.evaluation import evaluate
 
     model = load_model(arguments.weights)
-    _warn_of_inputs(model, arguments.inputs)
+    warn_of_inputs([model], arguments.inputs)
     shown = with_inputs(model, arguments.inputs)
     predictor = Predictor(
         shown, arguments.device, arguments.batch_size, arguments.threshold, arguments.precision
@@ -160,17 +155,6 @@ def _options(
     about = {"data": arguments.data, "list": arguments.list, **about, "cipa": __version__}
     shown = {"masks": not arguments.no_masks, "panels": arguments.panels}
     return {**shown, "patients": patients, "about": about}
-
-
-def _warn_of_inputs(model: "Module", inputs: str | None) -> None:
-    from cipa.inference.modalities import takes
-
-    if not takes(model, inputs):
-        print(
-            f"cipa: warning: --inputs {inputs}: these weights never learnt to do without the other one "
-            "(cipa train --modality_dropout); expect little",
-            file=sys.stderr,
-        )
 
 
 def _patient_protocol(arguments: Namespace, ids: Sequence[str]) -> "PatientProtocol | None":

@@ -1,9 +1,10 @@
 """Segment what has no mask: DICOM or NIfTI studies, one or a folder of many, or slices in PNG.
 
 STUDY is a DICOM folder or zip (CT and PET mixed, any nesting), a folder with a pair of NIfTI files, or a
-folder of many of these. OUT becomes a study's folder (mask, DICOM SEG, lesions, report), or a folder of such
-folders. On several GPUs or hosts: torchrun --nproc-per-node 4 -m cipa predict STUDIES -o OUT. Studies that
-are finished are skipped when the same command runs again.
+folder of many of these. --ct or --pet alone (NIfTI) does for weights that learnt to do without the other. OUT
+becomes a study's folder (mask, DICOM SEG, lesions, report), or a folder of such folders. On several GPUs or
+hosts: torchrun --nproc-per-node 4 -m cipa predict STUDIES -o OUT. Studies that are finished are skipped when
+the same command runs again.
 """
 
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
+from cipa.cli.inputs_option import add_inputs, warn_of_inputs
 from cipa.cli.predict_input import kind_of_input
 from cipa.cli.study_options import add_study_options
 
@@ -33,6 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="PATH",
         help="a folder of this project or CIPA.pth; again for an ensemble (the weights in the package)",
     )
+    add_inputs(parser)
     add("--threshold", type=float, help="probability from which a pixel is tumour (stored with the weights)")
     add("--tta", choices=["none", "flips"], default="none", help="mean over four flips, four times as long")
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps")
@@ -92,14 +95,17 @@ def make_predictor(arguments: Namespace, device: str) -> "Predictor":
     """
     from cipa.inference.predictor import Predictor
 
-    return Predictor(
+    predictor = Predictor(
         arguments.weights,
         device=device,
         batch_size=arguments.batch_size,
         threshold=arguments.threshold,
         precision=arguments.precision,
         tta=None if arguments.tta == "none" else arguments.tta,
+        inputs=arguments.inputs,
     )
+    warn_of_inputs(predictor.models, arguments.inputs)
+    return predictor
 
 
 def _folder(predictor: "Predictor", arguments: Namespace) -> "Summary":

@@ -20,11 +20,14 @@ def kind_of_input(arguments: Namespace) -> str:
     """
     if arguments.data and (arguments.ct or arguments.pet):
         raise UsageError(f"give a study or folder ({arguments.data}) or --ct and --pet, not both")
-    if not arguments.data and not (arguments.ct and arguments.pet):
+    files = {kind: arguments[kind] for kind in ("ct", "pet") if arguments[kind]}
+    if not arguments.data and not files:
         raise UsageError(
             "nothing to segment: give a study or a folder of studies, or --ct FILE and --pet FILE"
         )
-    kind = _kind_of_data(arguments.data) if arguments.data else _kind_of_pair(arguments.ct, arguments.pet)
+    kind = _kind_of_data(arguments.data) if arguments.data else _kind_of_files(files)
+    if len(files) == 1 and arguments.inputs not in (None, *files):
+        raise UsageError(f"--inputs {arguments.inputs}: only --{next(iter(files))} was given; give both")
     _check_options(kind, arguments)
     return kind
 
@@ -33,11 +36,16 @@ def _kind_of_data(data: str) -> str:
     return "studies" if find_studies(Path(data)) else "folder"
 
 
-def _kind_of_pair(ct: str, pet: str) -> str:
+def _kind_of_files(files: dict[str, str]) -> str:
+    """Return the kind of a CT and a PET, or of one of them, which must be NIfTI."""
     for kind, suffixes in (("png", (".png",)), ("studies", (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".img"))):
-        if all(name.lower().endswith(suffixes) for name in (ct, pet)):
+        alike = all(name.lower().endswith(suffixes) for name in files.values())
+        if alike and (len(files) == 2 or kind == "studies"):
             return kind
-    raise UsageError(f"--ct {ct} --pet {pet}: give two .png, or two NIfTI files (.nii, .nii.gz, .nii.bz2)")
+    given = " ".join(f"--{kind} {name}" for kind, name in files.items())
+    raise UsageError(
+        f"{given}: give two .png, or two NIfTI files (.nii, .nii.gz, .nii.bz2); one alone must be NIfTI"
+    )
 
 
 def _check_options(kind: str, arguments: Namespace) -> None:
@@ -46,7 +54,7 @@ def _check_options(kind: str, arguments: Namespace) -> None:
         if kind != "studies" and arguments[option] is not None:
             raise UsageError(f"{_flag(option)}: only for volumes, PNG slices are windowed and sized already")
     for option in STUDY_OPTIONS:
-        if (kind != "studies" or arguments.ct) and arguments[option] is not None:
+        if (kind != "studies" or arguments.ct or arguments.pet) and arguments[option] is not None:
             raise UsageError(f"{_flag(option)}: only for a DICOM study, other PET is in SUV already")
     if kind != "folder" and arguments.list != "all":
         raise UsageError(f"--list {arguments.list}: only for a folder in PCLT20K layout")

@@ -44,13 +44,16 @@ def predict_studies(arguments: Namespace) -> int:
 def _places(arguments: Namespace) -> tuple[list["StudyPlace"], bool]:
     """Return the studies, and whether what was given is one study and not a folder of such."""
     from cipa.inference.inputs import name_of
-    from cipa.io.studies import find_studies, nifti_place
+    from cipa.io.studies import find_studies, lone_place, nifti_place
 
     if arguments.data:
         root = Path(arguments.data)
         places = find_studies(root, arguments.keep_names)
         return places, len(places) == 1 and _is_whole(root, places[0])
-    return [nifti_place(name_of(arguments.ct), Path(arguments.ct), Path(arguments.pet))], True
+    if arguments.ct and arguments.pet:
+        return [nifti_place(name_of(arguments.ct), Path(arguments.ct), Path(arguments.pet))], True
+    kind = "ct" if arguments.ct else "pet"
+    return [lone_place(name_of(arguments[kind]), Path(arguments[kind]), kind)], True
 
 
 def _is_whole(root: Path, place: "StudyPlace") -> bool:
@@ -166,6 +169,8 @@ def _totals(totals: dict[str, Any]) -> str:
     if not totals["lesions"]:
         return "no lesion"
     lesions = "1 lesion" if totals["lesions"] == 1 else f"{totals['lesions']} lesions"
+    if totals["suv_max"] is None:
+        return f"{lesions}, {totals['mtv_ml']:.2f} mL"
     return (
         f"{lesions}, MTV {totals['mtv_ml']:.2f} mL, TLG {totals['tlg']:.1f}, SUVmax {totals['suv_max']:.2f}"
     )
@@ -200,7 +205,7 @@ def _print_lesions(out: Path) -> None:
     for name in ("", *columns, "slices"):
         table.add_column(name, justify="right")
     for row in rows[:MOST_ROWS]:
-        cells = (f"{row[key]:.2f}" for key in columns.values())
+        cells = ("-" if row[key] is None else f"{row[key]:.2f}" for key in columns.values())
         table.add_row(str(row["number"]), *cells, f"{row['first_slice']}-{row['last_slice']}")
     console = Console(highlight=False)
     console.print(table)

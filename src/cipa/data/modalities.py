@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # a recipe can be read, and help printed, without torch
 Inputs = Literal["ct+pet", "ct", "pet"]
 """What a network is given."""
 
+BOTH: Inputs = "ct+pet"
+
 INPUTS: tuple[Inputs, ...] = get_args(Inputs)
 
 

@@ -142,7 +142,10 @@ def predict_place(job: Job, place: StudyPlace) -> Prediction:
     Raises:
         DataError: the study cannot be used.
     """
-    if place.pet is None:
+    if place.alone:
+        ct, pet = (place.ct, None) if place.alone == "ct" else (None, place.ct)
+        pair = read_input(ct, pet, name=place.name)
+    elif place.pet is None:
         pair = read_input(read_study(place.ct, place.folders), name=place.name, **job.study_options)
     else:
         pair = read_input(place.ct, place.pet, name=place.name)

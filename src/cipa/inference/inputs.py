@@ -9,6 +9,7 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 
+from cipa.data.modalities import BOTH
 from cipa.errors import DataError, UsageError
 from cipa.io.dicom.identity import alias_of, safe_label, scrubbed, secrets_of
 from cipa.io.dicom.study import Study, read_study
@@ -18,6 +19,9 @@ from cipa.io.dicom.volumes import PetCt, read_pet_ct
 from cipa.io.nifti import Volume, read_volume
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.studies import fingerprint_of
+
+BELOW_ANY_WINDOW = -(2**15)
+"""HU that are black whatever the window."""
 
 NIFTI = (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".img")
 """What a path must end in to be read as NIfTI; any other is DICOM."""
@@ -38,6 +42,7 @@ class PetCtInput:
         notes: what needs a second look, one line each.
         body_part: what the header calls it, empty if nothing.
         source: the DICOM pair, if it is one.
+        inputs: `ct` or `pet` where the other one was not given and what stands for it is black.
     """
 
     ct: Volume
@@ -47,10 +52,11 @@ class PetCtInput:
     notes: tuple[str, ...] = ()
     body_part: str = ""
     source: PetCt | None = None
+    inputs: str = BOTH
 
 
 def read_input(
-    ct: Image | Study,
+    ct: Image | Study | None = None,
     pet: Image | None = None,
     *,
     affine: Affine | None = None,
@@ -63,7 +69,7 @@ def read_input(
 
     Args:
         ct: a DICOM study (folder, zip or what `read_study` gave), or the CT: a NIfTI file, nibabel image,
-            `Volume`, or array in HU.
+            `Volume`, or array in HU. None for PET alone.
         pet: the PET in SUV, in any of these forms; not given with a DICOM study. A DICOM folder of the CT's
             study is taken too, its SUV computed.
         affine: for arrays: (4, 4), indices to world millimetres, RAS+.
@@ -77,7 +83,7 @@ def read_input(
         Both volumes and what is known about them.
 
     Raises:
-        DataError: a file is missing, damaged or not what it must be, or there is no PET.
+        DataError: a file is missing, damaged or not what it must be, or a DICOM study lacks CT or PET.
         UsageError: the forms given do not go together.
     """
     if isinstance(ct, Study):
@@ -87,10 +93,10 @@ def read_input(
     if any(value is not None for value in study_options.values()):
         given = next(key for key, value in study_options.items() if value is not None)
         raise UsageError(f"{given}: only for a DICOM study, other PET is in SUV already")
-    if pet is None:
-        raise DataError(f"{name_of(ct)}: CT only, but these weights need CT and PET: give the PET too")
     if spacing is not None:
         affine = _axial_affine(spacing) if affine is None else affine
+    if ct is None or pet is None:
+        return _of_one(ct, pet, affine, name)
     ct_volume = _volume(ct, affine, "CT")
     same = affine if pet_affine is None else pet_affine
     pet_volume = _volume(pet, same, "PET")
@@ -138,6 +144,31 @@ def _of_study(study: Study, name: str | None, options: dict[str, Any]) -> PetCtI
         part,
         pair,
     )
+
+
+def _of_one(ct: Any, pet: Any, affine: Affine | None, name: str | None) -> PetCtInput:
+    """Read the one volume that there is; what stands for the other is black in any window."""
+    given = pet if ct is None else ct
+    if given is None or _is_dicom(given):
+        raise UsageError("nothing to segment: give a DICOM study, or CT and PET, or one of them in NIfTI")
+    facts: dict[str, Any] = {
+        "source": fingerprint_of(Path(given)) if isinstance(given, (str, os.PathLike)) else "",
+        "ct": {},
+        "pet": {},
+        "suv": {"how": "no PET given" if pet is None else "PET given in SUV"},
+        "given": {},
+    }
+    label = name or name_of(given)
+    if pet is None:
+        volume = _volume(ct, affine, "CT")
+        blank = replace(volume, array=np.zeros_like(volume.array, dtype=np.float32), name="no PET")
+        notes = ("no PET was given: lesions are without SUV",)
+        return PetCtInput(volume, blank, label, facts | {"ct": grid_facts(volume)}, notes, inputs="ct")
+    volume = _volume(pet, affine, "PET")
+    air = np.full_like(volume.array, BELOW_ANY_WINDOW, dtype=np.int16)
+    notes = ("no CT was given: the mask lies on the PET's grid",)
+    blank = replace(volume, array=air, name="no CT")
+    return PetCtInput(blank, volume, label, facts | {"pet": grid_facts(volume)}, notes, inputs="pet")
 
 
 def _read_studies(ct: Path, pet: Image | None) -> Study:

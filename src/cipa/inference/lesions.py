@@ -12,7 +12,7 @@ body-weight SUV:
 - TLG, total lesion glycolysis: SUVmean times volume. MTV, metabolic tumour volume: all lesions together.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ class Lesion:
         number: 1 for the largest lesion, 2 for the next; the value of its voxels in the label map.
         voxels: of the CT grid.
         volume_ml: their volume.
-        suv_max: as the head of this module defines it, like all that follow.
+        suv_max: as the head of this module defines it, like all that follow; None where no PET was given.
         suv_mean: SUV.
         suv_peak: SUV.
         tlg: SUVmean times mL.
@@ -47,13 +47,17 @@ class Lesion:
     number: int
     voxels: int
     volume_ml: float
-    suv_max: float
-    suv_mean: float
-    suv_peak: float
-    tlg: float
+    suv_max: float | None
+    suv_mean: float | None
+    suv_peak: float | None
+    tlg: float | None
     centroid_mm: tuple[float, float, float]
     slices: tuple[int, int]
     probability: float
+
+    def without_suv(self) -> "Lesion":
+        """Return the lesion as it is known without PET."""
+        return replace(self, suv_max=None, suv_mean=None, suv_peak=None, tlg=None)
 
     def row(self) -> dict[str, Any]:
         """Return the lesion as one flat row of a table: plain numbers, units and axes in the names."""

@@ -4,10 +4,8 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from cipa.data.modalities import keep_inputs
+from cipa.data.modalities import BOTH, keep_inputs
 from cipa.errors import UsageError
-
-BOTH = "ct+pet"
 
 
 class WithInputs(nn.Module):

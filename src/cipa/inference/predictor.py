@@ -41,6 +41,7 @@ class Predictor:
         threshold: probability from which a pixel is tumour.
         precision: `float32`, `bf16` or `fp16` (the latter two by autocast).
         tta: `flips` for the mean over four flips of every slice, or None.
+        inputs: what the networks are shown, None for what each was trained on.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Predictor:
         threshold: float | None = None,
         precision: str = "float32",
         tta: str | None = None,
+        inputs: str | None = None,
     ) -> None:
         """Load the networks, move them to their device and put them in evaluation mode.
 
@@ -64,6 +66,8 @@ class Predictor:
             threshold: 0 to 1; by default the one stored with the weights.
             precision: `float32`, `bf16` or `fp16`.
             tta: test-time augmentation: None or `flips`, which takes four times as long.
+            inputs: `ct`, `pet` or `ct+pet`: what the networks are shown of a study that holds both, the rest
+                is black; by default what each was trained on.
 
         Raises:
             DataError: a file cannot be read.
@@ -76,9 +80,10 @@ class Predictor:
         self.threshold = shared_threshold(self.models) if threshold is None else threshold
         self.precision = precision
         self.tta = tta
+        self.inputs = inputs
         self._check()
         self.device = choose_device(device)
-        self.models = [with_inputs(model).to(self.device).eval() for model in self.models]
+        self.models = [with_inputs(model, inputs).to(self.device).eval() for model in self.models]
 
     @cached_property
     def digest(self) -> str:
@@ -87,7 +92,7 @@ class Predictor:
 
     def predict(
         self,
-        ct: Image | Study,
+        ct: Image | Study | None = None,
         pet: Image | None = None,
         *,
         fit: str = "auto",
@@ -101,7 +106,8 @@ class Predictor:
 
         Args:
             ct: a DICOM study (folder or zip), or a CT: NIfTI file, nibabel image, `Volume` or array in HU.
-            pet: the PET in SUV that goes with it, in any of these forms; None with a DICOM study.
+            pet: the PET in SUV that goes with it, in any of these forms; None with a DICOM study. Only CT or
+                only PET does for weights that were trained on it alone, or with modality dropout.
             fit: how slices go onto the network's image: `auto`, `pad` or `resample`, as in `cipa.io.plane`.
             field_of_view: millimetres that the network's image spans.
             ct_window: HU that become black and white; by default those stored with the weights.

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cipa.data.modalities import BOTH
 from cipa.inference.lesions import Lesion
 from cipa.io.dicom.volumes import PetCt
 from cipa.io.nifti import Volume
@@ -43,6 +44,8 @@ class Prediction:
             `threshold`, `options`, `device`, `seconds`. Never who the patient is.
         warnings: what needs a second look, one line each.
         source: the DICOM pair it was made from, which DICOM SEG refers to; None for other input.
+        inputs: what was given, `ct+pet`, `ct` or `pet`. A CT that was not given is black on the PET's grid; a
+            PET that was not given is zero on the CT's, and no SUV is measured.
     """
 
     mask: npt.NDArray[np.uint8]
@@ -55,6 +58,7 @@ class Prediction:
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     source: PetCt | None = None
+    inputs: str = BOTH
 
     def __repr__(self) -> str:
         """Say what it is in a line; voxels and headers stay out of logs."""
@@ -74,19 +78,21 @@ class Prediction:
         return sum(lesion.volume_ml for lesion in self.lesions)
 
     @property
-    def tlg(self) -> float:
-        """Total lesion glycolysis: SUVmean times mL, summed over lesions."""
-        return sum(lesion.tlg for lesion in self.lesions)
+    def tlg(self) -> float | None:
+        """Total lesion glycolysis: SUVmean times mL, summed over lesions; None without PET."""
+        if "pet" not in self.inputs:
+            return None
+        return sum(lesion.tlg for lesion in self.lesions if lesion.tlg is not None)
 
     @property
     def suv_max(self) -> float | None:
-        """Highest SUV of any lesion; None where there is none."""
-        return max((lesion.suv_max for lesion in self.lesions), default=None)
+        """Highest SUV of any lesion; None where there is none, or no PET."""
+        return _highest(lesion.suv_max for lesion in self.lesions)
 
     @property
     def suv_peak(self) -> float | None:
-        """Highest SUVpeak of any lesion; None where there is none."""
-        return max((lesion.suv_peak for lesion in self.lesions), default=None)
+        """Highest SUVpeak of any lesion; None where there is none, or no PET."""
+        return _highest(lesion.suv_peak for lesion in self.lesions)
 
     def axial(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """View an array of the CT's grid as axial slices (S, H, W), sharing its memory.
@@ -153,3 +159,7 @@ class Prediction:
         from cipa.inference.save import save_prediction
 
         return save_prediction(self, Path(folder), also, overwrite)
+
+
+def _highest(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)

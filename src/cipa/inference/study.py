@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 from torch import nn
 
 import cipa
+from cipa.data.modalities import BOTH
+from cipa.errors import DataError
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.lesions import label_lesions, measure_lesions
+from cipa.inference.modalities import takes, trained_inputs
 from cipa.inference.result import Prediction
 from cipa.inference.volume import Progress, predict_volume
 from cipa.io.checks import doubts_of_region
@@ -35,13 +38,18 @@ def predict_study(
         The result, with everything that needs a second look among its warnings.
 
     Raises:
-        DataError, UsageError: as `predict_volume`.
+        DataError: as `predict_volume`; a modality is missing that the weights cannot do without.
+        UsageError: as `predict_volume`.
     """
     began = time.monotonic()
-    maps = predict_volume(predictor, pair.ct, pair.pet, progress=progress, **options)
+    _refuse_half(predictor, pair)
+    maps = predict_volume(predictor, pair.ct, pair.pet, progress=progress, inputs=pair.inputs, **options)
     mask = predictor.mask(maps.probability)
     labels, _ = label_lesions(mask)
     lesions = measure_lesions(labels, maps.probability, maps.pet_on_ct, pair.ct.affine, pair.pet)
+    if "pet" not in pair.inputs:
+        lesions = [lesion.without_suv() for lesion in lesions]
+    region = doubts_of_region(pair.ct, pair.body_part) if "ct" in pair.inputs else []
     facts = {
         "study": pair.name,
         **pair.facts,
@@ -58,9 +66,20 @@ def predict_study(
         pet_on_ct=maps.pet_on_ct,
         lesions=lesions,
         facts=facts,
-        warnings=[*pair.notes, *doubts_of_region(pair.ct, pair.body_part), *maps.doubts],
+        warnings=[*pair.notes, *region, *maps.doubts],
         source=pair.source,
+        inputs=pair.inputs,
     )
+
+
+def _refuse_half(predictor: Predictor, pair: PetCtInput) -> None:
+    """Refuse a study without CT or PET unless every network learnt to do without."""
+    if pair.inputs == BOTH or all(takes(model, pair.inputs) for model in predictor.models):
+        return
+    given, lacking = ("CT", "PET") if pair.inputs == "ct" else ("PET", "CT")
+    trained = sorted({trained_inputs(model) for model in predictor.models} - {BOTH})
+    need = f"{trained[0].upper()} alone" if trained else "CT and PET"
+    raise DataError(f"{pair.name}: {given} only, but these weights need {need}: give the {lacking} too")
 
 
 def settings_of(predictor: Predictor, **options: Any) -> dict[str, Any]:
@@ -95,6 +114,7 @@ def settings_of(predictor: Predictor, **options: Any) -> dict[str, Any]:
             "suv_max": config.suv_max if white is None else white,
             "precision": predictor.precision,
             "tta": predictor.tta,
+            "inputs": predictor.inputs or " or ".join(sorted(map(trained_inputs, predictor.models))),
         },
     }
 

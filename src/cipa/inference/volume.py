@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.data.intensity import window_ct, window_pet
+from cipa.data.modalities import BOTH
 from cipa.io.aligned import SliceSampler
 from cipa.io.checks import doubts_of
 from cipa.io.nifti import Volume
@@ -50,6 +51,7 @@ def predict_volume(
     ct_window: tuple[float, float] | None = None,
     suv_max: float | None = None,
     progress: Progress | None = None,
+    inputs: str = BOTH,
 ) -> Maps:
     """Segment a pair of volumes.
 
@@ -66,6 +68,7 @@ def predict_volume(
         ct_window: HU that become 0 and 255; by default those stored with the model.
         suv_max: SUV that becomes 255 (0 stays 0); by default the one stored with the model.
         progress: called after every batch.
+        inputs: `ct` or `pet` where the other one only stands in and is black; it is not checked.
 
     Returns:
         Probability and PET at the CT's voxels.
@@ -77,7 +80,7 @@ def predict_volume(
     window = predictor.config.ct_window if ct_window is None else ct_window
     white = predictor.config.suv_max if suv_max is None else suv_max
     plane = plan_plane(ct, predictor.image_size, fit, field_of_view)
-    doubts = doubts_of(ct, pet)
+    doubts = doubts_of(ct if "ct" in inputs else None, pet if "pet" in inputs else None)
     probability, uptake = (np.zeros_like(ct.array, dtype=np.float32) for _ in range(2))
     answers, activity = (axial_stack(array, ct.affine)[0] for array in (probability, uptake))
     slices, world = axial_stack(ct.array, ct.affine)

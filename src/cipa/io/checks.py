@@ -50,8 +50,8 @@ def check_pair(ct: Volume, pet: Volume) -> None:
         warnings.warn(line, VolumeWarning, stacklevel=3)
 
 
-def doubts_of(ct: Volume, pet: Volume) -> list[str]:
-    """Check two volumes before they are taken as a pair.
+def doubts_of(ct: Volume | None, pet: Volume | None) -> list[str]:
+    """Check two volumes before they are taken as a pair, or the one that there is.
 
     Args:
         ct: meant to be CT in HU.
@@ -64,7 +64,10 @@ def doubts_of(ct: Volume, pet: Volume) -> list[str]:
     Raises:
         DataError: the PET holds what no SUV can be, or does not meet the CT anywhere.
     """
-    return [*_doubts_of_pet(pet), *_doubts_of_overlap(ct, pet), *_doubts_of_ct(ct)]
+    lines = [] if pet is None else _doubts_of_pet(pet)
+    if ct is not None and pet is not None:
+        lines += _doubts_of_overlap(ct, pet)
+    return lines if ct is None else lines + _doubts_of_ct(ct)
 
 
 def doubts_of_region(ct: Volume, said: str = "") -> list[str]:

@@ -42,6 +42,7 @@ class StudyPlace:
             that path holds a part of the patient's name or the ID.
         ct: DICOM folder or zip, or the CT as NIfTI.
         pet: the PET as NIfTI; None for DICOM.
+        alone: `ct` or `pet` where `ct` is the one NIfTI file that there is, and that one is in it.
         folders: the folders that hold the study's files, where `ct` holds other studies' too.
         secrets: what must not show in a line about it.
         fingerprint: the same for the same study wherever it lies, empty where nothing could be read.
@@ -53,6 +54,7 @@ class StudyPlace:
     folders: tuple[Path, ...] | None = None
     secrets: tuple[str, ...] = ()
     fingerprint: str = ""
+    alone: str = ""
 
 
 @quiet()
@@ -156,6 +158,11 @@ def _nifti_pairs(root: Path, folder: Path, files: list[Path]) -> list[StudyPlace
 def nifti_place(name: str, ct: Path, pet: Path) -> StudyPlace:
     """Return the place of a pair of NIfTI files."""
     return StudyPlace(name, ct, pet, fingerprint=fingerprint_of(ct, pet))
+
+
+def lone_place(name: str, file: Path, kind: str) -> StudyPlace:
+    """Return the place of one NIfTI file that is a whole study; `kind` is `ct` or `pet`."""
+    return StudyPlace(name, file, fingerprint=fingerprint_of(file), alone=kind)
 
 
 def fingerprint_of(*files: Path) -> str:

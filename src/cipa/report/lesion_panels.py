@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from cipa.data.modalities import BOTH
 from cipa.files import atomic_file
 from cipa.inference.lesions import Lesion
 from cipa.inference.result import Prediction
@@ -57,10 +58,11 @@ def save_lesion_panel(path: str | os.PathLike[str], prediction: Prediction, lesi
         prediction.axial(array)[index][box]
         for array in (prediction.labels, prediction.ct.array, prediction.pet_on_ct)
     )
-    width = 3 * CELL + 2 * GAP
+    titles = _titles(prediction.inputs)
+    width = len(titles) * (CELL + GAP) - GAP
     figure = Figure(figsize=(width, CELL + TOP), facecolor="white")
-    for column, title in enumerate(("CT, lung window", f"PET, SUV 0 to {SUV_TOP:g}", "PET on CT")):
-        left = column * (CELL + GAP) / width
+    for place, (column, title) in enumerate(titles.items()):
+        left = place * (CELL + GAP) / width
         axes = figure.add_axes((left, 0.0, CELL / width, CELL / (CELL + TOP)))
         _draw(axes, column, hu, suv, extent)
         _outlines(axes, labels, lesion.number, extent)
@@ -79,11 +81,18 @@ def save_lesion_panel(path: str | os.PathLike[str], prediction: Prediction, lesi
         figure.savefig(partial, format="png", dpi=DPI)
 
 
+def _titles(inputs: str) -> dict[int, str]:
+    """Return the columns that can be drawn from what was given."""
+    titles = {0: "CT, lung window", 1: f"PET, SUV 0 to {SUV_TOP:g}", 2: "PET on CT"}
+    return titles if inputs == BOTH else {0: titles[0]} if inputs == "ct" else {1: titles[1]}
+
+
 def _title(lesion: Lesion, index: int) -> str:
-    return (
-        f"Lesion {lesion.number}    {lesion.volume_ml:.2f} mL    SUVmax {lesion.suv_max:.1f}    "
-        f"SUVpeak {lesion.suv_peak:.1f}    axial slice {index}"
-    )
+    size, place = f"Lesion {lesion.number}    {lesion.volume_ml:.2f} mL", f"axial slice {index}"
+    if lesion.suv_max is None or lesion.suv_peak is None:
+        return f"{size}\n{place}"
+    suv = f"SUVmax {lesion.suv_max:.1f}    SUVpeak {lesion.suv_peak:.1f}"
+    return f"{size}    {suv}    {place}"
 
 
 def _view(inside: NDArray[np.bool_], prediction: Prediction) -> tuple[tuple[slice, slice], Extent]:

@@ -23,7 +23,8 @@ def write_study_report(prediction: Prediction, folder: str | os.PathLike[str]) -
     """Write the report of a study.
 
     FOLDER/report.html holds everything, pictures included, and needs no other file and no network.
-    FOLDER/pictures/ holds mip.png and lesion_01.png and so on, the `MOST_PANELS` largest lesions.
+    FOLDER/pictures/ holds mip.png, where there is PET, and lesion_01.png and so on, the `MOST_PANELS` largest
+    lesions.
 
     Args:
         prediction: the study, segmented and measured.
@@ -38,19 +39,21 @@ def write_study_report(prediction: Prediction, folder: str | os.PathLike[str]) -
     folder = Path(folder)
     pictures = folder / PICTURES
     study = str(prediction.facts.get("study") or "study")
-    save_mip(pictures / "mip.png", prediction, heading=study)
+    mip = pictures / "mip.png" if "pet" in prediction.inputs else None
+    if mip is not None:
+        save_mip(mip, prediction, heading=study)
     shown = prediction.lesions[:MOST_PANELS]
     panels = []
     for lesion in shown:
         panels.append(pictures / f"lesion_{lesion.number:02d}.png")
         save_lesion_panel(panels[-1], prediction, lesion)
-    page = render_page(prediction, study, pictures / "mip.png", panels)
+    page = render_page(prediction, study, mip, panels)
     with atomic_file(folder / REPORT) as partial:
         partial.write_text(page, encoding="utf-8", newline="\n")
     return folder / REPORT
 
 
-def render_page(prediction: Prediction, study: str, mip: Path, panels: list[Path]) -> str:
+def render_page(prediction: Prediction, study: str, mip: Path | None, panels: list[Path]) -> str:
     """Return the page as HTML; whatever headers and file names hold is escaped."""
     environment = Environment(
         loader=PackageLoader("cipa.report"),
@@ -59,6 +62,7 @@ def render_page(prediction: Prediction, study: str, mip: Path, panels: list[Path
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["or_dash"] = _or_dash
     return environment.get_template("study.html.j2").render(
         study=study,
         totals=_totals(prediction),
@@ -66,7 +70,7 @@ def render_page(prediction: Prediction, study: str, mip: Path, panels: list[Path
         axial_slices=len(prediction.axial(prediction.mask)),
         warnings=prediction.warnings,
         facts=fact_rows(prediction.facts),
-        mip=_inline(mip),
+        mip=None if mip is None else _inline(mip),
         panels=[_inline(panel) for panel in panels],
         disclaimer=DISCLAIMER,
         version=__version__,
@@ -77,7 +81,7 @@ def _totals(prediction: Prediction) -> list[Row]:
     return [
         ("Lesions", str(prediction.lesion_count), ""),
         ("MTV", f"{prediction.mtv_ml:.1f}", "mL"),
-        ("TLG", f"{prediction.tlg:.1f}", "SUV · mL"),
+        ("TLG", _or_dash(prediction.tlg), "SUV · mL"),
         ("SUVmax", _or_dash(prediction.suv_max), ""),
         ("SUVpeak", _or_dash(prediction.suv_peak), ""),
     ]
