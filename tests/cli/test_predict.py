@@ -163,7 +163,6 @@ def complaint(capsys):
     ("words", "line"),
     [
         ((), "nothing to segment"),
-        (("--ct", "ct.nii.gz"), "nothing to segment"),
         (("data", "--ct", "ct.nii.gz"), "or --ct and --pet, not both"),
         (("--ct", "ct.nii.gz", "--pet", "pet.png"), "give two .png, or two NIfTI"),
         (("--ct", "ct.dcm", "--pet", "pet.dcm"), "give two .png, or two NIfTI"),
