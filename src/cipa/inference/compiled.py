@@ -1,9 +1,9 @@
 """A network made ready for many forward passes of one shape: `compile_model`.
 
-What can be worked out once is: batch norms are folded into the convolutions before them, the three kernels of the grey
-patch embedding into one, weights are cast and laid out channels last. On a GPU the pass is then recorded as a CUDA
-graph and replayed: its thousand small kernels start without Python in between (one pair on an H200: 42 ms without,
-8 ms with).
+What can be worked out once is: batch norms are folded into the convolutions before them, the three kernels of
+the grey patch embedding into one, weights are cast and laid out channels last. On a GPU the pass is then
+recorded as a CUDA graph and replayed: its thousand small kernels start without Python in between (one pair on
+an H200: 42 ms without, 8 ms with).
 """
 
 import copy
@@ -25,7 +25,7 @@ DTYPES = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
-"""Arithmetic by name: tf32 is float32 with products in TensorFloat-32; states of the scan are float32 in all."""
+"""Arithmetic by name: tf32 is float32 with TensorFloat-32 products; in all the scan's states are float32."""
 
 WARM_UP = 2
 """Passes before the recording: kernels are compiled and libraries set themselves up in them."""
@@ -132,8 +132,8 @@ def compile_model(model: nn.Module, batch: int = 1, dtype: str = "float32") -> C
     Args:
         model: `cipa.CIPA` or another network with a `config`; it is copied, not changed.
         batch: pairs a pass; memory and, on a GPU, the recorded graph are for this number.
-        dtype: `float32` (exact), `tf32`, `bf16` or `fp16`; of the last two fp16 rounds eight times finer at the same
-            speed.
+        dtype: `float32` (exact), `tf32`, `bf16` or `fp16`; of the last two fp16 rounds eight times finer at
+            the same speed.
 
     Returns:
         A callable (ct, pet) -> logits; on a GPU a recorded CUDA graph, on a CPU the folded network.
@@ -176,7 +176,7 @@ def prepared(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     for tensor in model.parameters():
         if id(tensor) in kept:
             tensor.data = kept[id(tensor)]
-    model = model.to(memory_format=torch.channels_last)
+    model = cast(Any, model).to(memory_format=torch.channels_last)
     for module in model.modules():
         if isinstance(module, SS2D):
             module.depthwise.weight.data = _by_tap(module.depthwise.weight)
@@ -184,7 +184,7 @@ def prepared(model: nn.Module, dtype: torch.dtype) -> nn.Module:
 
 
 def _by_tap(weight: Tensor) -> Tensor:
-    """Lay (D, 1, 3, 3) out in memory as (9, D), as the kernel reads it: it then copies nothing at each pass."""
+    """Lay (D, 1, 3, 3) out in memory as (9, D), as the kernel reads it: no pass copies it then."""
     return weight.reshape(len(weight), 9).t().contiguous().t().view(len(weight), 1, 3, 3)
 
 

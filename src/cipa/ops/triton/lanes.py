@@ -1,12 +1,12 @@
 """Sums over the lanes of a warp of several values at once.
 
-A plain reduction adds each value up by five exchanges, 160 instructions and 160 additions for 32 values. Here lanes
-halve the values at every exchange: each keeps half of them, gives its other half away and takes the same from its
-partner, so that after log2(N) exchanges a lane holds one value's partial sum: 62 instructions for 16 values in place
-of 160.
+A plain reduction adds each value up by five exchanges, 160 instructions and 160 additions for 32 values. Here
+lanes halve the values at every exchange: each keeps half of them, gives its other half away and takes the
+same from its partner, so that after log2(N) exchanges a lane holds one value's partial sum: 62 instructions
+for 16 values in place of 160.
 
-Triton has no operation for it; PTX written inline does, and that Triton's interpreter cannot run. There, and for more
-than 32 values, `SUM_BY_HALVES` gives way to the plain reduction.
+Triton has no operation for it; PTX written inline does, and that Triton's interpreter cannot run. There, and
+for more than 32 values, `SUM_BY_HALVES` gives way to the plain reduction.
 """
 
 import os
@@ -18,9 +18,9 @@ SUM_BY_HALVES = tl.constexpr(os.environ.get("TRITON_INTERPRET") != "1")
 
 
 def _instructions(count: int) -> str:
-    """Return PTX that turns `count` registers a lane into sums over the warp, each at the lanes that keep it."""
+    """Return PTX that turns `count` registers a lane into sums over the warp, at the lanes that keep them."""
     lines = [
-        ".reg .f32 v<%d>, s, k, r;" % count,
+        f".reg .f32 v<{count}>, s, k, r;",
         ".reg .b32 lane, bit;",
         ".reg .pred p;",
         "mov.u32 lane, %laneid;",
