@@ -62,6 +62,7 @@ def test_ct_alone_gives_volumes_and_no_suv(volumes, monkeypatch, capsys, config)
     assert "ct: 1 lesion, 0.02 mL, " in printed.out
     assert "no PET was given: lesions are without SUV" in printed.err
     page = (volumes / "out" / "report.html").read_text()
+    assert "<h1>CT lesion report</h1>" in page
     assert "maximum intensity projections" not in page
     assert "lesions are without SUV" in page
     assert [picture.name for picture in (volumes / "out" / "pictures").iterdir()] == ["lesion_01.png"]

@@ -71,7 +71,7 @@ def save_lesion_panel(path: str | os.PathLike[str], prediction: Prediction, lesi
     figure.text(
         0.005,
         1 - 0.08 / (CELL + TOP),
-        _title(lesion, index),
+        _title(lesion, index, prediction.inputs),
         va="top",
         fontsize=9.5,
         color=INK,
@@ -87,12 +87,13 @@ def _titles(inputs: str) -> dict[int, str]:
     return titles if inputs == BOTH else {0: titles[0]} if inputs == "ct" else {1: titles[1]}
 
 
-def _title(lesion: Lesion, index: int) -> str:
-    size, place = f"Lesion {lesion.number}    {lesion.volume_ml:.2f} mL", f"axial slice {index}"
-    if lesion.suv_max is None or lesion.suv_peak is None:
-        return f"{size}\n{place}"
-    suv = f"SUVmax {lesion.suv_max:.1f}    SUVpeak {lesion.suv_peak:.1f}"
-    return f"{size}    {suv}    {place}"
+def _title(lesion: Lesion, index: int, inputs: str) -> str:
+    if inputs != BOTH:  # one image is too narrow for SUV, which the table has
+        return f"Lesion {lesion.number}  {lesion.volume_ml:.2f} mL  slice {index}"
+    return (
+        f"Lesion {lesion.number}    {lesion.volume_ml:.2f} mL    SUVmax {lesion.suv_max:.1f}    "
+        f"SUVpeak {lesion.suv_peak:.1f}    axial slice {index}"
+    )
 
 
 def _view(inside: NDArray[np.bool_], prediction: Prediction) -> tuple[tuple[slice, slice], Extent]:

@@ -65,6 +65,7 @@ def render_page(prediction: Prediction, study: str, mip: Path | None, panels: li
     environment.filters["or_dash"] = _or_dash
     return environment.get_template("study.html.j2").render(
         study=study,
+        modalities={"ct": "CT", "pet": "PET"}.get(prediction.inputs, "PET-CT"),
         totals=_totals(prediction),
         lesions=prediction.lesions,
         axial_slices=len(prediction.axial(prediction.mask)),
@@ -80,7 +81,7 @@ def render_page(prediction: Prediction, study: str, mip: Path | None, panels: li
 def _totals(prediction: Prediction) -> list[Row]:
     return [
         ("Lesions", str(prediction.lesion_count), ""),
-        ("MTV", f"{prediction.mtv_ml:.1f}", "mL"),
+        ("MTV" if "pet" in prediction.inputs else "Volume", f"{prediction.mtv_ml:.1f}", "mL"),
         ("TLG", _or_dash(prediction.tlg), "SUV · mL"),
         ("SUVmax", _or_dash(prediction.suv_max), ""),
         ("SUVpeak", _or_dash(prediction.suv_peak), ""),
