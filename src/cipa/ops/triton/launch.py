@@ -11,11 +11,11 @@ import triton
 from torch import Tensor
 
 from cipa.ops.gradients import ScanGradients
+from cipa.ops.triton import plan as plan_module
 from cipa.ops.triton.backward import chunk_passes, scan_chunks_backward
 from cipa.ops.triton.forward import AHEAD, chunk_ends, scan_chunks
 from cipa.ops.triton.lift import lift_steps
 from cipa.ops.triton.merge import merge_directions
-from cipa.ops.triton import plan as plan_module
 from cipa.ops.triton.plan import CHANNELS, Plan, plan_scan
 
 SCRATCH_BYTES = 2**30
