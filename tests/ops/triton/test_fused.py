@@ -139,12 +139,14 @@ def test_ss2d_norm_gate(shape, silu, device):
 
 @pytest.mark.interpreter
 @pytest.mark.gpu
-def test_maps_need_not_be_contiguous(device):
+def test_maps_and_kernels_need_not_be_contiguous(device):
     x, taps, *vectors = (
         tensor.to(device) for tensor in normal((1, 3, 5, 8), (8, 1, 3, 3), (8,), (8,), (2, 8))
     )
     strided = x.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
     weight, bias, projection = vectors
+    by_tap = taps.reshape(8, 9).t().contiguous().t().view(8, 1, 3, 3)
+    assert torch.equal(depthwise_silu(x, by_tap, bias), depthwise_silu(x, taps, bias))
     for op in (
         lambda x: depthwise_silu(x, taps, bias),
         lambda x: add_norm(x, x, weight, weight, bias)[1],
