@@ -22,7 +22,15 @@ RESULTS = Path(__file__).parent / "results.csv"
 
 
 class GateFailed(Exception):
-    """The fast form's numbers are not the slow form's: its speed means nothing."""
+    """The fast form's numbers are not the slow form's: its speed means nothing.
+
+    Attributes:
+        rows: what other parts of the benchmark measured, whose checks held.
+    """
+
+    def __init__(self, what: str, rows: "list[Row] | None" = None) -> None:
+        super().__init__(what)
+        self.rows = rows or []
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,8 @@ class Row:
         unit: of the value.
         spread: largest minus smallest of the repeats, in the same unit.
         target: the bound it is held to, "" for none.
+        published: what the published code takes for the same work on an H200, in the same unit; None where not known.
+        on: "cpu" or "cuda", where it ran.
     """
 
     benchmark: str
@@ -44,6 +54,8 @@ class Row:
     unit: str
     spread: float = 0.0
     target: str = ""
+    published: float | None = None
+    on: str = "cpu"
 
 
 def require(holds: bool, what: str) -> None:
@@ -64,37 +76,35 @@ def seconds(work: Callable[[], object], repeats: int = 5, warm_up: int = 1) -> t
     return statistics.median(times), max(times) - min(times)
 
 
-def machine() -> dict[str, str]:
+def machine(on: str = "cpu") -> dict[str, str]:
     """Return processor or GPU, threads and versions: what a number means nothing without."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        models = [
-            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
-        ]
-        name = models[0] if models else name
-    if torch.cuda.is_available():
-        name = torch.cuda.get_device_name()
+    gpu = on == "cuda"
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "device": name,
+        "device": torch.cuda.get_device_name() if gpu else _processor(),
         "threads": str(torch.get_num_threads()),
         "torch": torch.__version__,
         "numba": importlib.metadata.version("numba"),
+        "triton": importlib.metadata.version("triton") if gpu else "",
         "cipa": cipa.__version__,
     }
 
 
 def record(rows: list[Row], path: Path = RESULTS) -> None:
     """Append rows and the machine's facts to the table."""
-    facts = machine()
-    fields = [*facts, *Row.__dataclass_fields__]
-    new = not path.exists()
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fields)
-        if new:
-            writer.writeheader()
-        writer.writerows(
-            {**facts, **asdict(row), "value": f"{row.value:.4g}", "spread": f"{row.spread:.2g}"}
-            for row in rows
-        )
+        writer = csv.writer(file)
+        if file.tell() == 0:
+            writer.writerow([*machine(), *(name for name in Row.__dataclass_fields__ if name != "on")])
+        for row in rows:
+            values = asdict(row) | {"value": f"{row.value:.4g}", "spread": f"{row.spread:.2g}"}
+            values["published"] = "" if row.published is None else f"{row.published:.4g}"
+            values.pop("on")
+            writer.writerow([*machine(row.on).values(), *values.values()])
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
+    return models[0] if models else platform.processor() or platform.machine()

@@ -3,7 +3,6 @@ import torch
 import torch.nn.functional as F
 
 from cipa.models.layers import Conv2d, DropPath, drop_path_rates, initialise_linear_layers
-from cipa.ops import upsample2
 
 
 def test_convolution_is_channel_last_and_copies_nothing_out():
@@ -12,13 +11,6 @@ def test_convolution_is_channel_last_and_copies_nothing_out():
     expected = F.conv2d(x.permute(0, 3, 1, 2).contiguous(), layer.weight, layer.bias, padding=1)
     assert torch.allclose(layer(x), expected.permute(0, 2, 3, 1), atol=1e-6)
     assert layer(x).is_contiguous()
-
-
-def test_upsampling_doubles_both_sides_and_keeps_a_plane():
-    rows = torch.arange(4.0)[None, :, None, None].expand(1, 4, 4, 2)
-    doubled = upsample2(rows)
-    assert doubled.shape == (1, 8, 8, 2)
-    assert doubled[0, :, 0, 0].tolist() == [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3]
 
 
 def test_drop_path_drops_whole_samples_and_keeps_the_mean():

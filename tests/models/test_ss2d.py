@@ -1,8 +1,6 @@
 import torch
-import torch.nn.functional as F
 
 from cipa.models.ss2d import SS1D, SS2D
-from cipa.ops import depthwise_silu
 
 
 def test_ss1d_hears_only_earlier_tokens():
@@ -29,12 +27,3 @@ def test_ss2d_treats_samples_apart():
     layer = SS2D(16, 4)
     x = torch.randn(3, 4, 4, 16)
     assert torch.allclose(layer(x)[1:2], layer(x[1:2]), atol=1e-6)
-
-
-def test_depthwise_convolution_keeps_channels_apart():
-    x, weight, bias = torch.randn(2, 5, 6, 4), torch.randn(4, 1, 3, 3), torch.randn(4)
-    one_by_one = [
-        F.silu(F.conv2d(x[..., c].unsqueeze(1), weight[c : c + 1], bias[c : c + 1], padding=1))[:, 0]
-        for c in range(4)
-    ]
-    assert torch.allclose(depthwise_silu(x, weight, bias), torch.stack(one_by_one, -1), atol=1e-5)

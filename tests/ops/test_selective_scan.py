@@ -1,6 +1,6 @@
 import pytest
 import torch
-from inputs import gradients, relative_error, sequence_inputs
+from op_inputs import gradients, relative_error, sequence_inputs
 
 from cipa.ops import selective_scan, use_kernels
 from cipa.ops.selective_scan.op import selective_scan_forward

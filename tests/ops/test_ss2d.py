@@ -1,29 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from inputs import gradients, relative_error, ss2d_inputs
+from op_inputs import SS2D_SHAPES, gradients, relative_error, ss2d_inputs
 
-from cipa.errors import UsageError
 from cipa.ops import ss2d, use_kernels
-from cipa.ops.kernels import form_for
 from cipa.ops.ss2d.op import ss2d_forward
 from cipa.ops.ss2d.reference import scan_order, ss2d_reference
-
-SHAPES = {
-    "one pixel": {"batch": 1, "height": 1, "width": 1},
-    "one row": {"height": 1, "width": 67},
-    "one column": {"height": 67, "width": 1},
-    "not square, chunk not full": {"height": 9, "width": 11},
-    "exactly one chunk": {"height": 8, "width": 8},
-    "windows of DCIM": {"batch": 33, "height": 4, "width": 4, "channels": 32, "states": 16},
-    "more channels than one vector": {"channels": 40, "states": 16, "rank": 6},
-    "one state": {"states": 1},
-    "odd states": {"states": 7},
-    "more states than sixteen": {"states": 19},
-    "rank above channels": {"channels": 8, "rank": 12},
-    "one direction": {"directions": 1},
-    "two directions": {"directions": 2},
-}
 
 
 def by_hand(x, projection, dt_weight, dt_bias, A_logs, Ds):
@@ -56,7 +38,7 @@ def test_the_reference_gradient_is_the_finite_difference():
     assert torch.autograd.gradcheck(ss2d_reference, [tensor.requires_grad_() for tensor in inputs])
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("shape", SS2D_SHAPES.values(), ids=SS2D_SHAPES.keys())
 def test_the_cpu_kernel_and_every_gradient_equal_the_float64_reference(shape):
     inputs = ss2d_inputs(**shape)
     directions = tuple(range(shape.get("directions", 4)))
@@ -161,20 +143,3 @@ def test_a_shape_that_does_not_fit_is_named(place):
 def test_an_unknown_direction_is_refused():
     with pytest.raises(ValueError, match="directions"):
         ss2d(*ss2d_inputs(directions=1), directions=(4,))
-
-
-def test_the_environment_chooses_the_form(monkeypatch):
-    x = torch.zeros(1)
-    assert form_for(x) == "cpu"
-    monkeypatch.setenv("CIPA_KERNELS", "reference")
-    assert form_for(x) == "reference"
-    with use_kernels("cpu"):
-        assert form_for(x) == "cpu"
-    monkeypatch.setenv("CIPA_KERNELS", "fast")
-    with pytest.raises(UsageError, match="CIPA_KERNELS=fast"):
-        form_for(x)
-
-
-def test_a_forced_kernel_that_cannot_run_is_an_error():
-    with use_kernels("cpu"), pytest.raises(UsageError, match="float64"):
-        ss2d(*ss2d_inputs(dtype=torch.float64))

@@ -23,12 +23,6 @@ def test_an_error_in_a_thread_reaches_the_caller():
 
 
 def test_several_threads_may_scan_at_once():
-    import sys
-    from pathlib import Path
-
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    from inputs import ss2d_inputs
-
     inputs = ss2d_inputs(batch=4, height=16, width=16)
     expected = ss2d(*inputs)
     results = [None] * 6

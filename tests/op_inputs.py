@@ -2,6 +2,23 @@
 
 import torch
 
+SS2D_SHAPES = {
+    "one pixel": {"batch": 1, "height": 1, "width": 1},
+    "one row": {"height": 1, "width": 67},
+    "one column": {"height": 67, "width": 1},
+    "not square, chunk not full": {"height": 9, "width": 11},
+    "exactly one chunk": {"height": 8, "width": 8},
+    "windows of DCIM": {"batch": 33, "height": 4, "width": 4, "channels": 32, "states": 16},
+    "more channels than one vector": {"channels": 40, "states": 16, "rank": 6},
+    "one state": {"states": 1},
+    "odd states": {"states": 7},
+    "more states than sixteen": {"states": 19},
+    "rank above channels": {"channels": 8, "rank": 12},
+    "one direction": {"directions": 1},
+    "two directions": {"directions": 2},
+}
+
+
 
 def ss2d_inputs(
     batch=2, height=5, width=7, channels=24, states=5, rank=3, directions=4, dtype=torch.float32, seed=0

@@ -1,0 +1,141 @@
+"""The whole network on a GPU at 512 x 512 beside what the published code takes on an H200: inference and training."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+import cipa
+from benchmarks.gpu_timing import free, milliseconds, peak_gib
+from benchmarks.harness import Row, require
+from cipa.training.loss import segmentation_loss
+
+LOGIT_ERROR = {"float32": 1e-4, "fp16": 1e-2, "bf16": 5e-2}
+"""Largest norm of the error over that of the exact logits, less their mean: weights are random, masks mean nothing."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """One compiled pass. `published` is the published code's ms a pair; `target` what is to be reached."""
+
+    variant: str
+    batch: int
+    dtype: str
+    published: float
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One step in bfloat16 autocast. Published: ms a step, and GiB."""
+
+    variant: str
+    batch: int
+    published: float
+    published_gib: float
+    target: str = ""
+    target_gib: str = ""
+
+
+INFERENCE = (
+    Inference("tiny", 1, "float32", 43.8),
+    Inference("tiny", 1, "fp16", 43.8, "<= 5.5"),
+    Inference("tiny", 1, "bf16", 43.8, "<= 5.5"),
+    Inference("tiny", 16, "float32", 443 / 16, "<= 6"),
+    Inference("tiny", 16, "fp16", 397 / 16, "<= 3.1"),
+    Inference("tiny", 16, "bf16", 401 / 16, "<= 3.1"),
+    Inference("base", 16, "bf16", 676 / 16, "<= 6"),
+)
+TRAINING = (
+    Training("tiny", 4, 324, 19.1, "<= 54", "<= 4.8"),
+    Training("tiny", 16, 1172, 73.9, "<= 195", "<= 18"),
+    Training("base", 4, 534, 34.9, "<= 95"),
+)
+
+
+def works(device: str) -> Iterator[Callable[[], list[Row]]]:
+    """Every row of the two tables; on a CPU one tiny one of each, to see that it runs."""
+    inference = INFERENCE if device == "cuda" else (Inference("nano", 1, "bf16", 1.0),)
+    if hasattr(cipa, "compile_model"):
+        yield from (partial(infer, case, device) for case in inference)
+    else:
+        print("gpu: no cipa.compile_model, inference is not measured")
+    training = TRAINING if device == "cuda" else (Training("nano", 2, 1.0, 1.0),)
+    yield from (partial(train, case, device) for case in training)
+
+
+def build(variant: str, device: str) -> nn.Module:
+    """Return a network with its initial weights, the same at every call; small where there is no GPU."""
+    torch.manual_seed(0)
+    return cipa.create_model(variant, image_size=512 if device == "cuda" else 128).to(device)
+
+
+def draw_pairs(model: nn.Module, batch: int, device: str) -> tuple[Tensor, Tensor]:
+    """Return CT and PET of noise in the network's range."""
+    side = model.config.image_size
+    make = torch.Generator(device).manual_seed(1)
+    ct, pet = torch.randn(2, batch, 1, side, side, generator=make, device=device).clamp(-1.6, 1.6)
+    return ct, pet
+
+
+def infer(case: Inference, device: str) -> list[Row]:
+    """Check the compiled network's logits against the plain one's in exact float32, then time it."""
+    model = build(case.variant, device).eval()
+    pair = draw_pairs(model, case.batch, device)
+    compiled = cipa.compile_model(model, batch=case.batch, dtype=case.dtype)
+    with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        expected = model(*(image[:1] for image in pair))
+        error = (compiled(*pair)[:1] - expected).norm() / (expected - expected.mean()).norm()
+    name = f"{case.variant}, {case.batch} x 512, {case.dtype}"
+    require(error.item() < LOGIT_ERROR[case.dtype], f"logits of {name} are off by {error:.1e}")
+    with torch.inference_mode():
+        whole, spread = milliseconds(lambda: compiled(*pair), device, repeats=9)
+    memory = peak_gib(lambda: compiled(*pair), device)
+    del compiled, model
+    free(device)
+    return [
+        Row("gpu inference", f"{name}, graph", whole / case.batch, "ms/pair", spread / case.batch,
+            case.target, case.published, device),
+        Row("gpu inference", f"{name}, graph", memory, "GiB", on=device),
+    ]  # fmt: skip
+
+
+def train(case: Training, device: str) -> list[Row]:
+    """Time training steps on one batch; the gate is that their loss stays finite and falls."""
+    model = build(case.variant, device).train()
+    step, losses = training_step(model, case.batch, device)
+    middle, spread = milliseconds(step, device, repeats=6)
+    memory = peak_gib(step, device)
+    values = [loss.item() for loss in losses]
+    falls = all(value == value for value in values) and values[-1] < values[0]
+    name = f"{case.variant}, {case.batch} x 512, bf16 autocast"
+    require(falls, f"the loss of {name} does not fall over steps on one batch: {values}")
+    del model, step
+    free(device)
+    return [
+        Row("gpu training step", name, middle, "ms", spread, case.target, case.published, device),
+        Row("gpu training step", name, memory, "GiB", 0, case.target_gib, case.published_gib, device),
+    ]
+
+
+def training_step(model: nn.Module, batch: int, device: str) -> tuple[Callable[[], None], list[Tensor]]:
+    """Return a function that takes one step on a fixed batch, and the list it appends the losses to."""
+    ct, pet = draw_pairs(model, batch, device)
+    mask = torch.zeros_like(ct)
+    third = ct.shape[-1] // 3
+    mask[..., third : 2 * third, third : 2 * third] = 1
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=device == "cuda")
+    losses: list[Tensor] = []
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(device, torch.bfloat16):
+            logits = model(ct, pet)
+        loss = segmentation_loss(logits, mask).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+
+    return step, losses
