@@ -1,4 +1,4 @@
-"""Everything on one GPU: ops against their limits, the network against the published code, where its time goes."""
+"""Everything on one GPU: ops against their limits, the network against the published code, its time."""
 
 import sys
 

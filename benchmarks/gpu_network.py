@@ -1,4 +1,4 @@
-"""The whole network on a GPU at 512 x 512 beside what the published code takes on an H200: inference and training."""
+"""The whole network at 512 x 512 beside what the published code takes on an H200: inference and training."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from benchmarks.harness import Row, require
 from cipa.training.loss import segmentation_loss
 
 LOGIT_ERROR = {"float32": 1e-4, "fp16": 1e-2, "bf16": 5e-2}
-"""Largest norm of the error over that of the exact logits, less their mean: weights are random, masks mean nothing."""
+"""Largest norm of the error over that of the exact logits, less their mean: weights are random."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def infer(case: Inference, device: str) -> list[Row]:
     name = f"{case.variant}, {case.batch} x 512, {case.dtype}"
     require(error.item() < LOGIT_ERROR[case.dtype], f"logits of {name} are off by {error:.1e}")
     with torch.inference_mode():
-        whole, spread = milliseconds(lambda: compiled(*pair), device, repeats=9)
-    memory = peak_gib(lambda: compiled(*pair), device)
+        whole, spread = milliseconds(partial(compiled, *pair), device, repeats=9)
+    memory = peak_gib(partial(compiled, *pair), device)
     del compiled, model
     free(device)
     return [

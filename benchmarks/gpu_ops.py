@@ -1,7 +1,7 @@
-"""The ops on a GPU at the shapes of `tiny` for 512 x 512: the scan against its exponentials, the passes around it
-against memory.
+"""The ops on a GPU at the shapes of `tiny` for 512 x 512 against their limits.
 
-A scan makes one exponential a state update, and a multiprocessor's special-function units 16 a clock.
+The limit of the passes around the scan is memory, that of the scan its exponentials: one a state update, and
+a multiprocessor's special-function units make 16 a clock.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ SHAPES = {  # name: batch, side, D, N, R
 }
 SMALL = {"small": (2, 9, 40, 16, 6)}
 PUBLISHED_FORWARD = {"stage 0, B 4": 3.7}
-"""Milliseconds of the published scan kernel alone, float32, on an H200; its copies around the scan are not in it."""
+"""Milliseconds of the published scan kernel alone, float32, on an H200, without the copies around it."""
 
 CLOCK = 1.98e9
 EXPONENTIALS_A_CLOCK = 16
@@ -105,7 +105,9 @@ def check_small(dtype: torch.dtype, device: str) -> None:
     expected = torch.autograd.grad(truth, wide, torch.ones_like(truth))
     for place, (one, other) in enumerate(zip(found, expected, strict=True)):
         error = _error(one, other)
-        require(error < GRADIENT_ERROR[dtype], f"gradient {place} of the scan in {dtype} is off by {error:.1e}")
+        require(
+            error < GRADIENT_ERROR[dtype], f"gradient {place} of the scan in {dtype} is off by {error:.1e}"
+        )
 
 
 def check_first_image(name: str, inputs: list[Tensor], dtype: torch.dtype) -> None:
@@ -119,7 +121,7 @@ def check_first_image(name: str, inputs: list[Tensor], dtype: torch.dtype) -> No
 
 
 def passes(name: str, shape: tuple[int, ...], device: str) -> list[Row]:
-    """Time the fused passes in bfloat16 as replayed graphs; bytes are those that must be read and written once."""
+    """Time the fused passes in bfloat16 as replayed graphs; bytes are those that must be read or written."""
     inputs = draw(shape, torch.bfloat16, device)
     x, channels = inputs[0], shape[2]
     weight, bias = torch.randn(2, channels, device=device)
@@ -136,7 +138,9 @@ def passes(name: str, shape: tuple[int, ...], device: str) -> list[Row]:
     with torch.no_grad():
         for title, (op, count) in cases.items():
             with use_kernels("reference"):
-                require(_error(op(*narrow)[:1], op(*wide)) < 1e-2, f"{title} at {name}: PyTorch's form is wrong")
+                require(
+                    _error(op(*narrow)[:1], op(*wide)) < 1e-2, f"{title} at {name}: PyTorch's form is wrong"
+                )
                 slow, _ = milliseconds(replayed(partial(op, *narrow), device), device)
             require(_error(op(*narrow)[:1], op(*wide)) < 1e-2, f"{title} at {name} is wrong")
             fast, spread = milliseconds(replayed(partial(op, *narrow), device), device, repeats=15)
@@ -152,9 +156,7 @@ def passes(name: str, shape: tuple[int, ...], device: str) -> list[Row]:
     return rows
 
 
-def _gated(
-    name: str, inputs: list[Tensor], gate: Tensor, weight: Tensor, bias: Tensor, device: str
-) -> Row:
+def _gated(name: str, inputs: list[Tensor], gate: Tensor, weight: Tensor, bias: Tensor, device: str) -> Row:
     gated = [*inputs, gate, weight, bias]
     parts = F.layer_norm(ss2d(*inputs).float(), weight.shape, weight, bias) * F.silu(gate.float())
     require(_error(ss2d_norm_gate(*gated), parts) < 2e-2, f"scan + norm + gate at {name} is wrong")

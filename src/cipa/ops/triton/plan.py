@@ -13,7 +13,7 @@ PROGRAMS_PER_UNIT = 16
 
 SCAN_REGISTERS: int | None = None
 BACKWARD_REGISTERS: int | None = None
-"""Most registers a thread of the two large kernels may take; fewer let more warps run at once and spill more."""
+"""Most registers a thread of the two large kernels may take: with fewer more warps run, and more spills."""
 
 SHORTEST_CHUNK = 128
 """Positions under which the start and end of a chunk cost more than its scan."""
