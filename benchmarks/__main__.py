@@ -2,7 +2,9 @@
 
     python -m benchmarks                    all of them
     python -m benchmarks scan network       some
+    python -m benchmarks gpu                those of a CUDA device (about 100 s)
     python -m benchmarks --record           append the rows to benchmarks/results.csv
+    python -m benchmarks table              write the tables of docs/gpu.md from there
 
 A benchmark whose correctness gate fails prints the failure and no speed, and the exit code is 1.
 """
@@ -19,7 +21,7 @@ from rich.table import Table
 
 from benchmarks.harness import GateFailed, Row, machine, record
 
-NAMES = ("startup", "scan", "network", "hd95", "patients", "study", "loader")
+NAMES = ("startup", "scan", "network", "hd95", "patients", "study", "loader", "gpu")
 
 
 def main() -> int:
@@ -29,6 +31,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--record", action="store_true", help="append to benchmarks/results.csv")
     arguments = parser.parse_args()
+    if arguments.names == ["table"]:
+        import_module("benchmarks.table").write()
+        return 0
     unknown = set(arguments.names) - set(NAMES)
     if unknown:
         parser.error(f"no benchmark {sorted(unknown)}: choose from {', '.join(NAMES)}")
@@ -38,9 +43,8 @@ def main() -> int:
             found = import_module(f"benchmarks.{name}").run()
         except GateFailed as failure:
             print(f"{name}: {failure}; no speed is reported", file=sys.stderr)
-            failed = True
-        else:
-            rows += found
+            failed, found = True, failure.rows
+        rows += found
     show(rows)
     if arguments.record:
         record(rows)
@@ -48,19 +52,18 @@ def main() -> int:
 
 
 def show(rows: list[Row]) -> None:
-    table = Table(title=" | ".join(machine().values()), title_justify="left")
-    for column, justify in (
-        ("benchmark", "left"),
-        ("case", "left"),
-        ("median", "right"),
-        ("spread", "right"),
-    ):
-        table.add_column(column, justify=justify)
-    table.add_column("unit")
-    table.add_column("to reach")
-    for row in rows:
-        table.add_row(row.benchmark, row.case, f"{row.value:.3g}", f"{row.spread:.2g}", row.unit, row.target)
-    Console().print(table)
+    columns = ("benchmark", "case", "median", "spread", "unit", "to reach", "published", "ratio")
+    for on in sorted({row.on for row in rows}):
+        table = Table(title=" | ".join(filter(None, machine(on).values())), title_justify="left")
+        for column in columns:
+            table.add_column(column, justify="right" if column in ("median", "spread", "published", "ratio") else "left")
+        for row in rows:
+            if row.on == on:
+                published = ("", "") if row.published is None else (f"{row.published:.3g}", f"{row.published / row.value:.2g}")
+                table.add_row(
+                    row.benchmark, row.case, f"{row.value:.3g}", f"{row.spread:.2g}", row.unit, row.target, *published
+                )  # fmt: skip
+        Console().print(table)
 
 
 if __name__ == "__main__":
