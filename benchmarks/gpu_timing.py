@@ -40,10 +40,10 @@ def replayed(work: Work, device: str) -> Work:
 
 
 def peak_gib(work: Work, device: str) -> float:
-    """Return the most memory PyTorch held on the GPU during `work`, in GiB; 0 on a CPU."""
+    """Return the most memory PyTorch held on the GPU during `work`, in GiB; not a number on a CPU."""
     if device == "cpu":
         work()
-        return 0.0
+        return float("nan")
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     work()
