@@ -1,5 +1,4 @@
-"""The ops on a GPU at the shapes of `tiny` for 512 x 512: the scan against its exponentials, the passes around it
-against memory.
+"""The ops on a GPU at the shapes of `tiny` for 512 x 512: the scan, and the passes around it.
 
 A scan makes one exponential a state update, and a multiprocessor's special-function units 16 a clock.
 """
@@ -11,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.gpu_timing import free, milliseconds, replayed
+from benchmarks.gpu_timing import milliseconds, replayed
 from benchmarks.harness import Row, require
 from cipa.ops import add_norm, depthwise_silu, ss2d, ss2d_norm_gate, upsample2, use_kernels
 from cipa.ops.ss2d import ss2d_reference
@@ -27,7 +26,7 @@ SHAPES = {  # name: batch, side, D, N, R
 }
 SMALL = {"small": (2, 9, 40, 16, 6)}
 PUBLISHED_FORWARD = {"stage 0, B 4": 3.7}
-"""Milliseconds of the published scan kernel alone, float32, on an H200; its copies around the scan are not in it."""
+"""Milliseconds of the published scan kernel alone, float32, on an H200, without its copies."""
 
 CLOCK = 1.98e9
 EXPONENTIALS_A_CLOCK = 16
@@ -76,7 +75,6 @@ def scan(name: str, shape: tuple[int, ...], dtype: torch.dtype, device: str) -> 
         lambda: torch.autograd.grad(ss2d(*leaves), leaves, upstream), device, repeats=7
     )
     limit = exponential_limit(shape, device)
-    free(device)
     op = f"gpu ss2d, {kind}"
     goal = ">= 50" if name == "stage 0, B 4" else ""
     published = PUBLISHED_FORWARD.get(name) if dtype == torch.float32 else None
@@ -105,7 +103,9 @@ def check_small(dtype: torch.dtype, device: str) -> None:
     expected = torch.autograd.grad(truth, wide, torch.ones_like(truth))
     for place, (one, other) in enumerate(zip(found, expected, strict=True)):
         error = _error(one, other)
-        require(error < GRADIENT_ERROR[dtype], f"gradient {place} of the scan in {dtype} is off by {error:.1e}")
+        require(
+            error < GRADIENT_ERROR[dtype], f"gradient {place} of the scan in {dtype} is off by {error:.1e}"
+        )
 
 
 def check_first_image(name: str, inputs: list[Tensor], dtype: torch.dtype) -> None:
@@ -119,7 +119,7 @@ def check_first_image(name: str, inputs: list[Tensor], dtype: torch.dtype) -> No
 
 
 def passes(name: str, shape: tuple[int, ...], device: str) -> list[Row]:
-    """Time the fused passes in bfloat16 as replayed graphs; bytes are those that must be read and written once."""
+    """Time the fused passes in bfloat16 as replayed graphs against the bytes they must move."""
     inputs = draw(shape, torch.bfloat16, device)
     x, channels = inputs[0], shape[2]
     weight, bias = torch.randn(2, channels, device=device)
@@ -136,7 +136,9 @@ def passes(name: str, shape: tuple[int, ...], device: str) -> list[Row]:
     with torch.no_grad():
         for title, (op, count) in cases.items():
             with use_kernels("reference"):
-                require(_error(op(*narrow)[:1], op(*wide)) < 1e-2, f"{title} at {name}: PyTorch's form is wrong")
+                require(
+                    _error(op(*narrow)[:1], op(*wide)) < 1e-2, f"{title} at {name}: PyTorch's form is wrong"
+                )
                 slow, _ = milliseconds(replayed(partial(op, *narrow), device), device)
             require(_error(op(*narrow)[:1], op(*wide)) < 1e-2, f"{title} at {name} is wrong")
             fast, spread = milliseconds(replayed(partial(op, *narrow), device), device, repeats=15)
@@ -148,13 +150,10 @@ def passes(name: str, shape: tuple[int, ...], device: str) -> list[Row]:
                 Row("gpu pass, bfloat16", case, slow / fast, "PyTorch / ours", on=device),
             ]
         rows.append(_gated(name, inputs, maps[1], weight, bias, device))
-    free(device)
     return rows
 
 
-def _gated(
-    name: str, inputs: list[Tensor], gate: Tensor, weight: Tensor, bias: Tensor, device: str
-) -> Row:
+def _gated(name: str, inputs: list[Tensor], gate: Tensor, weight: Tensor, bias: Tensor, device: str) -> Row:
     gated = [*inputs, gate, weight, bias]
     parts = F.layer_norm(ss2d(*inputs).float(), weight.shape, weight, bias) * F.silu(gate.float())
     require(_error(ss2d_norm_gate(*gated), parts) < 2e-2, f"scan + norm + gate at {name} is wrong")

@@ -19,7 +19,6 @@ SS2D_SHAPES = {
 }
 
 
-
 def ss2d_inputs(
     batch=2, height=5, width=7, channels=24, states=5, rank=3, directions=4, dtype=torch.float32, seed=0
 ):

@@ -23,7 +23,9 @@ def test_a_pixel_hears_its_eight_neighbours_and_zeros_beyond_the_border():
     padded = F.pad(x[0, :, :, 0], (1, 1, 1, 1))
     for row, column in [(0, 0), (3, 4), (1, 2)]:
         total = (padded[row : row + 3, column : column + 3] * weight[0, 0]).sum() + bias[0]
-        torch.testing.assert_close(depthwise_silu(x, weight, bias)[0, row, column, 0], total / (1 + torch.exp(-total)))
+        torch.testing.assert_close(
+            depthwise_silu(x, weight, bias)[0, row, column, 0], total / (1 + torch.exp(-total))
+        )
 
 
 def test_every_gradient_is_the_finite_difference():

@@ -1,10 +1,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from op_inputs import gradients, relative_error, ss2d_inputs
 
 from cipa.ops import ss2d_norm_gate, use_kernels
 from cipa.ops.ss2d import ss2d_reference
+from op_inputs import gradients, relative_error, ss2d_inputs
 
 
 def draw(dtype=torch.float32, **shape):

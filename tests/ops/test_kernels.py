@@ -2,11 +2,11 @@ import importlib.util
 
 import pytest
 import torch
-from op_inputs import ss2d_inputs
 
 from cipa.errors import UsageError
 from cipa.ops import kernels, ss2d, use_kernels
 from cipa.ops.kernels import form_for
+from op_inputs import ss2d_inputs
 
 
 @pytest.fixture(autouse=True)

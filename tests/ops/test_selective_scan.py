@@ -1,10 +1,10 @@
 import pytest
 import torch
-from op_inputs import gradients, relative_error, sequence_inputs
 
 from cipa.ops import selective_scan, use_kernels
 from cipa.ops.selective_scan.op import selective_scan_forward
 from cipa.ops.selective_scan.reference import selective_scan_reference
+from op_inputs import gradients, relative_error, sequence_inputs
 
 SHAPES = {
     "one position": {"batch": 1, "length": 1},

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from op_inputs import SS2D_SHAPES, gradients, relative_error, ss2d_inputs
 
 from cipa.ops import ss2d, use_kernels
 from cipa.ops.ss2d.op import ss2d_forward
 from cipa.ops.ss2d.reference import scan_order, ss2d_reference
+from op_inputs import SS2D_SHAPES, gradients, relative_error, ss2d_inputs
 
 
 def by_hand(x, projection, dt_weight, dt_bias, A_logs, Ds):

@@ -5,6 +5,7 @@ import torch
 
 from cipa.ops import ss2d
 from cipa.ops.cpu.threads import run_in_threads
+from op_inputs import ss2d_inputs
 
 
 def test_every_task_runs_once():

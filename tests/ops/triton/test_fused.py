@@ -1,12 +1,12 @@
-"""The fused passes around the scan against their float64 forms: tiny in the interpreter, real sizes on a GPU."""
+"""The passes around the scan against their float64 forms: tiny in the interpreter, real sizes on a GPU."""
 
 import itertools
 
 import pytest
 import torch
-from op_inputs import relative_error, ss2d_inputs
 
 from cipa.ops import add_norm, depthwise_silu, ss2d_norm_gate, upsample2, upsample2_norm_project, use_kernels
+from op_inputs import relative_error, ss2d_inputs
 
 ANYWHERE = (pytest.mark.interpreter, pytest.mark.gpu)
 TINY = [(1, 1, 1, 8), (1, 1, 19, 8), (1, 5, 1, 24), (1, 3, 5, 72), (2, 2, 3, 13)]
@@ -16,7 +16,7 @@ TYPES = {torch.float32: (1e-6, 3e-6), torch.float16: (1e-3, 3e-3), torch.bfloat1
 
 
 def cases():
-    """Every size in every type on a GPU; the interpreter is slow and takes the narrow ones at one size."""
+    """Every size and type on a GPU; the interpreter is slow and takes narrow types at one size."""
     listed = []
     for size, dtype in itertools.product(TINY + REAL, TYPES):
         interpreted = size in TINY and (dtype == torch.float32 or size == TINY[-1])
@@ -39,15 +39,13 @@ def run(op, inputs, upstream):
     leaves = [tensor.detach().clone().requires_grad_() for tensor in inputs]
     outputs = op(*leaves)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-    pairs = [
-        (y, dy.to(y.device, y.dtype)) for y, dy in zip(outputs, upstream, strict=True) if dy is not None
-    ]
+    pairs = [(y, dy.to(y.device, y.dtype)) for y, dy in zip(outputs, upstream, strict=True) if dy is not None]
     used, grown = zip(*pairs, strict=True)
     return outputs, torch.autograd.grad(used, leaves, grown)
 
 
 def check(op, inputs, upstream, device, dtype=torch.float32, bounds=None):
-    """Maps, which come in `dtype`, and float32 parameters: outputs and gradients by `op` in Triton and float64."""
+    """Hold outputs and gradients, of maps in `dtype` and float32 parameters, against float64."""
     forward, backward = bounds or TYPES[dtype]
     inputs = [tensor.to(dtype) if tensor.shape == inputs[0].shape else tensor for tensor in inputs]
     with use_kernels("reference"):
@@ -55,7 +53,9 @@ def check(op, inputs, upstream, device, dtype=torch.float32, bounds=None):
     outputs, gradients = run(op, [tensor.to(device) for tensor in inputs], upstream)
     with torch.no_grad():
         again = op(*(tensor.to(device) for tensor in inputs))
-    for y, same, truth in zip(outputs, again if isinstance(again, tuple) else (again,), expected, strict=True):
+    for y, same, truth in zip(
+        outputs, again if isinstance(again, tuple) else (again,), expected, strict=True
+    ):
         assert relative_error(y.cpu(), truth) < forward
         assert torch.equal(y, same), "with and without gradients"
     for place, (found, truth, argument) in enumerate(zip(gradients, expected_gradients, inputs, strict=True)):
@@ -118,7 +118,7 @@ def test_upsample2_norm_project(size, dtype, device):
         pytest.param(
             {"batch": 1, "height": 2, "width": 3, "channels": 13, "directions": 2}, marks=ANYWHERE, id="tiny"
         ),
-        pytest.param({"batch": 1, "height": 1, "width": 1, "channels": 8, "directions": 1}, marks=ANYWHERE, id="1"),
+        pytest.param({"batch": 1, "height": 1, "width": 1, "channels": 8, "directions": 1}, marks=ANYWHERE),
         pytest.param({"height": 9, "width": 31, "channels": 192, "states": 16}, marks=[pytest.mark.gpu]),
         pytest.param({"batch": 1, "height": 24, "width": 24, "channels": 96}, marks=[pytest.mark.gpu]),
         pytest.param({"batch": 2, "height": 4, "width": 4, "channels": 1536}, marks=[pytest.mark.gpu]),
