@@ -1,4 +1,4 @@
-"""Which tests run here: a GPU's where there is one, those of Triton's interpreter in a process of their own."""
+"""Which tests run here: a GPU's where there is one, those of Triton's interpreter in their own process."""
 
 import os
 

@@ -13,7 +13,7 @@ from benchmarks.harness import Row, require
 from cipa.training.loss import segmentation_loss
 
 LOGIT_ERROR = {"float32": 1e-4, "fp16": 1e-2, "bf16": 5e-2}
-"""Largest norm of the error over that of the exact logits less their mean; masks of random weights mean nothing."""
+"""Largest norm of the error over that of the exact logits less their mean; random masks mean nothing."""
 
 
 @dataclass(frozen=True)

@@ -47,18 +47,16 @@ def inference(variant: str, batch: int, device: str) -> list[Row]:
     model = build(variant, device).eval()
     pair = draw_pairs(model, batch, device)
     compiled = cipa.compile_model(model, batch=batch, dtype="bf16")
-    rows = breakdown(
+    return breakdown(
         lambda: compiled(*pair), f"{variant} inference, {batch} x 512, bf16, graph", device, batch, 1, 1
     )
-    return rows
 
 
 def training(variant: str, batch: int, device: str) -> list[Row]:
     """Break down one training step in bfloat16 autocast."""
     model = build(variant, device).train()
     step, _ = training_step(model, batch, device)
-    rows = breakdown(step, f"{variant} training step, {batch} x 512, bf16 autocast", device, batch, 4, 3)
-    return rows
+    return breakdown(step, f"{variant} training step, {batch} x 512, bf16 autocast", device, batch, 4, 3)
 
 
 def breakdown(work: Work, name: str, device: str, batch: int, exponentials: int, dense: int) -> list[Row]:
