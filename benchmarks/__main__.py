@@ -56,12 +56,19 @@ def show(rows: list[Row]) -> None:
     for on in sorted({row.on for row in rows}):
         table = Table(title=" | ".join(filter(None, machine(on).values())), title_justify="left")
         for column in columns:
-            table.add_column(column, justify="right" if column in ("median", "spread", "published", "ratio") else "left")
+            table.add_column(
+                column, justify="right" if column in ("median", "spread", "published", "ratio") else "left"
+            )
         for row in rows:
             if row.on == on:
-                published = ("", "") if row.published is None else (f"{row.published:.3g}", f"{row.published / row.value:.2g}")
+                published = (
+                    ("", "")
+                    if row.published is None
+                    else (f"{row.published:.3g}", f"{row.published / row.value:.2g}")
+                )
                 table.add_row(
-                    row.benchmark, row.case, f"{row.value:.3g}", f"{row.spread:.2g}", row.unit, row.target, *published
+                    row.benchmark, row.case, f"{row.value:.3g}", f"{row.spread:.2g}", row.unit,
+                    row.target, *published,
                 )  # fmt: skip
         Console().print(table)
 

@@ -1,10 +1,11 @@
-"""Everything on one GPU: ops against their limits, the network against the published code, its time."""
+"""One GPU: ops against their limits, the network against the published code, where its time goes."""
 
 import sys
 
 import torch
 
 from benchmarks import gpu_network, gpu_ops, gpu_profile
+from benchmarks.gpu_timing import free
 from benchmarks.harness import GateFailed, Row
 
 PARTS = (gpu_ops, gpu_network, gpu_profile)
@@ -23,6 +24,7 @@ def run(device: str = "cuda") -> list[Row]:
                 rows += work()
             except GateFailed as failure:
                 failures.append(str(failure))
+            free(device)
     if failures:
         raise GateFailed("; ".join(failures), rows)
     return rows

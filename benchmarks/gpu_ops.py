@@ -1,7 +1,6 @@
-"""The ops on a GPU at the shapes of `tiny` for 512 x 512 against their limits.
+"""The ops on a GPU at the shapes of `tiny` for 512 x 512: the scan, and the passes around it.
 
-The limit of the passes around the scan is memory, that of the scan its exponentials: one a state update, and
-a multiprocessor's special-function units make 16 a clock.
+A scan makes one exponential a state update, and a multiprocessor's special-function units 16 a clock.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.gpu_timing import free, milliseconds, replayed
+from benchmarks.gpu_timing import milliseconds, replayed
 from benchmarks.harness import Row, require
 from cipa.ops import add_norm, depthwise_silu, ss2d, ss2d_norm_gate, upsample2, use_kernels
 from cipa.ops.ss2d import ss2d_reference
@@ -27,7 +26,7 @@ SHAPES = {  # name: batch, side, D, N, R
 }
 SMALL = {"small": (2, 9, 40, 16, 6)}
 PUBLISHED_FORWARD = {"stage 0, B 4": 3.7}
-"""Milliseconds of the published scan kernel alone, float32, on an H200, without the copies around it."""
+"""Milliseconds of the published scan kernel alone, float32, on an H200, without its copies."""
 
 CLOCK = 1.98e9
 EXPONENTIALS_A_CLOCK = 16
@@ -76,7 +75,6 @@ def scan(name: str, shape: tuple[int, ...], dtype: torch.dtype, device: str) -> 
         lambda: torch.autograd.grad(ss2d(*leaves), leaves, upstream), device, repeats=7
     )
     limit = exponential_limit(shape, device)
-    free(device)
     op = f"gpu ss2d, {kind}"
     goal = ">= 50" if name == "stage 0, B 4" else ""
     published = PUBLISHED_FORWARD.get(name) if dtype == torch.float32 else None
@@ -121,7 +119,7 @@ def check_first_image(name: str, inputs: list[Tensor], dtype: torch.dtype) -> No
 
 
 def passes(name: str, shape: tuple[int, ...], device: str) -> list[Row]:
-    """Time the fused passes in bfloat16 as replayed graphs; bytes are those that must be read or written."""
+    """Time the fused passes in bfloat16 as replayed graphs against the bytes they must move."""
     inputs = draw(shape, torch.bfloat16, device)
     x, channels = inputs[0], shape[2]
     weight, bias = torch.randn(2, channels, device=device)
@@ -152,7 +150,6 @@ def passes(name: str, shape: tuple[int, ...], device: str) -> list[Row]:
                 Row("gpu pass, bfloat16", case, slow / fast, "PyTorch / ours", on=device),
             ]
         rows.append(_gated(name, inputs, maps[1], weight, bias, device))
-    free(device)
     return rows
 
 

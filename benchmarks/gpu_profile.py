@@ -1,8 +1,8 @@
 """Where the GPU's time goes: kernels of one pass grouped by what they do, each group beside its limit.
 
-Limits of `tiny` at 512 x 512, a pair: 2.98 G state updates of the scan, one exponential each; 147 GFLOP of products and
-convolutions. A training step takes three times the products and, as the backward scan makes its states anew, four times the
-exponentials.
+Limits of `tiny` at 512 x 512, a pair: 2.98 G state updates of the scan, one exponential each; 147 GFLOP of
+products and convolutions. A training step takes three times the products and, as the backward scan makes its
+states anew, four times the exponentials.
 """
 
 import re
@@ -16,7 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 import cipa
 from benchmarks.gpu_network import build, draw_pairs, training_step
 from benchmarks.gpu_ops import CLOCK, EXPONENTIALS_A_CLOCK
-from benchmarks.gpu_timing import Work, free, milliseconds
+from benchmarks.gpu_timing import Work, milliseconds
 from benchmarks.harness import Row
 
 GROUPS = {  # in this order: the first whose pattern a kernel's name holds
@@ -47,20 +47,16 @@ def inference(variant: str, batch: int, device: str) -> list[Row]:
     model = build(variant, device).eval()
     pair = draw_pairs(model, batch, device)
     compiled = cipa.compile_model(model, batch=batch, dtype="bf16")
-    rows = breakdown(lambda: compiled(*pair), f"{variant} inference, {batch} x 512, bf16, graph", device, batch, 1, 1)
-    del compiled, model
-    free(device)
-    return rows
+    return breakdown(
+        lambda: compiled(*pair), f"{variant} inference, {batch} x 512, bf16, graph", device, batch, 1, 1
+    )
 
 
 def training(variant: str, batch: int, device: str) -> list[Row]:
     """Break down one training step in bfloat16 autocast."""
     model = build(variant, device).train()
     step, _ = training_step(model, batch, device)
-    rows = breakdown(step, f"{variant} training step, {batch} x 512, bf16 autocast", device, batch, 4, 3)
-    del model, step
-    free(device)
-    return rows
+    return breakdown(step, f"{variant} training step, {batch} x 512, bf16 autocast", device, batch, 4, 3)
 
 
 def breakdown(work: Work, name: str, device: str, batch: int, exponentials: int, dense: int) -> list[Row]:
@@ -102,7 +98,7 @@ def recorded(work: Work, device: str) -> list[Span]:
 
 
 def grouped(spans: Iterable[Span]) -> dict[str, float]:
-    """Return the milliseconds of each of `GROUPS`; time in which two kernels run counts for the first alone."""
+    """Return the milliseconds of each of `GROUPS`; where two kernels overlap the first counts alone."""
     sums: dict[str, float] = defaultdict(float, dict.fromkeys(GROUPS, 0.0))
     busy_until = float("-inf")
     for name, start, end in sorted(spans, key=lambda span: span[1]):

@@ -1,4 +1,4 @@
-"""Time, memory and replay on a GPU; on a CPU the same calls time plainly: everything can be tried there."""
+"""Time, memory and replay on a GPU; on a CPU the same calls time plainly, to try them there."""
 
 import statistics
 import time
@@ -19,7 +19,7 @@ def milliseconds(work: Work, device: str, repeats: int = 7, warm_up: int = 2) ->
 
 
 def replayed(work: Work, device: str) -> Work:
-    """Record `work` as a CUDA graph, return its replay: the GPU's time alone. On a CPU: `work` itself."""
+    """Record `work` as a CUDA graph and return its replay, without Python's time. On a CPU, `work`."""
     if device == "cpu":
         return work
     side = torch.cuda.Stream()

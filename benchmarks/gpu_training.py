@@ -1,10 +1,10 @@
-"""Does training in bfloat16 follow float32? Loss curves of a few hundred steps on phantoms, some seeds of each.
+"""Does training in bfloat16 follow float32? Loss curves of some hundred steps on phantoms.
 
     python -m benchmarks.gpu_training                       nano, 200 steps, seeds 0, 1 and 2
     python -m benchmarks.gpu_training --model tiny --out FOLDER
 
-Writes gpu_training_MODEL.csv and .png. The exit code is 1 where bfloat16 strays further from float32 of the same seed than
-float32 of one seed does from float32 of another.
+Writes gpu_training_MODEL.csv and .png. The exit code is 1 where bfloat16 strays further from float32 of
+the same seed than float32 of one seed does from float32 of another.
 """
 
 import argparse
@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             curves[dtype, seed] = train(chosen.model, dtype, seed, data, chosen.steps, chosen.batch)
             print(f"{dtype}, seed {seed}: loss {curves[dtype, seed][0]:.3f} -> {curves[dtype, seed][-1]:.3f}")
     between_types, between_seeds = strays(curves)
-    title = f"{chosen.model}, {chosen.size} x {chosen.size}, batches of {chosen.batch}, {device_name(chosen.device)}"
+    size, device = f"{chosen.size} x {chosen.size}", device_name(chosen.device)
+    title = f"{chosen.model}, {size}, batches of {chosen.batch}, {device}"
     path = chosen.out / f"gpu_training_{chosen.model}"
     save(curves, path.with_suffix(".csv"))
     plot(curves, title, path.with_suffix(".png"))
@@ -65,13 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def draw_slices(count: int, size: int, device: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw phantom patients until there are `count` slices; CT, PET and mask, (count, 1, size, size) float32."""
+    """Draw phantom patients up to `count` slices; CT, PET and mask, (count, 1, size, size) float32."""
     stacks: list[tuple[np.ndarray, ...]] = []
     while sum(len(mask) for *_, mask in stacks) < count:
         patient = draw_patient(0, len(stacks), size, slices=(4, 16))
         stacks.append((window_ct(patient.ct_hu), window_pet(patient.suv), patient.mask))
     ct, pet, mask = (
-        torch.from_numpy(np.concatenate(stack)[:count, None]).to(device) for stack in zip(*stacks, strict=True)
+        torch.from_numpy(np.concatenate(stack)[:count, None]).to(device)
+        for stack in zip(*stacks, strict=True)
     )
     return normalise(ct), normalise(pet), mask.float()
 
@@ -100,7 +102,7 @@ def train(
 
 
 def strays(curves: Curves) -> tuple[float, float]:
-    """Return how far the types of one seed lie apart, and the float32 curves of two seeds: RMS over smoothed curves."""
+    """Return the RMS distance of the types of one seed, and of the seeds of float32, smoothed."""
     smooth = {key: smoothed(losses) for key, losses in curves.items()}
     seeds = sorted({seed for _, seed in curves})
     types = [smooth["bfloat16", seed] - smooth["float32", seed] for seed in seeds]
@@ -132,7 +134,11 @@ def plot(curves: Curves, title: str, path: Path) -> None:
     for (dtype, seed), losses in curves.items():
         curve = smoothed(losses)
         steps = np.arange(len(losses) - len(curve) + 1, len(losses) + 1)
-        style = {"color": "tab:blue", "lw": 2.2, "alpha": 0.6} if dtype == "float32" else {"color": "tab:red", "lw": 1}
+        style = (
+            {"color": "tab:blue", "lw": 2.2, "alpha": 0.6}
+            if dtype == "float32"
+            else {"color": "tab:red", "lw": 1}
+        )
         axes.plot(steps, curve, label=dtype if seed == 0 else None, **style)
     axes.set(xlabel="step", ylabel=f"loss, mean of {WINDOW} steps", title=title)
     axes.spines[["top", "right"]].set_visible(False)

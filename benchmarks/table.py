@@ -32,9 +32,7 @@ def tables(rows: list[Record]) -> str:
     parts = []
     for (device, benchmark), group in groupby(rows, lambda row: (row["device"], row["benchmark"])):
         members = list(group)
-        facts = sorted(
-            {f"{row['date']}, torch {row['torch']}, Triton {row['triton']}" for row in members}
-        )
+        facts = sorted({f"{row['date']}, torch {row['torch']}, Triton {row['triton']}" for row in members})
         parts += [
             f"### {benchmark.removeprefix('gpu ')}, {device}", "", "; ".join(facts), "",
             "| case | median | spread | unit | to reach | published | published / ours |",

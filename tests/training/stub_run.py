@@ -12,9 +12,9 @@ import signal
 import sys
 
 import torch
+from conftest import StubNetwork, small_recipe
 
 from cipa.training import assembly, run, state, trainer
-from conftest import StubNetwork, small_recipe
 
 parser = argparse.ArgumentParser()
 parser.add_argument("data")

@@ -1,4 +1,4 @@
-"""The fused passes around the scan against their float64 forms: tiny interpreted, real sizes on a GPU."""
+"""The passes around the scan against their float64 forms: tiny in the interpreter, real sizes on a GPU."""
 
 import itertools
 
@@ -16,7 +16,7 @@ TYPES = {torch.float32: (1e-6, 3e-6), torch.float16: (1e-3, 3e-3), torch.bfloat1
 
 
 def cases():
-    """Every size in every type on a GPU; the interpreter is slow and takes the narrow ones at one size."""
+    """Every size and type on a GPU; the interpreter is slow and takes narrow types at one size."""
     listed = []
     for size, dtype in itertools.product(TINY + REAL, TYPES):
         interpreted = size in TINY and (dtype == torch.float32 or size == TINY[-1])
@@ -45,7 +45,7 @@ def run(op, inputs, upstream):
 
 
 def check(op, inputs, upstream, device, dtype=torch.float32, bounds=None):
-    """Maps in `dtype` and float32 parameters: outputs and gradients of `op` by Triton and in float64."""
+    """Hold outputs and gradients, of maps in `dtype` and float32 parameters, against float64."""
     forward, backward = bounds or TYPES[dtype]
     inputs = [tensor.to(dtype) if tensor.shape == inputs[0].shape else tensor for tensor in inputs]
     with use_kernels("reference"):
@@ -118,9 +118,7 @@ def test_upsample2_norm_project(size, dtype, device):
         pytest.param(
             {"batch": 1, "height": 2, "width": 3, "channels": 13, "directions": 2}, marks=ANYWHERE, id="tiny"
         ),
-        pytest.param(
-            {"batch": 1, "height": 1, "width": 1, "channels": 8, "directions": 1}, marks=ANYWHERE, id="1"
-        ),
+        pytest.param({"batch": 1, "height": 1, "width": 1, "channels": 8, "directions": 1}, marks=ANYWHERE),
         pytest.param({"height": 9, "width": 31, "channels": 192, "states": 16}, marks=[pytest.mark.gpu]),
         pytest.param({"batch": 1, "height": 24, "width": 24, "channels": 96}, marks=[pytest.mark.gpu]),
         pytest.param({"batch": 2, "height": 4, "width": 4, "channels": 1536}, marks=[pytest.mark.gpu]),

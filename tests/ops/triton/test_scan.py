@@ -14,9 +14,7 @@ NAMES = ["x", "projection", "dt_weight", "dt_bias", "A_logs", "Ds"]
 ALL = (0, 1, 2, 3)
 TINY = {  # shape, directions, positions a chunk, images a program
     "one pixel": ({"batch": 1, "height": 1, "width": 1}, ALL, None, 1),
-    "one row, one state": (
-        {"batch": 1, "height": 1, "width": 19, "channels": 8, "states": 1}, (0, 2), None, 1,
-    ),
+    "one row": ({"batch": 1, "height": 1, "width": 19, "channels": 8, "states": 1}, (0, 2), None, 1),
     "one column": ({"batch": 1, "height": 9, "width": 1, "channels": 8, "states": 3}, (1, 3), None, 1),
     "two blocks of channels, the last not full": (
         {"batch": 1, "height": 3, "width": 5, "channels": 40, "states": 16, "rank": 6}, (0, 3), None, 1,

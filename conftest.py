@@ -1,4 +1,4 @@
-"""Which tests run here: on a GPU where there is one, of Triton's interpreter in a process of their own."""
+"""Which tests run here: a GPU's where there is one, those of Triton's interpreter in their own process."""
 
 import os
 
@@ -9,7 +9,7 @@ INTERPRETING = os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def pytest_collection_modifyitems(config, items):
-    """Keep the interpreter's tests for its process, which runs no other; skip a GPU's where none is."""
+    """Keep the interpreter's tests for its process, which runs nothing else; skip a GPU's without one."""
     own = [item for item in items if _belongs_here(item)]
     config.hook.pytest_deselected(items=[item for item in items if not _belongs_here(item)])
     items[:] = own
