@@ -75,7 +75,7 @@ def chunk_ends(
     touched = tl.zeros([AHEAD], tl.float32)
     for group in range(first, last, AHEAD):
         places = place_of(
-            tl.minimum(group + AHEAD + tl.arange(0, AHEAD), length - 1), direction, height, width
+            tl.minimum(tl.arange(0, AHEAD) + (group + AHEAD), length - 1), direction, height, width
         )
         ahead_x = fetch_ahead(x + block * BD, places, channels, valid, BD)
         ahead_step = fetch_ahead(delta + block * BD, places, K * channels, valid, BD)

@@ -5,10 +5,10 @@ lanes halve the values at every exchange: each keeps half of them, gives its oth
 same from its partner, so that after log2(N) exchanges a lane holds one value's partial sum: 62 instructions
 for 16 values in place of 160.
 
-Triton has no operation for it; PTX written inline does, and that Triton's interpreter cannot run. It is off: its
-instructions are tested one by one on the CPU and the kernel compiles for Hopper, but no GPU has run it yet, and
-Triton does not promise in which order it hands a tile's values to inline PTX. `SUM_BY_HALVES` turns it on, and
-`pytest -m gpu tests/ops/triton` then decides.
+Triton has no operation for it; PTX written inline does, and that Triton's interpreter cannot run. It is off:
+its instructions are tested one by one on the CPU and the kernel compiles for Hopper, but no GPU has run it
+yet, and Triton does not promise in which order it hands a tile's values to inline PTX. `SUM_BY_HALVES` turns
+it on, and `pytest -m gpu tests/ops/triton` then decides.
 """
 
 import triton
