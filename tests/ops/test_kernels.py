@@ -5,7 +5,7 @@ import torch
 
 from cipa.errors import UsageError
 from cipa.ops import kernels, ss2d, use_kernels
-from cipa.ops.kernels import form_for
+from cipa.ops.kernels import form_for, require_fit
 from op_inputs import ss2d_inputs
 
 
@@ -147,3 +147,11 @@ def test_on_a_real_gpu_the_forms_are_chosen_and_refused():
         ss2d(*ss2d_inputs())
     with pytest.raises(ValueError, match="projection is on cpu, x on cuda"):
         ss2d(x, rest[0].cpu(), *rest[1:])
+
+
+def test_a_tensor_of_another_shape_or_device_is_named():
+    x, weight = torch.zeros(2, 3, 4), torch.zeros(5)
+    with pytest.raises(ValueError, match=r"add_norm: weight is \(5,\), must be \(4,\)"):
+        require_fit("add_norm", x, {"weight": (weight, (4,)), "skip": (None, (4,))})
+    with pytest.raises(ValueError, match="bias is on meta, the input on cpu: move one"):
+        require_fit("add_norm", x, {"bias": (torch.zeros(4, device="meta"), (4,))})

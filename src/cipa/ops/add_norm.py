@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cipa.ops.kernels import form_for
+from cipa.ops.kernels import form_for, require_fit
 
 EPS = 1e-5
 
@@ -28,6 +28,17 @@ def add_norm(
         x skip + branch in x's type, and its LayerNorm, in the type autocast computes in where that is on (as
         a matrix product would have it), else in x's.
     """
+    width = (x.shape[-1],)
+    require_fit(
+        "add_norm",
+        x,
+        {
+            "branch": (branch, tuple(x.shape)),
+            "skip": (skip, width),
+            "weight": (weight, width),
+            "bias": (bias, width),
+        },
+    )
     if form_for(x) == "triton":
         if torch.is_grad_enabled():
             return _AddNorm.apply(x, branch, skip, weight, bias, eps)

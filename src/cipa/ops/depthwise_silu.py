@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cipa.ops.kernels import form_for
+from cipa.ops.kernels import form_for, require_fit
 
 
 def depthwise_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -19,7 +19,12 @@ def depthwise_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
     Returns:
         (B, H, W, D), in x's type.
+
+    Raises:
+        ValueError: a shape or device that does not fit, named.
     """
+    channels = x.shape[-1]
+    require_fit("depthwise_silu", x, {"weight": (weight, (channels, 1, 3, 3)), "bias": (bias, (channels,))})
     if form_for(x) == "triton":
         if torch.is_grad_enabled():
             return _DepthwiseSiLU.apply(x, weight, bias)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cipa.ops.add_norm import EPS
-from cipa.ops.kernels import form_for
+from cipa.ops.kernels import form_for, require_fit
 from cipa.ops.ss2d.op import ALL_DIRECTIONS, check_scan, ss2d
 
 
@@ -53,6 +53,16 @@ def ss2d_norm_gate(
         UsageError: a forced kernel that cannot run on this tensor.
     """
     scan = (x, projection, dt_weight, dt_bias, A_logs, Ds)
+    width = (x.shape[-1],)
+    require_fit(
+        "ss2d_norm_gate",
+        x,
+        {
+            "gate": (gate, tuple(x.shape)),
+            "norm_weight": (norm_weight, width),
+            "norm_bias": (norm_bias, width),
+        },
+    )
     if form_for(x) != "triton":
         y = F.layer_norm(ss2d(*scan, directions), norm_weight.shape, norm_weight, norm_bias, eps)
         return y * (F.silu(gate) if silu else gate)

@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -77,6 +77,25 @@ def form_for(x: Tensor) -> str:
     if obstacle and x.device.type == "cuda" and x.dtype != torch.float64:
         _warn_slow(obstacle)
     return "reference" if obstacle else form
+
+
+def require_fit(op: str, x: Tensor, expected: Mapping[str, tuple[Tensor | None, tuple[int, ...]]]) -> None:
+    """Raise `ValueError` naming the first tensor that has not its shape or is on another device than x.
+
+    Args:
+        op: the op's name, for the message.
+        x: the op's main input.
+        expected: for each name the tensor (None is passed over) and the shape it must have.
+    """
+    for name, (tensor, shape) in expected.items():
+        if tensor is None:
+            continue
+        if tuple(tensor.shape) != shape:
+            raise ValueError(
+                f"{op}: {name} is {tuple(tensor.shape)}, must be {shape} for an input {tuple(x.shape)}"
+            )
+        if tensor.device != x.device:
+            raise ValueError(f"{op}: {name} is on {tensor.device}, the input on {x.device}: move one")
 
 
 def launcher(form: str) -> ModuleType:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cipa.ops.add_norm import EPS
-from cipa.ops.kernels import form_for
+from cipa.ops.kernels import form_for, require_fit
 
 
 def upsample2(x: Tensor) -> Tensor:
@@ -41,7 +41,20 @@ def upsample2_norm_project(
     Returns:
         Logits, (B, 2H, 2W, classes), float32 from the GPU kernel, else in the type of the projection's
         product.
+
+    Raises:
+        ValueError: a shape or device that does not fit, named.
     """
+    width = x.shape[-1]
+    require_fit(
+        "upsample2_norm_project",
+        x,
+        {
+            "weight": (weight, (width,)),
+            "bias": (bias, (width,)),
+            "projection": (projection, (len(projection), width)),
+        },
+    )
     if form_for(x) == "triton":
         if torch.is_grad_enabled():
             return _UpsampleNormProject.apply(x, weight, bias, projection, eps)

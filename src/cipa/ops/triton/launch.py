@@ -4,7 +4,6 @@ Letters: B images, H x W grid, L = H W, D channels, K directions, R rank of the 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import triton
@@ -14,30 +13,12 @@ from cipa.ops.gradients import ScanGradients
 from cipa.ops.triton import plan as plan_module
 from cipa.ops.triton.backward import chunk_passes, scan_chunks_backward
 from cipa.ops.triton.forward import AHEAD, chunk_ends, scan_chunks
-from cipa.ops.triton.lift import lift_steps
+from cipa.ops.triton.inputs import Prepared, lift_gradients, prepare
 from cipa.ops.triton.merge import merge_directions
 from cipa.ops.triton.plan import CHANNELS, Plan, plan_scan
 
 SCRATCH_BYTES = 2**30
 """Most memory for replayed states; the images of a larger batch go through the kernel in turns."""
-
-
-class Prepared(NamedTuple):
-    """What the kernels read, contiguous.
-
-    Attributes:
-        x: (B, L, D).
-        delta: softplus of the step, (B, L, K, D), in x's type.
-        values: B and C, (B, L, K, 2 N), float32.
-        A_logs: (K, D, N).
-        skip: (K, D).
-    """
-
-    x: Tensor
-    delta: Tensor
-    values: Tensor
-    A_logs: Tensor
-    skip: Tensor
 
 
 def state_shape(
@@ -92,7 +73,7 @@ def launch_scan(
         y (B, L, K, D) in x's type, each direction's result at its pixel, and the chunk states (empty unless
         saved).
     """
-    inputs = _prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
+    inputs = prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
     batch, length, count, channels = inputs.delta.shape
     plan = plan_scan(batch, length, channels, count, x.device)
     states = A_logs.shape[-1]
@@ -139,7 +120,7 @@ def launch_backward(
     Returns:
         The gradient of every tensor.
     """
-    inputs = _prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
+    inputs = prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
     batch, length, count, channels = inputs.delta.shape
     depth, blocks = A_logs.shape[-1], -(-channels // CHANNELS)
     plan = plan_scan(batch, length, channels, count, x.device)
@@ -169,7 +150,7 @@ def launch_backward(
             **_constants(count, depth, directions), T=interval, SAVED=plan.chunks > 1,
             num_warps=1, maxnreg=plan_module.BACKWARD_REGISTERS,
         )  # fmt: skip
-    drank, dweight = _lift_gradients(draw, projection, dt_weight)
+    drank, dweight = lift_gradients(draw, projection, dt_weight)
     pair = dvalues.sum(3) if blocks > 1 else dvalues.squeeze(3)
     dprojection = torch.cat([drank, pair.to(projection.dtype)], dim=-1) if dt is None else pair
     return ScanGradients(
@@ -186,33 +167,6 @@ def launch_backward(
 def replay_interval(states: int) -> int:
     """Return T, the positions whose states the backward kernel holds in registers at once."""
     return max(1, min(4, 64 // states))
-
-
-def _prepare(
-    x: Tensor,
-    projection: Tensor,
-    dt: Tensor | None,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-) -> Prepared:
-    batch, height, width, channels = x.shape
-    length = height * width
-    count, _, states = A_logs.shape
-    rank = dt_weight.shape[-1]
-    x_flat = x.reshape(batch, length, channels).contiguous()
-    projection = projection.contiguous()
-    steps = projection if dt is None else dt.contiguous()
-    delta = x.new_empty(batch, length, count, channels)
-    values = x.new_empty(batch, length, count, 2 * states, dtype=torch.float32)
-    rows, block = 64, min(64, triton.next_power_of_2(channels))
-    lift_steps[(triton.cdiv(batch * length, rows), count, triton.cdiv(channels, block))](
-        projection, steps, dt_weight.contiguous(), dt_bias.contiguous(), delta, values, batch * length,
-        channels, K=count, N=states, R=rank, RANK=max(16, triton.next_power_of_2(rank)),
-        PAIR=triton.next_power_of_2(2 * states), ROWS=rows, BD=block,
-    )  # fmt: skip
-    return Prepared(x_flat, delta, values, A_logs.contiguous(), Ds.contiguous())
 
 
 def _scan_ends(
@@ -260,23 +214,3 @@ def _constants(count: int, states: int, directions: Sequence[int]) -> dict[str, 
         "BD": CHANNELS,
         "DIRECTIONS": codes,
     }
-
-
-def _lift_gradients(draw: Tensor, projection: Tensor, dt_weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients of dt_low (B, L, K, R) and dt_weight (K, D, R), from that of the raw step."""
-    count, channels, rank = dt_weight.shape
-    if rank == 0:
-        return draw.new_empty(*draw.shape[:3], 0), torch.zeros_like(dt_weight)
-    flat = draw.view(-1, count, channels).transpose(0, 1)
-    low = projection.reshape(-1, count, projection.shape[-1])[..., :rank].transpose(0, 1).to(draw.dtype)
-    with torch.autocast(draw.device.type, enabled=False):
-        drank = torch.bmm(flat, dt_weight.to(draw.dtype))
-        dweight = _product(flat.transpose(1, 2), low)
-    return drank.transpose(0, 1).view(*draw.shape[:3], rank).to(projection.dtype), dweight
-
-
-def _product(a: Tensor, b: Tensor) -> Tensor:
-    """Batched product of narrow factors with a float32 result: the sum over all pixels deserves it."""
-    if a.device.type == "cuda" and a.dtype != torch.float32:
-        return torch.bmm(a, b, out_dtype=torch.float32)
-    return torch.bmm(a.float(), b.float())

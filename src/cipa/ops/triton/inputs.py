@@ -1,0 +1,78 @@
+"""What the scan's kernels read, made from what the ops are given, and the way back through the lift of steps.
+
+Letters: B images, H x W grid, L = H W, D channels, K directions, R rank of the step, N states.
+"""
+
+from typing import NamedTuple
+
+import torch
+import triton
+from torch import Tensor
+
+from cipa.ops.triton.lift import lift_steps
+
+
+class Prepared(NamedTuple):
+    """What the kernels read, contiguous.
+
+    Attributes:
+        x: (B, L, D).
+        delta: softplus of the step, (B, L, K, D), in x's type.
+        values: B and C, (B, L, K, 2 N), float32.
+        A_logs: (K, D, N).
+        skip: (K, D).
+    """
+
+    x: Tensor
+    delta: Tensor
+    values: Tensor
+    A_logs: Tensor
+    skip: Tensor
+
+
+def prepare(
+    x: Tensor,
+    projection: Tensor,
+    dt: Tensor | None,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+) -> Prepared:
+    """Lift the steps and lay out the rest; arguments as of `cipa.ops.triton.launch.launch_scan`."""
+    batch, height, width, channels = x.shape
+    length = height * width
+    count, _, states = A_logs.shape
+    rank = dt_weight.shape[-1]
+    x_flat = x.reshape(batch, length, channels).contiguous()
+    projection = projection.contiguous()
+    steps = projection if dt is None else dt.contiguous()
+    delta = x.new_empty(batch, length, count, channels)
+    values = x.new_empty(batch, length, count, 2 * states, dtype=torch.float32)
+    rows, block = 64, min(64, triton.next_power_of_2(channels))
+    lift_steps[(triton.cdiv(batch * length, rows), count, triton.cdiv(channels, block))](
+        projection, steps, dt_weight.contiguous(), dt_bias.contiguous(), delta, values, batch * length,
+        channels, K=count, N=states, R=rank, RANK=max(16, triton.next_power_of_2(rank)),
+        PAIR=triton.next_power_of_2(2 * states), ROWS=rows, BD=block,
+    )  # fmt: skip
+    return Prepared(x_flat, delta, values, A_logs.contiguous(), Ds.contiguous())
+
+
+def lift_gradients(draw: Tensor, projection: Tensor, dt_weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradients of dt_low (B, L, K, R) and dt_weight (K, D, R), from that of the raw step."""
+    count, channels, rank = dt_weight.shape
+    if rank == 0:
+        return draw.new_empty(*draw.shape[:3], 0), torch.zeros_like(dt_weight)
+    flat = draw.view(-1, count, channels).transpose(0, 1)
+    low = projection.reshape(-1, count, projection.shape[-1])[..., :rank].transpose(0, 1).to(draw.dtype)
+    with torch.autocast(draw.device.type, enabled=False):
+        drank = torch.bmm(flat, dt_weight.to(draw.dtype))
+        dweight = _product(flat.transpose(1, 2), low)
+    return drank.transpose(0, 1).view(*draw.shape[:3], rank).to(projection.dtype), dweight
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """Batched product of narrow factors with a float32 result: the sum over all pixels deserves it."""
+    if a.device.type == "cuda" and a.dtype != torch.float32:
+        return torch.bmm(a, b, out_dtype=torch.float32)
+    return torch.bmm(a.float(), b.float())
