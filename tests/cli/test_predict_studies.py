@@ -217,10 +217,14 @@ def test_an_interruption_leaves_what_is_finished_and_nothing_half_written(
 
     monkeypatch.setattr(BrightPet, "before", staticmethod(interrupt))
     handler = signal.getsignal(signal.SIGTERM)
+    # A shell that starts the tests in the background has Ctrl-C ignored, and Python then leaves it so.
+    interruptible = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         found = predict("in", "-o", "out", "--batch-size", "3")
     except SystemExit as stop:
         found = stop.code
+    finally:
+        signal.signal(signal.SIGINT, interruptible)
     assert found == code
     assert signal.getsignal(signal.SIGTERM) == handler
     assert [path.name for path in Path("out").iterdir()] == ["p1"]
