@@ -10,7 +10,6 @@ import triton
 from torch import Tensor
 
 from cipa.ops.gradients import ScanGradients
-from cipa.ops.triton import plan as plan_module
 from cipa.ops.triton.backward import chunk_passes, scan_chunks_backward
 from cipa.ops.triton.forward import AHEAD, chunk_ends, scan_chunks
 from cipa.ops.triton.inputs import Prepared, lift_gradients, prepare
@@ -86,7 +85,6 @@ def launch_scan(
         *inputs[:4], 1, inputs.skip, ends, sums, saved, y, _sink(_grid(batch, plan, count, channels), x),
         batch, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
         **_constants(count, states, directions), SAVE=saved.numel() > 0, num_warps=1,
-        maxnreg=plan_module.SCAN_REGISTERS,
     )  # fmt: skip
     return y, saved
 
@@ -148,7 +146,7 @@ def launch_backward(
             _sink(_grid(these.stop - these.start, plan, count, channels), x),
             these.stop - these.start, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
             **_constants(count, depth, directions), T=interval, SAVED=plan.chunks > 1,
-            num_warps=1, maxnreg=plan_module.BACKWARD_REGISTERS,
+            num_warps=1,
         )  # fmt: skip
     drank, dweight = lift_gradients(draw, projection, dt_weight)
     pair = dvalues.sum(3) if blocks > 1 else dvalues.squeeze(3)

@@ -11,10 +11,6 @@ CHANNELS = 32
 PROGRAMS_PER_UNIT = 16
 """Programs of one warp that a multiprocessor holds at the forward kernel's register use."""
 
-SCAN_REGISTERS: int | None = None
-BACKWARD_REGISTERS: int | None = None
-"""Most registers a thread of the two large kernels may take: with fewer more warps run, and more spills."""
-
 SHORTEST_CHUNK = 128
 """Positions under which the start and end of a chunk cost more than its scan."""
 
