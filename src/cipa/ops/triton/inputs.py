@@ -10,6 +10,7 @@ import triton
 from torch import Tensor
 
 from cipa.ops.triton.lift import lift_steps
+from cipa.ops.triton.plan import require_indexable
 
 
 class Prepared(NamedTuple):
@@ -44,6 +45,7 @@ def prepare(
     length = height * width
     count, _, states = A_logs.shape
     rank = dt_weight.shape[-1]
+    require_indexable(length, channels, count, states)
     x_flat = x.reshape(batch, length, channels).contiguous()
     projection = projection.contiguous()
     steps = projection if dt is None else dt.contiguous()

@@ -54,3 +54,22 @@ def plan_scan(batch: int, length: int, channels: int, directions: int, device: t
     pieces = min(-(-3 * full // programs), -(-length // SHORTEST_CHUNK))
     chunk = -(-length // (pieces * 16)) * 16
     return Plan(chunk, -(-length // chunk), 1)
+
+
+def require_indexable(length: int, channels: int, directions: int, states: int) -> None:
+    """Raise `ValueError` where one image's values are too many for the kernels' 32-bit offsets within an image.
+
+    Args:
+        length: positions of a walk.
+        channels: D.
+        directions: K.
+        states: N.
+    """
+    values = (
+        2 * length * directions * max(channels, 2 * states)
+    )  # the next image is fetched too
+    if values >= 2**31:
+        raise ValueError(
+            f"ss2d: {length} pixels in {directions} directions of {channels} channels are more than the GPU "
+            "kernel can address in one image; cut the map, or take CIPA_KERNELS=reference"
+        )
