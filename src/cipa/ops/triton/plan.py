@@ -57,7 +57,7 @@ def plan_scan(batch: int, length: int, channels: int, directions: int, device: t
 
 
 def require_indexable(length: int, channels: int, directions: int, states: int) -> None:
-    """Raise `ValueError` where one image's values are too many for the kernels' 32-bit offsets within an image.
+    """Raise `ValueError` where one image's values are too many for the kernels' 32-bit offsets inside it.
 
     Args:
         length: positions of a walk.
