@@ -65,9 +65,7 @@ def require_indexable(length: int, channels: int, directions: int, states: int) 
         directions: K.
         states: N.
     """
-    values = (
-        2 * length * directions * max(channels, 2 * states)
-    )  # the next image is fetched too
+    values = 2 * length * directions * max(channels, 2 * states)  # the next image is fetched too
     if values >= 2**31:
         raise ValueError(
             f"ss2d: {length} pixels in {directions} directions of {channels} channels are more than the GPU "
