@@ -101,7 +101,7 @@ def scan_chunks_backward(
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr, DIRECTIONS: tl.constexpr,
     T: tl.constexpr, SAVED: tl.constexpr,
 ):  # fmt: skip
-    """Fill the gradients; a program takes the same chunk of each images one after the other.
+    """Fill the gradients; a program takes the same chunk of `each` images, one after the other.
 
     dx and draw, (B, L, K, D), are those of x and of the step before softplus, for each direction; dvalues
     (B, L, K, D / BD, 2 N) those of B and C for each block of channels; dA_logs (G, S, K, N, D), dbias and

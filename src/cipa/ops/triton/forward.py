@@ -106,7 +106,7 @@ def scan_chunks(
 ):  # fmt: skip
     """Fill y (B, L, K, D) and, if SAVE, states (B, S, K, N, D) with the state at each chunk's start.
 
-    A program scans the same chunk of each images one after the other.
+    A program scans the same chunk of `each` images, one after the other.
     """
     blocks = tl.cdiv(channels, BD)
     program = tl.program_id(0)
