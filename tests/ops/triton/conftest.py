@@ -47,15 +47,20 @@ def nan_scratch(monkeypatch):
 
 @pytest.fixture
 def cut(monkeypatch):
-    """A function (chunk, images): cut every walk in chunks of so many positions, so many images a program."""
+    """A function (chunk, images, segment): cut every walk in chunks of so many positions, so many images a program.
+
+    The states are kept every `segment` positions, by default at each chunk's start.
+    """
     from cipa.ops.triton import launch
     from cipa.ops.triton.plan import Plan
 
-    def force(chunk=None, images=1):
+    def force(chunk=None, images=1, segment=None):
         def plan(_batch, length, *_):
             size = chunk or length
             return Plan(size, -(-length // size), images)
 
         monkeypatch.setattr(launch, "plan_scan", plan)
+        monkeypatch.setattr(launch, "plan_backward", plan)
+        monkeypatch.setattr(launch, "SEGMENT", segment or chunk or launch.SEGMENT)
 
     return force

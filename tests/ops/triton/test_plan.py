@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cipa.ops.triton.plan import Plan, plan_scan, require_indexable
+from cipa.ops.triton.plan import Plan, plan_backward, plan_scan, require_indexable
 
 CPU = torch.device("cpu")  # two multiprocessors
 
@@ -20,6 +20,14 @@ def test_many_short_walks_share_a_program():
     plan = plan_scan(10_000, 16, 32, 4, CPU)
     assert (plan.chunk, plan.chunks) == (16, 1)
     assert plan.images > 1
+
+
+def test_the_way_back_is_cut_at_kept_states():
+    plan = plan_backward(1, 1000, 32, 1, 64, CPU)
+    assert plan.chunks > 1
+    assert plan.chunk % 64 == 0
+    assert plan.chunk * (plan.chunks - 1) < 1000 <= plan.chunk * plan.chunks
+    assert plan_backward(1, 64, 32, 1, 64, CPU).chunks == 1
 
 
 def test_a_map_too_large_to_address_is_named():

@@ -12,7 +12,7 @@ from op_inputs import SS2D_SHAPES, gradients, relative_error, sequence_inputs, s
 ANYWHERE = (pytest.mark.interpreter, pytest.mark.gpu)
 NAMES = ["x", "projection", "dt_weight", "dt_bias", "A_logs", "Ds"]
 ALL = (0, 1, 2, 3)
-TINY = {  # shape, directions, positions a chunk, images a program
+TINY = {  # shape, directions, positions a chunk, images a program, positions between kept states if not a chunk
     "one pixel": ({"batch": 1, "height": 1, "width": 1}, ALL, None, 1),
     "one row": ({"batch": 1, "height": 1, "width": 19, "channels": 8, "states": 1}, (0, 2), None, 1),
     "one column": ({"batch": 1, "height": 9, "width": 1, "channels": 8, "states": 3}, (1, 3), None, 1),
@@ -22,6 +22,9 @@ TINY = {  # shape, directions, positions a chunk, images a program
     "channels of no round number": ({"height": 2, "width": 2, "channels": 13, "rank": 17}, (2,), None, 1),
     "three chunks, the last not full": (
         {"batch": 1, "height": 3, "width": 7, "channels": 8, "states": 3}, (1, 2), 8, 1,
+    ),
+    "two segments a chunk, two chunks, the last not full": (
+        {"batch": 1, "height": 5, "width": 9, "channels": 8, "states": 3}, (0, 3), 32, 1, 16,
     ),
     "images in turns": ({"batch": 3, "height": 2, "width": 3, "channels": 8}, (0, 3), None, 2),
 }  # fmt: skip
@@ -63,8 +66,8 @@ def by_cpu_kernel(inputs, directions, upstream):
 @pytest.mark.parametrize("case", [pytest.param(case, marks=ANYWHERE, id=name) for name, case in TINY.items()])
 @pytest.mark.usefixtures("nan_scratch")
 def test_tiny_maps_and_every_gradient_equal_the_float64_reference(case, device, cut):
-    shape, directions, chunk, images = case
-    cut(chunk, images)
+    shape, directions, *cuts = case
+    cut(*cuts)
     check(ss2d_inputs(**shape, directions=len(directions)), directions, device, by_reference)
 
 

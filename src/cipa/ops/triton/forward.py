@@ -22,6 +22,7 @@ import triton.language as tl
 from cipa.ops.triton.walk import fetch_ahead, place_of, step_from, stride_of
 
 AHEAD = tl.constexpr(16)
+RUN = tl.constexpr(4)
 
 
 @triton.jit
@@ -36,6 +37,17 @@ def load_rates(A_logs, unit, k, d, channels, N: tl.constexpr, NP: tl.constexpr):
         A_logs + k * channels * N + d[:, None] * (N * unit) + n[None, :] * unit, mask=mask, other=0.0
     )
     return tl.where(mask, -1.4426950408889634 * tl.exp(logs.to(tl.float32)), 0.0)
+
+
+@triton.jit
+def load_run(x, delta, place, stride, length, d, inside, channels, K: tl.constexpr, RUN: tl.constexpr):
+    """Return x and step, a tile each, of the RUN positions from `place` on."""
+    us, steps = (), ()
+    for _ in tl.static_range(RUN):
+        us = us + (tl.load(x + place * channels + d, mask=inside, other=0.0),)
+        steps = steps + (tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0),)
+        place = step_from(place, stride, length)
+    return us, steps
 
 
 @triton.jit(do_not_specialize=["unit", "height", "width", "chunk", "chunks"])
@@ -66,9 +78,7 @@ def chunk_ends(
     x += b * length * channels
     delta += (b * length * K + k) * channels
     values += (b * length * K + k) * (2 * N)
-    next_u = tl.load(x + place * channels + d, mask=inside, other=0.0)
-    next_step = tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0)
-    next_in = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
+    next_us, next_steps = load_run(x, delta, place, stride, length, d, inside, channels, K, RUN)
     state = tl.zeros([BD, NP], tl.float32)
     total = tl.zeros([BD], tl.float32)
     valid = tl.minimum(channels - block * BD, BD)
@@ -80,15 +90,21 @@ def chunk_ends(
         ahead_x = fetch_ahead(x + block * BD, places, channels, valid, BD)
         ahead_step = fetch_ahead(delta + block * BD, places, K * channels, valid, BD)
         ahead_in = fetch_ahead(values, places, 2 * K * N, N, N)
-        for _ in tl.range(group, tl.minimum(group + AHEAD, last), loop_unroll_factor=2):
-            u, step, weight_in = next_u.to(tl.float32), next_step.to(tl.float32), next_in
-            place = step_from(place, stride, length)
-            next_u = tl.load(x + place * channels + d, mask=inside, other=0.0)
-            next_step = tl.load(delta + place * (K * channels) + d, mask=inside, other=0.0)
-            next_in = tl.load(values + place * (2 * K * N) + n, mask=n < N, other=0.0)
-            decay = tl.exp2(step[:, None] * decay_rate)
-            state = decay * state + (step * u)[:, None] * weight_in[None, :]
-            total += step
+        for run in range(group, tl.minimum(group + AHEAD, last), RUN):
+            us, steps = next_us, next_steps
+            run_places = ()
+            for _ in tl.static_range(RUN):
+                run_places = run_places + (place,)
+                place = step_from(place, stride, length)
+            next_us, next_steps = load_run(x, delta, place, stride, length, d, inside, channels, K, RUN)
+            for i in tl.static_range(RUN):
+                # Past the walk's end nothing decays and nothing comes in.
+                live = run + i < last
+                u, step = us[i].to(tl.float32), tl.where(live, steps[i].to(tl.float32), 0.0)
+                weight_in = tl.load(values + run_places[i] * (2 * K * N) + n, mask=n < N, other=0.0)
+                decay = tl.exp2(step[:, None] * decay_rate)
+                state = decay * state + (step * u)[:, None] * weight_in.to(tl.float32)[None, :]
+                total += step
         touched += ahead_x + ahead_step + ahead_in
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     out = (b * chunks + c) * K + k
@@ -97,16 +113,16 @@ def chunk_ends(
     tl.store(ends + (out * N + n[None, :]) * channels + d[:, None] * unit, state, mask=mask)
 
 
-@triton.jit(do_not_specialize=["unit", "images", "each", "height", "width", "chunk", "chunks"])
+@triton.jit(do_not_specialize=["unit", "images", "each", "height", "width", "chunk", "chunks", "segment"])
 def scan_chunks(
     x, delta, values, A_logs, unit, skip, ends, sums, states, y, sink,
-    images, each, height, width, channels, chunk, chunks,
+    images, each, height, width, channels, chunk, chunks, segment,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
     DIRECTIONS: tl.constexpr, SAVE: tl.constexpr,
 ):  # fmt: skip
-    """Fill y (B, L, K, D) and, if SAVE, states (B, S, K, N, D) with the state at each chunk's start.
+    """Fill y (B, L, K, D) and, if SAVE, states (B, segments, K, N, D) with the state at each segment's start.
 
-    A program scans the same chunk of `each` images, one after the other.
+    A segment is a multiple of AHEAD positions, or as long as a chunk. A program scans the same chunk of `each` images, one after the other.
     """
     blocks = tl.cdiv(channels, BD)
     program = tl.program_id(0)
@@ -138,20 +154,19 @@ def scan_chunks(
             total = tl.load(sums + at * channels + d, mask=inside, other=0.0)
             end = tl.load(ends + (at * N + n[None, :]) * channels + d[:, None] * unit, mask=tile, other=0.0)
             state = tl.exp2(total[:, None] * decay_rate) * state + end
-        if SAVE:
-            at = (b * chunks + c) * K + k
-            tl.store(states + (at * N + n[None, :]) * channels + d[:, None] * unit, state, mask=tile)
-
         place = start
         x_image = x + b * length * channels
         delta_image = delta + (b * length * K + k) * channels
         y_image = y + (b * length * K + k) * channels
         values_image = values + (b * length * K + k) * (2 * N)
-        next_u = tl.load(x_image + place * channels + d, mask=inside, other=0.0)
-        next_step = tl.load(delta_image + place * (K * channels) + d, mask=inside, other=0.0)
-        next_in = tl.load(values_image + place * (2 * K * N) + n, mask=n < N, other=0.0)
-        next_out = tl.load(values_image + place * (2 * K * N) + N + n, mask=n < N, other=0.0)
+        next_us, next_steps = load_run(
+            x_image, delta_image, place, stride, length, d, inside, channels, K, RUN
+        )
         for positions in range(first, last, AHEAD):
+            if SAVE:
+                if positions % segment == 0:
+                    at = (b * tl.cdiv(length, segment) + positions // segment) * K + k
+                    tl.store(states + (at * N + n[None, :]) * channels + d[:, None] * unit, state, mask=tile)
             # The next positions of this image or, where there are none, the first of the next.
             within = positions + AHEAD < last
             onward = tl.where(within, positions + AHEAD, first) + tl.arange(0, AHEAD)
@@ -160,18 +175,28 @@ def scan_chunks(
             ahead_x = fetch_ahead(x_image + block * BD, places + shift, channels, valid, BD)
             ahead_step = fetch_ahead(delta_image + block * BD, places + shift, K * channels, valid, BD)
             ahead_values = fetch_ahead(values_image, places + shift, 2 * K * N, 2 * N, 2 * N)
-            for _ in tl.range(positions, tl.minimum(positions + AHEAD, last), loop_unroll_factor=2):
-                u, step = next_u.to(tl.float32), next_step.to(tl.float32)
-                weight_in, weight_out = next_in, next_out
-                out = y_image + place * (K * channels) + d
-                place = step_from(place, stride, length)
-                next_u = tl.load(x_image + place * channels + d, mask=inside, other=0.0)
-                next_step = tl.load(delta_image + place * (K * channels) + d, mask=inside, other=0.0)
-                next_in = tl.load(values_image + place * (2 * K * N) + n, mask=n < N, other=0.0)
-                next_out = tl.load(values_image + place * (2 * K * N) + N + n, mask=n < N, other=0.0)
-                decay = tl.exp2(step[:, None] * decay_rate)
-                state = decay * state + (step * u)[:, None] * weight_in[None, :]
-                result = tl.sum(state * weight_out[None, :], axis=1) + skip_weight * u
-                tl.store(out, result.to(y.dtype.element_ty), mask=inside)
+            for run in range(positions, tl.minimum(positions + AHEAD, last), RUN):
+                us, steps = next_us, next_steps
+                run_places, results = (), ()
+                for _ in tl.static_range(RUN):
+                    run_places = run_places + (place,)
+                    place = step_from(place, stride, length)
+                next_us, next_steps = load_run(
+                    x_image, delta_image, place, stride, length, d, inside, channels, K, RUN
+                )
+                for i in tl.static_range(RUN):
+                    u, step = us[i].to(tl.float32), steps[i].to(tl.float32)
+                    at_pixel = values_image + run_places[i] * (2 * K * N) + n
+                    weight_in = tl.load(at_pixel, mask=n < N, other=0.0).to(tl.float32)
+                    weight_out = tl.load(at_pixel + N, mask=n < N, other=0.0).to(tl.float32)
+                    decay = tl.exp2(step[:, None] * decay_rate)
+                    state = decay * state + (step * u)[:, None] * weight_in[None, :]
+                    results = results + (tl.sum(state * weight_out[None, :], axis=1) + skip_weight * u,)
+                for i in tl.static_range(RUN):
+                    live = d < tl.where(run + i < last, channels, 0)
+                    tl.store(
+                        y_image + run_places[i] * (K * channels) + d,
+                        results[i].to(y.dtype.element_ty), mask=live,
+                    )  # fmt: skip
             touched += ahead_x + ahead_step + ahead_values
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)

@@ -5,16 +5,19 @@ lanes halve the values at every exchange: each keeps half of them, gives its oth
 same from its partner, so that after log2(N) exchanges a lane holds one value's partial sum: 62 instructions
 for 16 values in place of 160.
 
-Triton has no operation for it; PTX written inline does, and that Triton's interpreter cannot run. It is off:
-its instructions are tested one by one on the CPU and the kernel compiles for Hopper, but no GPU has run it
-yet, and Triton does not promise in which order it hands a tile's values to inline PTX. `SUM_BY_HALVES` turns
-it on, and `pytest -m gpu tests/ops/triton` then decides.
+Triton has no operation for it; PTX written inline does. Triton does not promise in which order it hands a
+tile's values to inline PTX: `pytest -m gpu tests/ops/triton` holds the gradients that come of it against the
+reference. Its interpreter cannot run PTX and takes a plain sum; the PTX is tested on the CPU an instruction
+at a time.
 """
 
+import os
+
+import torch
 import triton
 import triton.language as tl
 
-SUM_BY_HALVES = tl.constexpr(False)
+IN_PTX = tl.constexpr(os.environ.get("TRITON_INTERPRET") != "1" and torch.version.hip is None)
 
 
 def _instructions(count: int) -> str:
@@ -50,8 +53,13 @@ def sum_lanes(tile, NP: tl.constexpr):
     """Sum a tile (32, NP), a channel a lane, over its lanes.
 
     Returns:
-        (32,), at lane l the sum of value `value_of_lane(l)`.
+        (32,), at lane l the sum of value `value_of_lane(l)`; above 16 values (NP,), the sums in order.
     """
+    if NP > 16:
+        return tl.sum(tile, axis=0)
+    if not IN_PTX:
+        kept = value_of_lane(tl.arange(0, 32), NP)[:, None] == tl.arange(0, NP)[None, :]
+        return tl.sum(tl.where(kept, tl.sum(tile, axis=0)[None, :], 0.0), axis=1)
     if NP == 1:
         tile = tl.inline_asm_elementwise(PTX_1, "=f,f", [tile], dtype=tl.float32, is_pure=True, pack=1)
     if NP == 2:
@@ -85,12 +93,16 @@ def value_of_lane(lane, NP: tl.constexpr):
 
 
 @triton.jit
-def store_sums(out, tile, bound, NP: tl.constexpr):
-    """Store the sums over lanes of a tile (32, NP) at out + 0, 1, ..., those below `bound`."""
-    if SUM_BY_HALVES and NP <= 16:
+def store_pair(out, first, second, bound, N: tl.constexpr, NP: tl.constexpr):
+    """Store two results of `sum_lanes`: `first` at out + 0, 1, ..., `second` from out + N on, below `bound`."""
+    if NP <= 16:
         lane = tl.arange(0, 32)
         value = value_of_lane(lane, NP)
-        tl.store(out + value, sum_lanes(tile, NP), mask=value < tl.where(lane < NP, bound, 0))
+        sums = tl.where(lane < NP, first, second)
+        tl.store(
+            out + tl.where(lane < NP, value, N + value), sums, mask=value < tl.where(lane < 2 * NP, bound, 0)
+        )
     else:
         n = tl.arange(0, NP)
-        tl.store(out + n, tl.sum(tile, axis=0), mask=n < bound)
+        tl.store(out + n, first, mask=n < bound)
+        tl.store(out + N + n, second, mask=n < bound)

@@ -10,22 +10,20 @@ import triton
 from torch import Tensor
 
 from cipa.ops.gradients import ScanGradients
-from cipa.ops.triton.backward import chunk_passes, scan_chunks_backward
+from cipa.ops.triton.backward import scan_chunks_backward
 from cipa.ops.triton.forward import AHEAD, chunk_ends, scan_chunks
 from cipa.ops.triton.inputs import Prepared, lift_gradients, prepare
 from cipa.ops.triton.merge import merge_directions
-from cipa.ops.triton.plan import CHANNELS, Plan, plan_scan
-
-SCRATCH_BYTES = 2**30
-"""Most memory for replayed states; the images of a larger batch go through the kernel in turns."""
+from cipa.ops.triton.passes import chunk_passes
+from cipa.ops.triton.plan import CHANNELS, SEGMENT, Plan, plan_backward, plan_scan
 
 
 def state_shape(
     batch: int, length: int, channels: int, directions: int, states: int, device: torch.device
 ) -> tuple[int, ...]:
-    """Return the shape (B, S, K, N, D) of the saved chunk starts; empty where a walk is one chunk."""
-    plan = plan_scan(batch, length, channels, directions, device)
-    return (batch, plan.chunks, directions, states, channels) if plan.chunks > 1 else (0, 0, 0, 0, 0)
+    """Return the shape (B, segments, K, N, D) of the kept states; empty where a walk is one segment."""
+    segments = -(-length // SEGMENT)
+    return (batch, segments, directions, states, channels) if segments > 1 else (0, 0, 0, 0, 0)
 
 
 def launch_forward(
@@ -66,10 +64,10 @@ def launch_scan(
         A_logs: (K, D, N).
         Ds: (K, D).
         directions: K codes of `scan_order`.
-        save: keep the state at the start of each chunk for `launch_backward`.
+        save: keep the state at the start of each segment for `launch_backward`.
 
     Returns:
-        y (B, L, K, D) in x's type, each direction's result at its pixel, and the chunk states (empty unless
+        y (B, L, K, D) in x's type, each direction's result at its pixel, and the kept states (empty unless
         saved).
     """
     inputs = prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
@@ -77,13 +75,12 @@ def launch_scan(
     plan = plan_scan(batch, length, channels, count, x.device)
     states = A_logs.shape[-1]
     ends, sums = _scan_ends(chunk_ends, inputs.x, inputs, plan, x, directions, states)
-    saved = x.new_empty((0,) * 5, dtype=torch.float32)
-    if save and plan.chunks > 1:
-        saved = torch.empty_like(ends)
+    kept = state_shape(batch, length, channels, count, states, x.device) if save else (0,) * 5
+    saved = x.new_empty(kept, dtype=torch.float32)
     y = torch.empty_like(inputs.delta)
     scan_chunks[_grid(batch, plan, count, channels)](
         *inputs[:4], 1, inputs.skip, ends, sums, saved, y, _sink(_grid(batch, plan, count, channels), x),
-        batch, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
+        batch, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks, SEGMENT,
         **_constants(count, states, directions), SAVE=saved.numel() > 0, num_warps=1,
     )  # fmt: skip
     return y, saved
@@ -121,7 +118,7 @@ def launch_backward(
     inputs = prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
     batch, length, count, channels = inputs.delta.shape
     depth, blocks = A_logs.shape[-1], -(-channels // CHANNELS)
-    plan = plan_scan(batch, length, channels, count, x.device)
+    plan = plan_backward(batch, length, channels, count, SEGMENT, x.device)
     upstream = dy.reshape(batch, length, channels).to(x.dtype).contiguous()
     passes, sums = _scan_ends(chunk_passes, upstream, inputs, plan, x, directions, depth)
 
@@ -131,23 +128,20 @@ def launch_backward(
     groups = -(-batch // plan.images)
     dA_logs = x.new_empty(groups, plan.chunks, count, depth, channels, dtype=torch.float32)
     dbias, dskip = (torch.empty_like(dA_logs[:, :, :, 0]) for _ in range(2))
-    tile = triton.cdiv(plan.chunk, interval) * triton.next_power_of_2(depth) * CHANNELS
-    per_group = plan.chunks * count * blocks
-    turn = min(groups, max(1, SCRATCH_BYTES // (4 * tile * per_group)))
-    scratch = x.new_empty(turn * per_group, tile, dtype=torch.float32)
-    for first in range(0, groups, turn):
-        these = slice(first * plan.images, min(batch, (first + turn) * plan.images))
-        own = slice(first, first + turn)
-        scan_chunks_backward[_grid(these.stop - these.start, plan, count, channels)](
-            inputs.x[these], inputs.delta[these], inputs.values[these], upstream[these],
-            inputs.A_logs, 1, inputs.skip,
-            states[these] if states.numel() else states, passes[these], sums[these], scratch,
-            dx[these], draw[these], dvalues[these], dA_logs[own], dbias[own], dskip[own],
-            _sink(_grid(these.stop - these.start, plan, count, channels), x),
-            these.stop - these.start, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
-            **_constants(count, depth, directions), T=interval, SAVED=plan.chunks > 1,
-            num_warps=1,
-        )  # fmt: skip
+    segment = min(length, SEGMENT)
+    grid = _grid(batch, plan, count, channels)
+    scratch = x.new_empty(
+        grid[0],
+        triton.cdiv(segment, interval) * triton.next_power_of_2(depth) * CHANNELS,
+        dtype=torch.float32,
+    )
+    scan_chunks_backward[grid](
+        inputs.x, inputs.delta, inputs.values, upstream, inputs.A_logs, 1, inputs.skip, states, passes, sums,
+        scratch, dx, draw, dvalues, dA_logs, dbias, dskip, _sink(grid, x),
+        batch, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks, segment,
+        **_constants(count, depth, directions), T=interval, SAVED=states.numel() > 0,
+        SECTORS=max(1, triton.next_power_of_2(depth) // 4), num_warps=1,
+    )  # fmt: skip
     drank, dweight = lift_gradients(draw, projection, dt_weight)
     pair = dvalues.sum(3) if blocks > 1 else dvalues.squeeze(3)
     dprojection = torch.cat([drank, pair.to(projection.dtype)], dim=-1) if dt is None else pair

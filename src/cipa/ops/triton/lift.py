@@ -49,4 +49,4 @@ def lift_steps(
         n = tl.arange(0, PAIR)[None, :]
         mask = (row < rows) & (n < 2 * N)
         pair = tl.load(projection + (row * K + k) * (R + 2 * N) + R + n, mask=mask, other=0.0)
-        tl.store(values + (row * K + k) * (2 * N) + n, pair.to(tl.float32), mask=mask)
+        tl.store(values + (row * K + k) * (2 * N) + n, pair.to(values.dtype.element_ty), mask=mask)

@@ -14,6 +14,13 @@ PROGRAMS_PER_UNIT = 16
 SHORTEST_CHUNK = 128
 """Positions under which the start and end of a chunk cost more than its scan."""
 
+SEGMENT = 256
+"""Positions between the states that the forward pass keeps for the backward one, which replays such a piece
+at a time: what it leaves for itself stays in the cache then."""
+
+BACKWARD_PROGRAMS_PER_UNIT = 8
+"""Programs of one warp that a multiprocessor holds at the backward kernel's register use."""
+
 
 class Plan(NamedTuple):
     """A walk of L positions is cut into `chunks` of `chunk`; a program takes `images` images one by one."""
@@ -45,7 +52,7 @@ def plan_scan(batch: int, length: int, channels: int, directions: int, device: t
         device: where it runs.
 
     Returns:
-        The plan, the same for forward and backward.
+        The plan.
     """
     programs = batch * directions * -(-channels // CHANNELS)
     full = PROGRAMS_PER_UNIT * multiprocessors(device)
@@ -53,6 +60,31 @@ def plan_scan(batch: int, length: int, channels: int, directions: int, device: t
         return Plan(length, 1, max(1, programs // (4 * full)))
     pieces = min(-(-3 * full // programs), -(-length // SHORTEST_CHUNK))
     chunk = -(-length // (pieces * 16)) * 16
+    return Plan(chunk, -(-length // chunk), 1)
+
+
+def plan_backward(
+    batch: int, length: int, channels: int, directions: int, segment: int, device: torch.device
+) -> Plan:
+    """Cut a scan's way back likewise, at segments.
+
+    Args:
+        batch: images.
+        length: positions of a walk.
+        channels: D.
+        directions: K.
+        segment: positions between two kept states.
+        device: where it runs.
+
+    Returns:
+        The plan; a chunk is a multiple of the segment, or the walk.
+    """
+    programs = batch * directions * -(-channels // CHANNELS)
+    full = BACKWARD_PROGRAMS_PER_UNIT * multiprocessors(device)
+    if programs * 2 >= 5 * full or length <= segment:
+        return Plan(length, 1, max(1, programs // (3 * full)))
+    pieces = -(-3 * full // programs)
+    chunk = -(-length // (pieces * segment)) * segment
     return Plan(chunk, -(-length // chunk), 1)
 
 
