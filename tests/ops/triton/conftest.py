@@ -47,9 +47,9 @@ def nan_scratch(monkeypatch):
 
 @pytest.fixture
 def cut(monkeypatch):
-    """A function (chunk, images, segment): cut every walk in chunks of so many positions, so many images a program.
+    """A function (chunk, images, segment): cut every walk in chunks of so many positions.
 
-    The states are kept every `segment` positions, by default at each chunk's start.
+    A program takes so many images; states are kept every `segment` positions, by default at chunks' starts.
     """
     from cipa.ops.triton import launch
     from cipa.ops.triton.plan import Plan

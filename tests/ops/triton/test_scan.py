@@ -12,7 +12,7 @@ from op_inputs import SS2D_SHAPES, gradients, relative_error, sequence_inputs, s
 ANYWHERE = (pytest.mark.interpreter, pytest.mark.gpu)
 NAMES = ["x", "projection", "dt_weight", "dt_bias", "A_logs", "Ds"]
 ALL = (0, 1, 2, 3)
-TINY = {  # shape, directions, positions a chunk, images a program, positions between kept states if not a chunk
+TINY = {  # shape, directions, and as `cut` takes them: positions a chunk, images a program, a segment
     "one pixel": ({"batch": 1, "height": 1, "width": 1}, ALL, None, 1),
     "one row": ({"batch": 1, "height": 1, "width": 19, "channels": 8, "states": 1}, (0, 2), None, 1),
     "one column": ({"batch": 1, "height": 9, "width": 1, "channels": 8, "states": 3}, (1, 3), None, 1),

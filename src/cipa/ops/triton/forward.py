@@ -122,7 +122,8 @@ def scan_chunks(
 ):  # fmt: skip
     """Fill y (B, L, K, D) and, if SAVE, states (B, segments, K, N, D) with the state at each segment's start.
 
-    A segment is a multiple of AHEAD positions, or as long as a chunk. A program scans the same chunk of `each` images, one after the other.
+    A segment is a multiple of AHEAD positions, or as long as a chunk. A program scans the same chunk of
+    `each` images, one after the other.
     """
     blocks = tl.cdiv(channels, BD)
     program = tl.program_id(0)
@@ -163,7 +164,7 @@ def scan_chunks(
             x_image, delta_image, place, stride, length, d, inside, channels, K, RUN
         )
         for positions in range(first, last, AHEAD):
-            if SAVE:
+            if SAVE:  # noqa: SIM102 (a constant: the other branch is not compiled)
                 if positions % segment == 0:
                     at = (b * tl.cdiv(length, segment) + positions // segment) * K + k
                     tl.store(states + (at * N + n[None, :]) * channels + d[:, None] * unit, state, mask=tile)

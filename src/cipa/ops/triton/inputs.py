@@ -12,7 +12,6 @@ from torch import Tensor
 from cipa.ops.triton.lift import lift_steps
 from cipa.ops.triton.plan import require_indexable
 
-
 VALUES = None
 
 
