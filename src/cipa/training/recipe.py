@@ -86,6 +86,8 @@ class OptimisationRecipe:
         batch_size: slices in one optimiser step, over all processes.
         micro_batch: slices a process has in memory at once; gradients are accumulated to batch_size, and
             batch normalisation sees micro_batch slices of every process. By default at most 4.
+        dice: soft Dice of every image, as published, or of the micro-batch as one: the better one where many
+            slices show no tumour.
         lr: learning rate at its highest.
         betas: decay of AdamW's two running moments.
         eps: AdamW's guard against a division by zero.
@@ -104,6 +106,7 @@ class OptimisationRecipe:
     epochs: int = 50
     batch_size: int = 16
     micro_batch: int | None = None
+    dice: Literal["image", "batch"] = "image"
     lr: float = 6e-5
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
