@@ -31,6 +31,7 @@ class NetworkRecipe:
         model: name of the network, one of `cipa models`.
         crm: channel-wise rectification between CT and PET, in CIPA's networks.
         dcim: dynamic cross-modality interaction, in CIPA's networks.
+        drop_path: largest rate at which the encoder drops a residual; by default the variant's own.
         image_size: side of a slice in pixels, a multiple of 128; the data set's slices have it too.
         init: file of VMamba's ImageNet weights for the encoder; by default the encoder starts at random.
         weights: start from these weights (a file or a folder) instead of a fresh network.
@@ -44,6 +45,7 @@ class NetworkRecipe:
     model: str = "tiny"
     crm: bool = True
     dcim: bool = True
+    drop_path: float | None = None
     image_size: int = 512
     init: str | None = None
     weights: str | None = None
@@ -61,6 +63,11 @@ class NetworkRecipe:
         require(
             family != "MONAI" or not self.init, "init", self.init, f"absent for {self.model}, not a VMamba"
         )
+        drop = self.drop_path
+        require(
+            drop is None or family != "MONAI", "drop_path", drop, f"absent for {self.model}, not a VMamba"
+        )
+        require(drop is None or 0 <= drop < 1, "drop_path", drop, "at least 0 and below 1")
         require(not (self.init and self.weights), "init", self.init, "absent where --weights is given")
         require(
             self.image_size > 0 and self.image_size % 128 == 0,
