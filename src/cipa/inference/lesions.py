@@ -91,8 +91,8 @@ def label_lesions(mask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.generic],
 
 
 def without_small(
-    labels: npt.NDArray[np.generic], voxel_ml: float, smallest_ml: float
-) -> tuple[npt.NDArray[np.generic], int]:
+    labels: npt.NDArray[Any], voxel_ml: float, smallest_ml: float
+) -> tuple[npt.NDArray[Any], int]:
     """Leave out the lesions below a volume.
 
     Args:

@@ -49,7 +49,7 @@ def predict_study(
     labels, count = label_lesions(mask)
     labels, kept = without_small(labels, pair.ct.voxel_ml, predictor.smallest_ml)
     if kept < count:
-        mask = (labels > 0).view(np.uint8)
+        mask = labels.astype(bool).view(np.uint8)
     lesions = measure_lesions(labels, maps.probability, maps.pet_on_ct, pair.ct.affine, pair.pet)
     if "pet" not in pair.inputs:
         lesions = [lesion.without_suv() for lesion in lesions]
