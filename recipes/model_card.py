@@ -32,7 +32,7 @@ HU and PET from SUV 0 to 20.
 
 ## Scores
 
-{test_patients} phantom patients that nothing was trained or chosen on (seed 2), every slice of the thorax; means over
+{test_patients} phantom patients that nothing was trained or chosen on (seed 4), every slice of the thorax; means over
 patients, in 3-D. The threshold, {threshold:g}, and the smallest lesion that is kept, {smallest_ml:g} mL, were chosen on
 {tuning_patients} others. A lesion is found by any overlap; every predicted lesion without overlap counts as false.
 
