@@ -5,13 +5,17 @@
 Draws phantom patients on all processors, trains `nano` on the GPU (or the CPU) in two stages (slices with
 tumour alone by nano-tumour.yaml, then all by nano-phantom.yaml), chooses the threshold on 12 patients, scores
 20 others that nothing was chosen on, beside the best threshold on PET, and writes WORK/nano:
-model.safetensors (float16), config.json and MODEL_CARD.md. Each step is skipped where its result stands, and
+model.safetensors (float16), config.json and MODEL_CARD.md. A part of the phantoms is enough for the first
+stage; the others, and those held out, are drawn beside it. Each step is skipped where its result stands, and
 a training that was interrupted goes on: run the same command again.
 """
 
 import argparse
+import csv
 import json
+import math
 import shutil
+import statistics
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,21 +24,35 @@ from model_card import model_card
 
 HERE = Path(__file__).parent
 STAGES = {"stage-1": HERE / "nano-tumour.yaml", "stage-2": HERE / "nano-phantom.yaml"}
-TRAINING_SEED, HELD_SEED = 1, 2
+FIRST_SEED, HELD_SEED, SECOND_SEED = 1, 4, 3
+"""Of the phantoms of the first stage, those held out, and those that the second stage has besides."""
+FIRST_SHARE = 0.35
+SPARE = 3
+"""Processors that drawing beside training leaves alone."""
 
 
 def main(words: list[str] | None = None) -> None:
     """Run all steps; print what each gave."""
+    from cipa.data.parallel import processors
+    from phantom_sets import Part, draw, drawn_aside, gather
+
     arguments = _parser().parse_args(words)
     work = Path(arguments.work)
     work.mkdir(parents=True, exist_ok=True)
-    _draw(work / "training", arguments.patients, TRAINING_SEED, 0.25, 0.0, arguments)
-    tested = arguments.test_patients / (arguments.test_patients + arguments.tuning_patients)
-    held = arguments.test_patients + arguments.tuning_patients
-    _draw(work / "held-out", held, HELD_SEED, 1.0, tested, arguments)
-    _list_tumour_slices(work / "training", work / "training-tumour")
-    _train(work, "stage-1", work / "training-tumour", None, arguments)
-    _train(work, "stage-2", work / "training", work / "stage-1" / "last", arguments)
+    count = max(1, round(FIRST_SHARE * arguments.patients))
+    first = Part(work / "training-first", count, FIRST_SEED)
+    second = Part(work / "training-second", max(1, arguments.patients - count), SECOND_SEED)
+    held_count = arguments.test_patients + arguments.tuning_patients
+    held = Part(work / "held-out", held_count, HELD_SEED, 1.0, arguments.test_patients / held_count)
+
+    workers = arguments.workers or processors()
+    draw(first, arguments.size, workers)
+    with drawn_aside((second, held), arguments.size, max(1, workers - SPARE)) as aside:
+        gather((first,), work / "training-tumour", tumour_only=True)
+        _train(work, "stage-1", work / "training-tumour", None, arguments)
+        aside.wait(second)
+        gather((first, second), work / "training")
+        _train(work, "stage-2", work / "training", work / "stage-1" / "last", arguments)
     _pack(work, arguments)
 
 
@@ -48,53 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--tuning-patients", type=int, default=12, help="phantoms that the threshold is chosen on")
     add("--test-patients", type=int, default=20, help="phantoms to test on")
     add("--epochs", type=float, default=1.0, help="factor on the recipes' epochs")
+    add("--seconds", type=float, help="what the second stage may take: its epochs then follow from the pace")
     add("--batch-size", type=int, help="in place of the recipes'")
     add("--size", type=int, default=512, help="pixels a side; other than 512 is for trying the script out")
     add("--workers", type=int, help="processes that draw (default: one a processor)")
     add("--device", default="auto", help="auto, cuda or cpu")
     return parser
-
-
-def _draw(
-    data: Path, patients: int, seed: int, healthy: float, tested: float, arguments: argparse.Namespace
-) -> None:
-    from cipa.data.parallel import processors
-    from cipa.data.phantom import write_phantoms
-    from cipa.data.phantom.patient import WHOLE
-
-    if data.exists():
-        return
-    print(f"drawing {patients} phantoms into {data}", flush=True)
-    write_phantoms(
-        data,
-        patients,
-        seed=seed,
-        size=arguments.size,
-        slices=(4, WHOLE),
-        healthy=healthy,
-        test_fraction=tested,
-        workers=arguments.workers or processors(),
-    )
-
-
-def _list_tumour_slices(data: Path, out: Path) -> None:
-    """Make a data set of the slices that show tumour; its images are links to those of `data`."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from cipa.data.layout import image_path, list_path, patient_of, read_ids
-    from cipa.files import atomic_folder
-    from cipa.io.png import read_grey
-
-    if out.exists():
-        return
-    ids = read_ids(data, "train")
-    with ThreadPoolExecutor() as pool:
-        shows = list(pool.map(lambda name: bool(read_grey(image_path(data, name, "mask")).any()), ids))
-    kept = [name for name, one in zip(ids, shows, strict=True) if one]
-    with atomic_folder(out) as folder:
-        for patient in sorted({patient_of(name) for name in kept}):
-            (folder / patient).symlink_to((data / patient).resolve())
-        list_path(folder, "train").write_text("\n".join(kept) + "\n")
 
 
 def _train(work: Path, stage: str, data: Path, weights: Path | None, arguments: argparse.Namespace) -> None:
@@ -107,8 +84,10 @@ def _train(work: Path, stage: str, data: Path, weights: Path | None, arguments: 
     network = replace(recipe.network, image_size=arguments.size, weights=str(weights) if weights else None)
     usual = recipe.optimisation
     epochs = max(1, round(usual.epochs * arguments.epochs))
-    batch = arguments.batch_size or usual.batch_size
-    steps = epochs * len(read_ids(data, "train")) // batch
+    slices, batch = len(read_ids(data, "train")), arguments.batch_size or usual.batch_size
+    if arguments.seconds and weights:
+        epochs = max(1, math.floor(arguments.seconds * _pace(weights.parent) / slices))
+    steps = epochs * (slices // batch)
     optimisation = replace(  # in a short trial the average must not reach back to the start
         usual,
         epochs=epochs,
@@ -119,9 +98,16 @@ def _train(work: Path, stage: str, data: Path, weights: Path | None, arguments: 
     )
     running = replace(recipe.running, device=arguments.device)
     recipe = replace(recipe, network=network, optimisation=optimisation, running=running)
+    print(f"{stage}: {slices} slices, {epochs} epochs, {steps} steps of {batch}", flush=True)
     result = train(recipe, data, run, resume=(run / "config.yaml").is_file())
     if result.stopped_by:
         raise SystemExit("interrupted; the same command goes on")
+
+
+def _pace(run: Path) -> float:
+    """Return the slices a second of a run: the median of its steps, which leaves compiling out."""
+    with (run / "metrics.csv").open(newline="") as file:
+        return statistics.median(float(row["slices_per_second"]) for row in csv.DictReader(file))
 
 
 def _pack(work: Path, arguments: argparse.Namespace) -> None:
@@ -140,20 +126,23 @@ def _pack(work: Path, arguments: argparse.Namespace) -> None:
     )
 
     predictor = Predictor(full, arguments.device, batch_size=16)
-    threshold = choose([segment(predictor, each) for each in tuning], tuning, PROBABILITY_CANDIDATES)
-    grey = choose([each.pet for each in tuning], tuning, PET_CANDIDATES)
+    threshold, smallest = choose(
+        [segment(predictor, each) for each in tuning], tuning, PROBABILITY_CANDIDATES
+    )
+    grey, hot = choose([each.pet for each in tuning], tuning, PET_CANDIDATES)
     scores: dict[str, Any] = {
-        "float32": mean_scores([segment(predictor, each) >= threshold for each in tested], tested),
-        "pet": mean_scores([each.pet >= grey for each in tested], tested),
+        "float32": mean_scores([segment(predictor, each) >= threshold for each in tested], tested, smallest),
+        "pet": mean_scores([each.pet >= grey for each in tested], tested, hot),
     }
 
     folder = work / "nano"
     shutil.rmtree(folder, ignore_errors=True)
     half = {name: _half(tensor) for name, tensor in full.state_dict().items()}
-    config = full.config.replaced(threshold=round(float(threshold), 3))
+    config = full.config.replaced(threshold=float(threshold), smallest_ml=float(smallest))
     _save(folder, half, config)
     packed = Predictor(load_model(folder), arguments.device, batch_size=16)
-    scores["float16"] = mean_scores([segment(packed, each) >= threshold for each in tested], tested)
+    found = [segment(packed, each) >= threshold for each in tested]
+    scores["float16"] = mean_scores(found, tested, smallest)
 
     about = {
         "patients": arguments.patients,
@@ -164,7 +153,9 @@ def _pack(work: Path, arguments: argparse.Namespace) -> None:
         "parameters": sum(parameter.numel() for parameter in full.parameters()),
         "megabytes": (folder / "model.safetensors").stat().st_size / 1e6,
         "threshold": config.threshold,
+        "smallest_ml": config.smallest_ml,
         "pet_suv": float(grey) / 255 * config.suv_max,
+        "pet_smallest_ml": float(hot),
         "torch": torch.__version__,
         "recipe": "".join((work / stage / "config.yaml").read_text(encoding="utf-8") for stage in STAGES),
     }

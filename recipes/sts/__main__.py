@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -82,9 +83,7 @@ def _data(arguments: argparse.Namespace, kind: str, suv_max: float | None = None
 
 def _rows(arguments: argparse.Namespace) -> int:
     began, longest, skipped = time.monotonic(), 0.0, []
-    changes = {
-        name: yaml.safe_load(value) for name, _, value in (each.partition("=") for each in arguments.set)
-    }
+    changes = {name: _value(text) for name, _, text in (each.partition("=") for each in arguments.set)}
     wanted = [(name, int(seed or 0)) for name, _, seed in (each.partition(":") for each in arguments.rows)]
     suffix = "".join(f" {name}={value}" for name, value in changes.items())
     recipes = [(name, recipe_of(name, seed, changes)) for name, seed in wanted]  # a wrong one is told first
@@ -109,6 +108,15 @@ def _rows(arguments: argparse.Namespace) -> int:
     if skipped:
         print(f"no time for {' '.join(skipped)}: give the same command again", flush=True)
     return 0
+
+
+def _value(text: str) -> Any:
+    """Read a value as YAML, and 3e-4 as the number that it is not there."""
+    value = yaml.safe_load(text)
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _thresholds(arguments: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cipa.inference.lesions import label_lesions, measure_lesions
+from cipa.inference.lesions import label_lesions, measure_lesions, without_small
 from cipa.io.grid import resample
 from cipa.io.nifti import Volume
 
@@ -69,3 +69,13 @@ def test_a_lesion_smaller_than_a_pet_voxel_takes_what_is_interpolated():
     mask[4, 4, 4] = 1
     lesion = measured(mask, suv, np.diag([1.0, 1, 1, 1]), Volume(own, np.diag([10.0, 10, 10, 1])))[0]
     assert (lesion.suv_max, lesion.suv_mean) == (3, 3)
+
+
+def test_lesions_below_the_smallest_volume_are_left_out_and_the_others_keep_their_numbers():
+    mask = np.zeros((12, 4, 4), np.uint8)
+    mask[0:4, 0, 0] = mask[6:8, 0, 0] = mask[10, 0, 0] = 1
+    labels, _ = label_lesions(mask)
+    kept, count = without_small(labels, 0.1, 0.2)
+    assert count == 2
+    np.testing.assert_array_equal(kept, np.where(labels == 3, 0, labels))
+    assert without_small(labels, 0.1, 0.0)[0] is labels

@@ -35,6 +35,30 @@ def test_the_loss_of_a_batch_is_the_mean_of_its_parts():
     torch.testing.assert_close(sum(parts), whole)
 
 
+def test_the_pooled_loss_has_one_dice_of_all_images():
+    logits, mask = torch.randn(3, 1, 8, 8), (torch.rand(3, 1, 8, 8) > 0.5).float()
+    mask[1] = 0
+    each = torch.nn.functional.binary_cross_entropy_with_logits(logits, mask, reduction="none").mean(
+        (1, 2, 3)
+    )
+    p = torch.sigmoid(logits)
+    dice = (2 * (p * mask).sum() + 1) / (p.sum() + mask.sum() + 1)
+    torch.testing.assert_close(segmentation_loss(logits, mask, pooled=True), each + 1 - dice)
+
+
+def test_a_false_mark_on_a_healthy_image_weighs_more_in_the_pooled_loss():
+    logits = torch.full((2, 1, 16, 16), 1.0, requires_grad=True)
+    mask = torch.zeros(2, 1, 16, 16)
+    mask[0] = 1
+
+    def of_dice(pooled: bool) -> torch.Tensor:
+        entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, mask)
+        dice = segmentation_loss(logits, mask, pooled=pooled).mean() - entropy
+        return torch.autograd.grad(dice, logits)[0][1].mean()
+
+    assert of_dice(pooled=True) > 10 * of_dice(pooled=False) > 0
+
+
 def test_the_published_schedule_is_half_a_cosine_from_lr_to_a_millionth_of_it():
     recipe = OptimisationRecipe()
     assert learning_rate(0, 100, recipe) == 6e-5

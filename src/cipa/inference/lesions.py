@@ -90,6 +90,24 @@ def label_lesions(mask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.generic],
     return labels, count
 
 
+def without_small(
+    labels: npt.NDArray[Any], voxel_ml: float, smallest_ml: float
+) -> tuple[npt.NDArray[Any], int]:
+    """Leave out the lesions below a volume.
+
+    Args:
+        labels: as `label_lesions` numbers them.
+        voxel_ml: volume of a voxel, mL.
+        smallest_ml: least volume that stays, mL.
+
+    Returns:
+        The labels, themselves where nothing is left out, and how many lesions they have.
+    """
+    sizes = np.bincount(labels[labels > 0].astype(np.intp))[1:] * voxel_ml
+    kept = int(np.count_nonzero(sizes >= smallest_ml))
+    return labels if kept == len(sizes) else np.where(labels > kept, labels.dtype.type(0), labels), kept
+
+
 def measure_lesions(
     labels: npt.NDArray[np.generic],
     probability: npt.NDArray[np.float32],

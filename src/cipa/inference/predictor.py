@@ -39,6 +39,7 @@ class Predictor:
         device: where they run.
         batch_size: slice pairs a forward pass; memory on the device grows with it.
         threshold: probability from which a pixel is tumour.
+        smallest_ml: volume below which a lesion of a study is left out, as stored with the weights.
         precision: `float32`, `bf16` or `fp16` (the latter two by autocast).
         tta: `flips` for the mean over four flips of every slice, or None.
         inputs: what the networks are shown, None for what each was trained on.
@@ -78,6 +79,7 @@ class Predictor:
         self.config = cast(Any, self.models[0]).config
         self.batch_size = batch_size
         self.threshold = shared_threshold(self.models) if threshold is None else threshold
+        self.smallest_ml = float(getattr(self.config, "smallest_ml", 0.0))
         self.precision = precision
         self.tta = tta
         self.inputs = inputs

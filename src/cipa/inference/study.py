@@ -7,13 +7,14 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 from torch import nn
 
 import cipa
 from cipa.data.modalities import BOTH
 from cipa.errors import DataError
 from cipa.inference.inputs import PetCtInput
-from cipa.inference.lesions import label_lesions, measure_lesions
+from cipa.inference.lesions import label_lesions, measure_lesions, without_small
 from cipa.inference.modalities import takes, trained_inputs
 from cipa.inference.result import Prediction
 from cipa.inference.volume import Progress, predict_volume
@@ -45,7 +46,10 @@ def predict_study(
     _refuse_half(predictor, pair)
     maps = predict_volume(predictor, pair.ct, pair.pet, progress=progress, inputs=pair.inputs, **options)
     mask = predictor.mask(maps.probability)
-    labels, _ = label_lesions(mask)
+    labels, count = label_lesions(mask)
+    labels, kept = without_small(labels, pair.ct.voxel_ml, predictor.smallest_ml)
+    if kept < count:
+        mask = labels.astype(bool).view(np.uint8)
     lesions = measure_lesions(labels, maps.probability, maps.pet_on_ct, pair.ct.affine, pair.pet)
     if "pet" not in pair.inputs:
         lesions = [lesion.without_suv() for lesion in lesions]
@@ -113,6 +117,7 @@ def settings_of(predictor: Predictor, **options: Any) -> dict[str, Any]:
             "ct_window": list(config.ct_window) if window is None else window,
             "suv_max": config.suv_max if white is None else white,
             "precision": predictor.precision,
+            "smallest_ml": predictor.smallest_ml,
             "tta": predictor.tta,
             "inputs": predictor.inputs or " or ".join(sorted(map(trained_inputs, predictor.models))),
         },

@@ -70,4 +70,6 @@ def _settings(recipe: NetworkRecipe) -> tuple[str, dict[str, Any]]:
     }
     if CATALOGUE[recipe.model].family == "CIPA":
         settings |= {"crm": recipe.crm, "dcim": recipe.dcim} | implied
+    if recipe.drop_path is not None:
+        settings["drop_path"] = recipe.drop_path
     return variant, settings

@@ -31,6 +31,7 @@ class NetworkRecipe:
         model: name of the network, one of `cipa models`.
         crm: channel-wise rectification between CT and PET, in CIPA's networks.
         dcim: dynamic cross-modality interaction, in CIPA's networks.
+        drop_path: largest rate at which the encoder drops a residual; by default the variant's own.
         image_size: side of a slice in pixels, a multiple of 128; the data set's slices have it too.
         init: file of VMamba's ImageNet weights for the encoder; by default the encoder starts at random.
         weights: start from these weights (a file or a folder) instead of a fresh network.
@@ -44,6 +45,7 @@ class NetworkRecipe:
     model: str = "tiny"
     crm: bool = True
     dcim: bool = True
+    drop_path: float | None = None
     image_size: int = 512
     init: str | None = None
     weights: str | None = None
@@ -61,6 +63,11 @@ class NetworkRecipe:
         require(
             family != "MONAI" or not self.init, "init", self.init, f"absent for {self.model}, not a VMamba"
         )
+        drop = self.drop_path
+        require(
+            drop is None or family != "MONAI", "drop_path", drop, f"absent for {self.model}, not a VMamba"
+        )
+        require(drop is None or 0 <= drop < 1, "drop_path", drop, "at least 0 and below 1")
         require(not (self.init and self.weights), "init", self.init, "absent where --weights is given")
         require(
             self.image_size > 0 and self.image_size % 128 == 0,
@@ -86,6 +93,8 @@ class OptimisationRecipe:
         batch_size: slices in one optimiser step, over all processes.
         micro_batch: slices a process has in memory at once; gradients are accumulated to batch_size, and
             batch normalisation sees micro_batch slices of every process. By default at most 4.
+        dice: soft Dice of every image, as published, or of the micro-batch as one: the better one where many
+            slices show no tumour.
         lr: learning rate at its highest.
         betas: decay of AdamW's two running moments.
         eps: AdamW's guard against a division by zero.
@@ -104,6 +113,7 @@ class OptimisationRecipe:
     epochs: int = 50
     batch_size: int = 16
     micro_batch: int | None = None
+    dice: Literal["image", "batch"] = "image"
     lr: float = 6e-5
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8

@@ -146,7 +146,8 @@ class Trainer:
             normalise(batch["ct"]), normalise(batch["pet"]), batch["mask"].float(), parameters
         )
         self.drop_path.draw(epoch, indices, self.accelerator.device)
-        losses = segmentation_loss(self.model(*keep_inputs(ct, pet, network.inputs)), mask)
+        logits = self.model(*keep_inputs(ct, pet, network.inputs))
+        losses = segmentation_loss(logits, mask, pooled=recipe.optimisation.dice == "batch")
         return losses.sum() * (self.accelerator.num_processes / recipe.optimisation.batch_size)
 
     def _agree(self, loss: Tensor) -> float:

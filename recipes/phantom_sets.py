@@ -1,0 +1,125 @@
+"""The phantoms of the recipe: drawn in parts, some while the network trains, and gathered into data sets."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from cipa.data.layout import file_name, image_path, list_path, patient_of, read_ids
+from cipa.data.phantom import write_phantoms
+from cipa.data.phantom.patient import WHOLE
+from cipa.files import atomic_folder
+from cipa.io.png import read_grey
+
+POLITE = 10
+"""Niceness of drawing beside training, whose one thread has to keep the GPU busy."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Phantoms that are drawn together.
+
+    Attributes:
+        folder: where to; what stands there is taken.
+        patients: how many.
+        seed: of the data set; no two parts share one.
+        healthy: share of the slices without tumour that are written too.
+        tested: share of the patients in test.txt.
+    """
+
+    folder: Path
+    patients: int
+    seed: int
+    healthy: float = 0.25
+    tested: float = 0.0
+
+
+def draw(part: Part, size: int, workers: int) -> None:
+    """Draw a part unless it stands."""
+    if part.folder.exists():
+        return
+    print(f"drawing {part.patients} phantoms into {part.folder}", flush=True)
+    write_phantoms(
+        part.folder,
+        part.patients,
+        seed=part.seed,
+        size=size,
+        slices=(4, WHOLE),
+        healthy=part.healthy,
+        test_fraction=part.tested,
+        workers=workers,
+    )
+
+
+@contextmanager
+def drawn_aside(parts: Sequence[Part], size: int, workers: int) -> Iterator["Aside"]:
+    """Draw parts one after another in a process beside the block; its end waits for the last."""
+    process = get_context("spawn").Process(target=_draw_politely, args=(parts, size, workers))
+    process.start()
+    try:
+        yield Aside(process)
+    finally:
+        process.join()
+
+
+class Aside:
+    """Parts that are being drawn."""
+
+    def __init__(self, process: BaseProcess) -> None:
+        self._process = process
+
+    def wait(self, part: Part) -> None:
+        """Wait until a part stands.
+
+        Raises:
+            SystemExit: drawing failed.
+        """
+        while not part.folder.exists():
+            self._process.join(0.2)
+            if self._process.exitcode is not None and not part.folder.exists():
+                raise SystemExit(f"{part.folder} was not drawn: see above")
+
+
+def _draw_politely(parts: Sequence[Part], size: int, workers: int) -> None:
+    if hasattr(os, "nice"):
+        os.nice(POLITE)
+    for part in parts:
+        draw(part, size, workers)
+
+
+def gather(parts: Sequence[Part], out: Path, *, tumour_only: bool = False) -> None:
+    """Make one data set of the training slices of parts, unless it stands; its images are links.
+
+    Patients are named by their part's letter and their number: a0001, b0001.
+
+    Args:
+        parts: drawn ones.
+        out: the data set's folder.
+        tumour_only: leave out slices without tumour.
+    """
+    if out.exists():
+        return
+    with atomic_folder(out) as folder, ThreadPoolExecutor() as pool:
+        kept = []
+        for letter, part in zip("abcdefgh", parts, strict=False):
+            ids = read_ids(part.folder, "train")
+            wanted = pool.map(lambda name, root=part.folder: not tumour_only or _shows(root, name), ids)
+            for name in (name for name, one in zip(ids, wanted, strict=True) if one):
+                kept.append(letter + name)
+                _link(part.folder, name, folder, kept[-1])
+        list_path(folder, "train").write_text("\n".join(kept) + "\n")
+
+
+def _shows(root: Path, name: str) -> bool:
+    return bool(read_grey(image_path(root, name, "mask")).any())
+
+
+def _link(root: Path, name: str, folder: Path, new: str) -> None:
+    patient = folder / patient_of(new)
+    patient.mkdir(exist_ok=True)
+    for image in ("CT", "PET", "mask"):
+        (patient / file_name(new, image)).symlink_to(image_path(root, name, image).resolve())
