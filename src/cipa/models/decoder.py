@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cipa.models.layers import Conv2d, DropPath, LayerNorm, drop_path_rates
 from cipa.models.ss2d import SS2D
-from cipa.ops import upsample2, upsample2_norm_project
+from cipa.ops import channel_factors, upsample2, upsample2_norm_project
 
 STATES = 4
 BLOCKS = 4
@@ -35,9 +34,7 @@ class ChannelAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale a map (B, H, W, w)."""
-        pooled = torch.cat([x.mean((1, 2), keepdim=True), x.amax((1, 2), keepdim=True)])
-        mean, largest = self.up(F.silu(self.down(pooled))).chunk(2)
-        return x * torch.sigmoid(mean + largest)
+        return x * channel_factors(x, self.down.weight.flatten(1), self.up.weight.flatten(1))
 
 
 class DecoderBlock(nn.Module):
