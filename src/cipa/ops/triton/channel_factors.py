@@ -13,7 +13,8 @@ from cipa.ops.triton.plan import multiprocessors
 
 MOST_ROWS, TILE = 16, 2048
 """Pixels of a tile at the most, and its values: more would not stay in registers."""
-LONGEST_CHUNK = 512
+MOST_CHUNKS = 128
+"""Of an image: one program joins them all."""
 PROGRAMS_PER_UNIT = 8
 
 
@@ -73,8 +74,8 @@ def launch_channel_factors(x: Tensor, down: Tensor, up: Tensor) -> Tensor:
     pixels = height * width
     block = triton.next_power_of_2(channels)
     rows = max(1, min(MOST_ROWS, TILE // block))
-    wanted = triton.cdiv(PROGRAMS_PER_UNIT * multiprocessors(x.device), batch)
-    chunk = min(LONGEST_CHUNK, triton.cdiv(triton.cdiv(pixels, wanted), rows) * rows)
+    wanted = min(MOST_CHUNKS, triton.cdiv(PROGRAMS_PER_UNIT * multiprocessors(x.device), batch))
+    chunk = triton.cdiv(triton.cdiv(pixels, wanted), rows) * rows
     chunks = triton.cdiv(pixels, chunk)
     parts = torch.empty(batch, chunks, 2, channels, dtype=torch.float32, device=x.device)
     out = x.new_empty(batch, 1, 1, channels)
