@@ -62,6 +62,14 @@ def test_a_pairs_logits_do_not_depend_on_the_pairs_beside_it(tiny, pair):
         torch.testing.assert_close(tiny[0](*beside)[1:2], tiny[0](*pair), rtol=0, atol=2e-4)
 
 
+def test_compiled_float32_logits_are_the_published_ones(tiny, pair):
+    model, arrays = tiny
+    logits = cipa.compile_model(model, dtype="float32")(*pair)
+    error = np.abs(logits.cpu().numpy()[0, 0, ::STRIDE, ::STRIDE] - arrays["logits"]).max()
+    print(f"\nlargest error of the compiled logits: {error:.1e}")
+    assert error < 5e-4
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_narrow_masks_are_float32s(tiny, pair, dtype):
     with torch.inference_mode():

@@ -5,14 +5,14 @@ channel-attention convolutions of MambaIR (arXiv 2402.15648). Letters: B batch, 
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cipa.models.layers import Conv2d, DropPath, LayerNorm, drop_path_rates
 from cipa.models.ss2d import SS2D
-from cipa.ops import upsample2, upsample2_norm_project
+from cipa.ops import channel_factors, upsample2, upsample2_norm_project
 
 STATES = 4
 BLOCKS = 4
@@ -34,13 +34,13 @@ class ChannelAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale a map (B, H, W, w)."""
-        pooled = torch.cat([x.mean((1, 2), keepdim=True), x.amax((1, 2), keepdim=True)])
-        mean, largest = self.up(F.silu(self.down(pooled))).chunk(2)
-        return x * torch.sigmoid(mean + largest)
+        return x * channel_factors(x, self.down.weight.flatten(1), self.up.weight.flatten(1))
 
 
 class DecoderBlock(nn.Module):
     """SS2D, then a convolutional channel attention, each with a scaled skip: (B, H, W, w) -> (B, H, W, w).
+
+    The stage applies the first norm and adds the last branch, in the pass of the norm that follows.
 
     Args:
         width: w.
@@ -61,11 +61,45 @@ class DecoderBlock(nn.Module):
         self.attention = ChannelAttention(width)
         self.skip2 = nn.Parameter(torch.ones(width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Mix a map (B, H, W, w)."""
-        branch = self.drop_path(self.ss2d(self.norm1(x)))
-        x, normed = self.norm2.after(x, branch, self.skip1)
-        return self.attention(self.convs(normed)) + x * self.skip2
+    def forward(self, x: Tensor, normed: Tensor) -> tuple[Tensor, Tensor]:
+        """Mix a map.
+
+        Args:
+            x: the stream, (B, H, W, w).
+            normed: the stream normalised.
+
+        Returns:
+            The stream, and the branch to be added to it times `skip2`.
+        """
+        x, normed = self.norm2.after(x, self.drop_path(self.ss2d(normed)), self.skip1)
+        return x, self.attention(self.convs(normed))
+
+
+class DecoderStage(nn.ModuleList):
+    """The blocks of one grid: two maps (B, H, W, w) -> (B, H, W, w).
+
+    Args:
+        width: w.
+        drop_paths: rate of each block.
+    """
+
+    def __init__(self, width: int, drop_paths: Sequence[float]) -> None:
+        super().__init__(DecoderBlock(width, rate) for rate in drop_paths)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """Run the blocks on the sum of two maps.
+
+        Args:
+            x: from the coarser stage, (B, H, W, w).
+            skip: fused map of this grid, (B, H, W, w).
+        """
+        first, *others = blocks = [cast(DecoderBlock, block) for block in self]
+        x, normed = first.norm1.after(x.to(first.skip1.dtype), skip)  # under autocast x may be narrow
+        for block, following in zip(blocks, others, strict=False):
+            x, branch = block(x, normed)
+            x, normed = following.norm1.after(x, branch, block.skip2)
+        x, branch = blocks[-1](x, normed)
+        return torch.addcmul(branch, x, blocks[-1].skip2)
 
 
 class Expand(nn.Module):
@@ -141,8 +175,7 @@ class Decoder(nn.Module):
         rates = drop_path_rates(LARGEST_DROP_PATH, 4 * BLOCKS)  # the coarsest four belong to no block
         self.expand = Expand(8 * dim)
         self.stages = nn.ModuleList(
-            nn.Sequential(*(DecoderBlock(dim * 2**i, rate) for rate in rates[BLOCKS * i : BLOCKS * (i + 1)]))
-            for i in (2, 1, 0)
+            DecoderStage(dim * 2**i, rates[BLOCKS * i : BLOCKS * (i + 1)]) for i in (2, 1, 0)
         )
         self.upsamples = nn.ModuleList([Upsample(4 * dim), Upsample(2 * dim), nn.Identity()])
         self.norm = LayerNorm(dim)
@@ -163,5 +196,5 @@ class Decoder(nn.Module):
         """
         x = self.expand(fused[3])
         for blocks, upsample, skip in zip(self.stages, self.upsamples, fused[2::-1], strict=True):
-            x = upsample(blocks(x + skip))
+            x = upsample(blocks(x, skip))
         return self.final_upsample(self.norm(x), self.output.weight.flatten(1))

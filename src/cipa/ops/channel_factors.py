@@ -1,0 +1,34 @@
+"""Channel attention's factors from a map's means and maxima: `channel_factors`."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cipa.ops.kernels import form_for, require_fit
+
+
+def channel_factors(x: Tensor, down: Tensor, up: Tensor) -> Tensor:
+    """Turn each channel's mean and maximum into its factor (CBAM, arXiv 1807.06521, equation 2, with SiLU).
+
+    Without gradients on a GPU the map is read once for both, and what follows is one kernel.
+
+    Args:
+        x: (B, H, W, D).
+        down: first layer of the perceptron that mean and maximum share, (R, D).
+        up: second layer, (D, R).
+
+    Returns:
+        sigmoid(up SiLU(down mean) + up SiLU(down maximum)), (B, 1, 1, D).
+
+    Raises:
+        ValueError: a shape or device that does not fit, named.
+    """
+    narrow, channels = len(down), x.shape[-1]
+    require_fit("channel_factors", x, {"down": (down, (narrow, channels)), "up": (up, (channels, narrow))})
+    if form_for(x) == "triton" and not torch.is_grad_enabled():
+        from cipa.ops.triton.channel_factors import launch_channel_factors
+
+        return launch_channel_factors(x.contiguous(), down, up)
+    pooled = torch.stack([x.mean((1, 2)), x.amax((1, 2))])
+    mean, largest = F.linear(F.silu(F.linear(pooled, down)), up)
+    return torch.sigmoid(mean + largest)[:, None, None]

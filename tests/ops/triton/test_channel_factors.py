@@ -1,0 +1,44 @@
+"""Channel attention's factors against float64: tiny in the interpreter, real sizes on a GPU."""
+
+import pytest
+import torch
+
+from cipa.ops import channel_factors, use_kernels
+
+ANYWHERE = (pytest.mark.interpreter, pytest.mark.gpu)
+SIZES = [
+    pytest.param((2, 5, 7, 24), 1, marks=ANYWHERE, id="tiny"),
+    pytest.param((3, 9, 33, 13), 3, marks=ANYWHERE, id="odd"),
+    pytest.param((2, 128, 128, 96), 3, marks=[pytest.mark.gpu], id="fine"),
+    pytest.param((16, 32, 32, 384), 12, marks=[pytest.mark.gpu], id="coarse"),
+]
+
+pytestmark = pytest.mark.usefixtures("kernels", "nan_scratch")
+
+
+@pytest.mark.parametrize(("size", "narrow"), SIZES)
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-6), (torch.float16, 1e-3)])
+def test_the_factors_are_float64s(size, narrow, dtype, bound, device):
+    make = torch.Generator().manual_seed(0)
+    x, down, up = (
+        torch.randn(shape, generator=make).to(dtype)
+        for shape in (size, (narrow, size[-1]), (size[-1], narrow))
+    )
+    x -= 6 * (torch.arange(size[-1]) % 2)  # channels with a negative maximum too
+    with use_kernels("reference"):
+        expected = channel_factors(x.double(), down.double(), up.double())
+    with torch.no_grad():
+        found = channel_factors(x.to(device), down.to(device), up.to(device))
+    assert found.dtype == dtype
+    torch.testing.assert_close(found.cpu().double(), expected, rtol=0, atol=bound)
+
+
+@pytest.mark.interpreter
+@pytest.mark.gpu
+def test_a_nan_stays_in_its_image(device):
+    x = torch.randn(2, 4, 5, 8, device=device)
+    x[0, 1, 2, 3] = torch.nan
+    with torch.no_grad():
+        factors = channel_factors(x, torch.ones(2, 8, device=device), torch.ones(8, 2, device=device))
+    assert factors[0].isnan().all()
+    assert factors[1].isfinite().all()
