@@ -1,10 +1,11 @@
 """Depthwise 3x3 convolution of a channel-last map with SiLU after it: kernels and launches.
 
-A program fetches a band of rows, and one above and below, into its registers before it computes: enough reads are
-then on their way to keep memory busy, and a value serves the three rows that need it. The way back takes two
-passes, each of three reads or writes of a map: the first is the convolution again, for the slope of SiLU; in the
-second, the nine neighbours of a pixel in the gradient before SiLU make, with the pixel itself, all that goes to
-x, weight and bias.
+A program fetches a band of rows, and one above and below, into its registers before it computes: enough reads
+are then on their way to keep memory busy, and a value serves the three rows that need it.
+
+The way back takes two passes, each of three reads or writes of a map. The first is the convolution again, for
+the slope of SiLU. In the second the nine neighbours of a pixel in the gradient before SiLU make, with the
+pixel itself, all that goes to x, weight and bias.
 """
 
 import torch
@@ -62,7 +63,7 @@ def depthwise_forward(
     x, weight, bias, dout, out, height, width, channels,
     BACK: tl.constexpr, BH: tl.constexpr, BW: tl.constexpr, BD: tl.constexpr,
 ):  # fmt: skip
-    """Fill out with SiLU of x's convolution plus bias; where BACK, with the gradient before SiLU, from dout."""
+    """Fill out with SiLU(x's convolution + bias) or, where BACK, the gradient before SiLU from dout."""
     strips = tl.cdiv(width, BW)
     bands = tl.cdiv(height, BH)
     image = (tl.program_id(0) // (strips * bands)).to(tl.int64)
@@ -95,7 +96,7 @@ def depthwise_backward(
     dlinear, x, weight, dx, sums, bands_in_all, height, width, channels,
     BH: tl.constexpr, BW: tl.constexpr, BD: tl.constexpr,
 ):  # fmt: skip
-    """Fill dx from the gradient before SiLU, and a program's part of those of nine weights and bias, (., 10, D).
+    """Fill dx, and a program's part of the gradients of nine weights and bias, (., 10, D).
 
     What goes to a weight is the sum of x at a pixel times dlinear at the pixel that the weight took it to.
     """

@@ -1,8 +1,10 @@
-"""The way back through the lift of steps: from the gradients of steps, B and C to those of projection and weight.
+"""The way back through the lift: from gradients of steps, B and C to those of projection and weight.
 
 Letters: rows are all pixels of all images, D channels, K directions, R rank of the step, N states.
-The gradient of the raw steps, (rows, K, D), is by far the largest here: where the weight's gradient (D, R) of a
-direction fits in a program's registers, one pass over it makes both results, else there are two.
+
+The gradient of the raw steps, (rows, K, D), is the largest here: where the weight's gradient (D, R) of a
+direction fits in a program's registers, one pass over it makes both results, else there are two. So in float32,
+whose products take three times the registers.
 """
 
 import torch
@@ -28,7 +30,7 @@ def write_pair(
     dvalues, dprojection, row, k, rows,
     K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, PAIR: tl.constexpr, BLOCKS: tl.constexpr,
 ):  # fmt: skip
-    """Fill the columns of B and C of dprojection with the sum of dvalues (rows, K, BLOCKS, 2 N) over blocks."""
+    """Fill dprojection's columns of B and C with the sum of dvalues (rows, K, BLOCKS, 2 N)."""
     n = tl.arange(0, PAIR)[None, :]
     mask = (row < rows)[:, None] & (n < 2 * N)
     at = (row * K + k)[:, None]
@@ -138,12 +140,13 @@ def lift_gradients(
     constants = {
         "K": count, "N": pair // 2, "R": rank, "RANK": max(16, triton.next_power_of_2(rank)),
         "PAIR": triton.next_power_of_2(pair), "ROWS": ROWS, "BD": block, "BLOCKS": blocks, "num_warps": WARPS,
-        "num_stages": STAGES,
+        "num_stages": STAGES if rank <= 128 else 1,
     }  # fmt: skip
     tiles = triton.cdiv(channels, block)
     tile_bytes = ROWS * block * draw.element_size()
     splits = triton.cdiv(tiles, max(1, min(HELD // (block * constants["RANK"]), TILE_BYTES // tile_bytes)))
-    if splits > 1 or rank == 0:
+    together = splits == 1 and draw.element_size() < 4
+    if not together or rank == 0:
         projection_backward[(triton.cdiv(rows, ROWS), count)](
             draw, dvalues, weight, dprojection, rows, channels, **constants
         )
@@ -155,6 +158,6 @@ def lift_gradients(
     dweight = torch.empty(programs, *weight.shape, dtype=torch.float32, device=draw.device)
     weight_backward[(programs, count, splits)](
         draw, dvalues, projection, weight, dprojection, dweight, rows, channels,
-        **constants, PARTS=parts, PROJECT=splits == 1,
+        **constants, PARTS=parts, PROJECT=together,
     )  # fmt: skip
     return dprojection, dweight.sum(0)
