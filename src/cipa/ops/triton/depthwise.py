@@ -146,7 +146,7 @@ def launch_depthwise_backward(
     columns = min(COLUMNS, triton.next_power_of_2(width))
     blocks = triton.cdiv(channels, CHANNELS)
     bands = batch * triton.cdiv(height, ROWS_BACK) * triton.cdiv(width, columns)
-    programs = min(bands, triton.cdiv(PER_UNIT * multiprocessors(x.device), blocks))
+    programs = min(bands, max(1, PER_UNIT * multiprocessors(x.device) // blocks))
     dx = torch.empty_like(x)
     sums = torch.empty(programs, 10, channels, dtype=torch.float32, device=x.device)
     depthwise_backward[(programs, blocks)](

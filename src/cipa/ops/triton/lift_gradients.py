@@ -3,8 +3,8 @@
 Letters: rows are all pixels of all images, D channels, K directions, R rank of the step, N states.
 
 The gradient of the raw steps, (rows, K, D), is the largest here: where the weight's gradient (D, R) of a
-direction fits in a program's registers, one pass over it makes both results, else there are two. So in float32,
-whose products take three times the registers.
+direction fits in a program's registers, one pass over it makes both results. Else there are two passes, and so
+in float32, whose products take three times the registers.
 """
 
 import torch
@@ -154,7 +154,7 @@ def lift_gradients(
         return dprojection, torch.zeros_like(weight, dtype=torch.float32)
     parts = triton.cdiv(tiles, splits)
     programs = (2 if parts * tile_bytes <= TILE_BYTES // 2 else 1) * multiprocessors(draw.device)
-    programs = min(triton.cdiv(rows, ROWS), triton.cdiv(programs, count * splits))
+    programs = min(triton.cdiv(rows, ROWS), max(1, programs // (count * splits)))
     dweight = torch.empty(programs, *weight.shape, dtype=torch.float32, device=draw.device)
     weight_backward[(programs, count, splits)](
         draw, dvalues, projection, weight, dprojection, dweight, rows, channels,

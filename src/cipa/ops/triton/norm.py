@@ -163,11 +163,11 @@ def launch_add_norm_backward(
     programs, constants = plan_backward(rows, channels, total.device)
     dsum = torch.empty_like(total)
     dx = torch.empty_like(total) if skip is not None else dsum
-    sums = torch.empty(3, programs, channels, dtype=torch.float32, device=total.device)
+    sums = torch.empty(2 + (skip is not None), programs, channels, dtype=torch.float32, device=total.device)
     add_norm_backward[(programs,)](
         dout if dtotal is None else dtotal.contiguous(), dout.contiguous(), total, total if x is None else x,
-        weight if skip is None else skip, weight, dsum, dx, sums[0], sums[1], sums[2],
+        weight if skip is None else skip, weight, dsum, dx, sums[-1], sums[0], sums[1],
         rows, channels, eps, TOTAL=dtotal is not None, SKIP=skip is not None, **constants,
     )  # fmt: skip
-    dskip, dweight, dbias = sums.sum(1)
-    return dx, dsum, dskip if skip is not None else None, dweight, dbias
+    dweight, dbias, *dskip = sums.sum(1)
+    return dx, dsum, dskip[0] if dskip else None, dweight, dbias
