@@ -3,8 +3,8 @@
 Letters: rows are all pixels of all images, D channels, K directions, R rank of the step, N states.
 
 The gradient of the raw steps, (rows, K, D), is the largest here: where the weight's gradient (D, R) of a
-direction fits in a program's registers, one pass over it makes both results. Else there are two passes, and so
-in float32, whose products take three times the registers.
+direction fits in a program's registers, one pass over it makes both results. Else there are two, and so in
+float32, whose products take three times the registers.
 """
 
 import torch
