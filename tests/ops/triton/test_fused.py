@@ -80,6 +80,33 @@ def test_add_norm(size, dtype, device):
     check(add_norm, [x, branch, skip, weight, bias], both, device, dtype)
 
 
+@pytest.mark.interpreter
+@pytest.mark.gpu
+def test_one_program_may_take_many_tiles(device, monkeypatch):
+    from cipa.ops.triton import depthwise, norm, norm_gate, upsample
+
+    for module in (depthwise, norm, norm_gate, upsample):
+        if hasattr(module, "multiprocessors"):
+            monkeypatch.setattr(module, "multiprocessors", lambda _device: 1)
+    monkeypatch.setattr(depthwise, "PER_UNIT", 1)
+    monkeypatch.setattr(norm, "WARPS_PER_UNIT", 4)
+    monkeypatch.setattr(norm, "ELEMENTS_BACK", 32)
+    size = (2, 9, 11, 24)
+    x, branch, taps, skip, weight, bias = normal(size, size, (24, 1, 3, 3), *[(24,)] * 3)
+    both = normal(size, size, seed=1)
+    check(depthwise_silu, [x, taps, bias], both[:1], device)
+    check(add_norm, [x, branch, skip, weight, bias], both, device)
+    scan = ss2d_inputs(batch=1, height=2, width=3, channels=24, directions=1)
+    gated = normal(scan[0].shape, scan[0].shape, seed=2)
+    check(
+        lambda *inputs: ss2d_norm_gate(*inputs, directions=(0,)),
+        [*scan, gated[0], weight, bias], [gated[1]], device, bounds=(3e-6, 1e-5),
+    )  # fmt: skip
+    small, projection = x[:1, :3, :5], normal((2, 24))[0]
+    upstream = normal((1, 6, 10, 2), seed=1)
+    check(upsample2_norm_project, [small, weight, bias, projection], upstream, device, bounds=(5e-6, 1e-5))
+
+
 @pytest.mark.parametrize("used", [0, 1])
 @pytest.mark.interpreter
 @pytest.mark.gpu

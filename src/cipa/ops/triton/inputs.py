@@ -1,4 +1,4 @@
-"""What the scan's kernels read, made from what the ops are given, and the way back through the lift of steps.
+"""What the scan's kernels read, made from what the ops are given.
 
 Letters: B images, H x W grid, L = H W, D channels, K directions, R rank of the step, N states.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 from cipa.ops.triton.lift import lift_steps
 from cipa.ops.triton.plan import require_indexable
 
-VALUES = None
+VALUES = torch.float32
 
 
 class Prepared(NamedTuple):
@@ -60,23 +60,3 @@ def prepare(
         PAIR=triton.next_power_of_2(2 * states), ROWS=rows, BD=block,
     )  # fmt: skip
     return Prepared(x_flat, delta, values, A_logs.contiguous(), Ds.contiguous())
-
-
-def lift_gradients(draw: Tensor, projection: Tensor, dt_weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients of dt_low (B, L, K, R) and dt_weight (K, D, R), from that of the raw step."""
-    count, channels, rank = dt_weight.shape
-    if rank == 0:
-        return draw.new_empty(*draw.shape[:3], 0), torch.zeros_like(dt_weight)
-    flat = draw.view(-1, count, channels).transpose(0, 1)
-    low = projection.reshape(-1, count, projection.shape[-1])[..., :rank].transpose(0, 1).to(draw.dtype)
-    with torch.autocast(draw.device.type, enabled=False):
-        drank = torch.bmm(flat, dt_weight.to(draw.dtype))
-        dweight = _product(flat.transpose(1, 2), low)
-    return drank.transpose(0, 1).view(*draw.shape[:3], rank).to(projection.dtype), dweight
-
-
-def _product(a: Tensor, b: Tensor) -> Tensor:
-    """Batched product of narrow factors with a float32 result: the sum over all pixels deserves it."""
-    if a.device.type == "cuda" and a.dtype != torch.float32:
-        return torch.bmm(a, b, out_dtype=torch.float32)
-    return torch.bmm(a.float(), b.float())

@@ -94,7 +94,7 @@ def value_of_lane(lane, NP: tl.constexpr):
 
 @triton.jit
 def store_pair(out, first, second, bound, N: tl.constexpr, NP: tl.constexpr):
-    """Store two results of `sum_lanes`, those below `bound`: `first` at out, `second` at out + N and after."""
+    """Store two results of `sum_lanes`, those below `bound`: `first` at out, `second` from out + N on."""
     if NP <= 16:
         lane = tl.arange(0, 32)
         value = value_of_lane(lane, NP)

@@ -12,7 +12,8 @@ from torch import Tensor
 from cipa.ops.gradients import ScanGradients
 from cipa.ops.triton.backward import scan_chunks_backward
 from cipa.ops.triton.forward import AHEAD, chunk_ends, scan_chunks
-from cipa.ops.triton.inputs import Prepared, lift_gradients, prepare
+from cipa.ops.triton.inputs import Prepared, prepare
+from cipa.ops.triton.lift_gradients import lift_gradients
 from cipa.ops.triton.merge import merge_directions
 from cipa.ops.triton.passes import chunk_passes
 from cipa.ops.triton.plan import CHANNELS, SEGMENT, Plan, plan_backward, plan_scan
@@ -142,12 +143,10 @@ def launch_backward(
         **_constants(count, depth, directions), T=interval, SAVED=states.numel() > 0,
         SECTORS=max(1, triton.next_power_of_2(depth) // 4), num_warps=1,
     )  # fmt: skip
-    drank, dweight = lift_gradients(draw, projection, dt_weight)
-    pair = dvalues.sum(3) if blocks > 1 else dvalues.squeeze(3)
-    dprojection = torch.cat([drank, pair.to(projection.dtype)], dim=-1) if dt is None else pair
+    dprojection, dweight = lift_gradients(draw, dvalues, projection, dt_weight)
     return ScanGradients(
         x=merge_directions(dx).view(x.shape),
-        projection=dprojection.view(projection.shape).to(projection.dtype),
+        projection=dprojection,
         dt=None if dt is None else draw.view(dt.shape).to(dt.dtype),
         dt_weight=dweight.to(dt_weight.dtype),
         dt_bias=dbias.sum((0, 1)).to(dt_bias.dtype),

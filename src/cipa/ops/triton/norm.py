@@ -14,6 +14,12 @@ from cipa.ops.triton.plan import multiprocessors
 ELEMENTS = 2048
 """Values a program holds at once: rows times channels, the latter rounded up to a power of two."""
 
+ELEMENTS_BACK = 1024
+"""The same of a backward pass: 16 bytes a lane of four warps in 16-bit types, and as many of each sum."""
+
+WARPS_PER_UNIT = 20
+"""Warps that a multiprocessor holds of a backward pass at its use of registers."""
+
 
 @triton.jit
 def standardise(x, mask, channels, eps):
@@ -25,11 +31,19 @@ def standardise(x, mask, channels, eps):
 
 
 @triton.jit
-def unstandardise(upstream, normed, scale, channels):
-    """Return the gradient of a tile's rows from that of their standardised values."""
-    mean = (tl.sum(upstream, axis=1) / channels)[:, None]
-    slope = (tl.sum(upstream * normed, axis=1) / channels)[:, None]
-    return scale * (upstream - mean - normed * slope)
+def norm_backward(x, upstream, mask, channels, eps):
+    """Return a tile's standardised rows and their gradient, from that of the standardised values.
+
+    The four sums over a row take two rounds, not three one after the other: x need not be standardised first.
+    """
+    mean = (tl.sum(x, axis=1) / channels)[:, None]
+    upstream_mean = (tl.sum(upstream, axis=1) / channels)[:, None]
+    centred = tl.where(mask, x - mean, 0.0)
+    variance = tl.sum(centred * centred, axis=1) / channels
+    slope = (tl.sum(upstream * centred, axis=1) / channels)[:, None]
+    scale = tl.rsqrt(variance + eps)[:, None]
+    normed = centred * scale
+    return normed, scale * (upstream - upstream_mean - normed * (slope * scale))
 
 
 @triton.jit(do_not_specialize=["rows"])
@@ -66,38 +80,49 @@ def add_norm_backward(
     d = tl.arange(0, BD)[None, :]
     known = d < channels
     scale = tl.load(weight + d, mask=known, other=0.0).to(tl.float32)
-    weight_sum = tl.zeros([1, BD], tl.float32)
-    bias_sum = tl.zeros([1, BD], tl.float32)
-    skip_sum = tl.zeros([1, BD], tl.float32)
+    factor = tl.load(skip + d, mask=known, other=0.0).to(tl.float32) if SKIP else scale
+    weight_sum = tl.zeros([ROWS, BD], tl.float32)
+    bias_sum = tl.zeros([ROWS, BD], tl.float32)
+    skip_sum = tl.zeros([ROWS, BD], tl.float32)
     for block in range(tl.program_id(0), tl.cdiv(rows, ROWS), tl.num_programs(0)):
         row = (block * ROWS + tl.arange(0, ROWS)).to(tl.int64)[:, None]
         mask = (row < rows) & known
         at = row * channels + d
         value = tl.load(total + at, mask=mask, other=0.0).to(tl.float32)
         upstream = tl.load(dout + at, mask=mask, other=0.0).to(tl.float32)
-        normed, inverse = standardise(value, mask, channels, eps)
-        weight_sum += tl.sum(upstream * normed, axis=0)[None, :]
-        bias_sum += tl.sum(upstream, axis=0)[None, :]
-        gradient = unstandardise(upstream * scale, normed, inverse, channels)
         if TOTAL:
-            gradient += tl.load(dtotal + at, mask=mask, other=0.0).to(tl.float32)
-        tl.store(dsum + at, gradient.to(dsum.dtype.element_ty), mask=mask)
+            beside = tl.load(dtotal + at, mask=mask, other=0.0).to(tl.float32)
         if SKIP:
             source = tl.load(x + at, mask=mask, other=0.0).to(tl.float32)
-            factor = tl.load(skip + d, mask=known, other=0.0).to(tl.float32)
-            skip_sum += tl.sum(gradient * source, axis=0)[None, :]
+        normed, gradient = norm_backward(value, upstream * scale, mask, channels, eps)
+        weight_sum += upstream * normed
+        bias_sum += upstream
+        if TOTAL:
+            gradient += beside
+        tl.store(dsum + at, gradient.to(dsum.dtype.element_ty), mask=mask)
+        if SKIP:
+            skip_sum += gradient * source
             tl.store(dx + at, (gradient * factor).to(dx.dtype.element_ty), mask=mask)
     out = tl.program_id(0) * channels + d
-    tl.store(dweight + out, weight_sum, mask=known)
-    tl.store(dbias + out, bias_sum, mask=known)
+    tl.store(dweight + out, tl.sum(weight_sum, axis=0)[None, :], mask=known)
+    tl.store(dbias + out, tl.sum(bias_sum, axis=0)[None, :], mask=known)
     if SKIP:
-        tl.store(dskip + out, skip_sum, mask=known)
+        tl.store(dskip + out, tl.sum(skip_sum, axis=0)[None, :], mask=known)
 
 
 def tile_of(channels: int) -> tuple[int, int]:
     """Return the rows and padded channels of a program's tile."""
     block = triton.next_power_of_2(channels)
     return max(1, ELEMENTS // block), block
+
+
+def plan_backward(rows: int, channels: int, device: torch.device) -> tuple[int, dict[str, int]]:
+    """Return a backward pass's programs, all of which fit at once, and its constants."""
+    block = triton.next_power_of_2(channels)
+    tile_rows = max(1, ELEMENTS_BACK // block)
+    warps = 8 if block > ELEMENTS_BACK else 4
+    programs = min(triton.cdiv(rows, tile_rows), WARPS_PER_UNIT // warps * multiprocessors(device))
+    return programs, {"ROWS": tile_rows, "BD": block, "num_warps": warps}
 
 
 def launch_add_norm(
@@ -134,17 +159,15 @@ def launch_add_norm_backward(
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor]:
     """Return the gradients of x, branch, skip, weight and bias; the last three float32."""
     channels = total.shape[-1]
-    rows, block = tile_of(channels)
-    blocks = triton.cdiv(total.numel() // channels, rows)
-    programs = min(blocks, 4 * multiprocessors(total.device))
+    rows = total.numel() // channels
+    programs, constants = plan_backward(rows, channels, total.device)
     dsum = torch.empty_like(total)
     dx = torch.empty_like(total) if skip is not None else dsum
-    sums = torch.empty(3, programs, channels, dtype=torch.float32, device=total.device)
+    sums = torch.empty(2 + (skip is not None), programs, channels, dtype=torch.float32, device=total.device)
     add_norm_backward[(programs,)](
         dout if dtotal is None else dtotal.contiguous(), dout.contiguous(), total, total if x is None else x,
-        weight if skip is None else skip, weight, dsum, dx, sums[0], sums[1], sums[2],
-        total.numel() // channels, channels, eps,
-        TOTAL=dtotal is not None, SKIP=skip is not None, ROWS=rows, BD=block,
+        weight if skip is None else skip, weight, dsum, dx, sums[-1], sums[0], sums[1],
+        rows, channels, eps, TOTAL=dtotal is not None, SKIP=skip is not None, **constants,
     )  # fmt: skip
-    dskip, dweight, dbias = sums.sum(1)
-    return dx, dsum, dskip if skip is not None else None, dweight, dbias
+    dweight, dbias, *dskip = sums.sum(1)
+    return dx, dsum, dskip[0] if dskip else None, dweight, dbias

@@ -5,8 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from cipa.ops.triton.norm import standardise, tile_of, unstandardise
-from cipa.ops.triton.plan import multiprocessors
+from cipa.ops.triton.norm import norm_backward, plan_backward, standardise, tile_of
 
 
 @triton.jit(do_not_specialize=["rows"])
@@ -44,8 +43,8 @@ def norm_gate_backward(
     known = d < channels
     scale = tl.load(weight + d, mask=known, other=0.0).to(tl.float32)
     shift = tl.load(bias + d, mask=known, other=0.0).to(tl.float32)
-    weight_sum = tl.zeros([1, BD], tl.float32)
-    bias_sum = tl.zeros([1, BD], tl.float32)
+    weight_sum = tl.zeros([ROWS, BD], tl.float32)
+    bias_sum = tl.zeros([ROWS, BD], tl.float32)
     for block in range(tl.program_id(0), tl.cdiv(rows, ROWS), tl.num_programs(0)):
         row = (block * ROWS + tl.arange(0, ROWS)).to(tl.int64)[:, None]
         mask = (row < rows) & known
@@ -53,23 +52,21 @@ def norm_gate_backward(
         value = tl.load(merged + at, mask=mask, other=0.0).to(tl.float32)
         z = tl.load(gate + at, mask=mask, other=0.0).to(tl.float32)
         upstream = tl.load(dout + at, mask=mask, other=0.0).to(tl.float32)
-        normed, inverse = standardise(value, mask, channels, eps)
         through, slope = z, 1.0
         if SILU:
             sigmoid = tl.sigmoid(z)
             through = z * sigmoid
             slope = sigmoid * (1.0 + z - through)
-        tl.store(
-            dgate + at, (upstream * (normed * scale + shift) * slope).to(dgate.dtype.element_ty), mask=mask
-        )
-        upstream *= through
-        weight_sum += tl.sum(upstream * normed, axis=0)[None, :]
-        bias_sum += tl.sum(upstream, axis=0)[None, :]
-        gradient = unstandardise(upstream * scale, normed, inverse, channels)
+        gated = upstream * through
+        normed, gradient = norm_backward(value, gated * scale, mask, channels, eps)
+        dz = upstream * (normed * scale + shift) * slope
+        tl.store(dgate + at, dz.to(dgate.dtype.element_ty), mask=mask)
+        weight_sum += gated * normed
+        bias_sum += gated
         tl.store(dmerged + at, gradient.to(dmerged.dtype.element_ty), mask=mask)
     out = tl.program_id(0) * channels + d
-    tl.store(dweight + out, weight_sum, mask=known)
-    tl.store(dbias + out, bias_sum, mask=known)
+    tl.store(dweight + out, tl.sum(weight_sum, axis=0)[None, :], mask=known)
+    tl.store(dbias + out, tl.sum(bias_sum, axis=0)[None, :], mask=known)
 
 
 def launch_merge_norm_gate(
@@ -92,14 +89,13 @@ def launch_norm_gate_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the gradients of the merged sum, gate, weight and bias; the last two float32."""
     channels = merged.shape[-1]
-    rows, block = tile_of(channels)
     count = merged.numel() // channels
-    programs = min(triton.cdiv(count, rows), 4 * multiprocessors(merged.device))
+    programs, constants = plan_backward(count, channels, merged.device)
     dmerged, dgate = torch.empty_like(merged), torch.empty_like(merged)
     sums = torch.empty(2, programs, channels, dtype=torch.float32, device=merged.device)
     norm_gate_backward[(programs,)](
         dout.contiguous(), merged, gate.contiguous(), weight, bias, dmerged, dgate, sums[0], sums[1],
-        count, channels, eps, SILU=silu, ROWS=rows, BD=block,
+        count, channels, eps, SILU=silu, **constants,
     )  # fmt: skip
     dweight, dbias = sums.sum(1)
     return dmerged, dgate, dweight, dbias

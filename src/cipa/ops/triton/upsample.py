@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from cipa.ops.triton.norm import standardise, unstandardise
+from cipa.ops.triton.norm import norm_backward, standardise
 from cipa.ops.triton.plan import multiprocessors
 
 PIXELS = 16
@@ -115,37 +115,39 @@ def double_norm_project_backward(
     known = d < channels
     scale = tl.load(weight + d, mask=known, other=0.0).to(tl.float32)
     shift = tl.load(bias + d, mask=known, other=0.0).to(tl.float32)
-    weight_sum = tl.zeros([1, BD], tl.float32)
-    bias_sum = tl.zeros([1, BD], tl.float32)
+    weight_sum = tl.zeros([BW, BD], tl.float32)
+    bias_sum = tl.zeros([BW, BD], tl.float32)
     factor_sums = ()
     for _ in tl.static_range(CLASSES):
-        factor_sums = factor_sums + (tl.zeros([1, BD], tl.float32),)
+        factor_sums = factor_sums + (tl.zeros([BW, BD], tl.float32),)
     for strip in range(tl.program_id(0), strips_in_all, tl.num_programs(0)):
         image = (strip // (strips * 2 * height)).to(tl.int64)
         i = (strip // strips) % (2 * height)
         j = (strip % strips) * BW + tl.arange(0, BW)
         mask = (j < 2 * width)[:, None] & known
         value = doubled(x, image, i, j[:, None], d, mask, height, width, channels)
-        normed, inverse = standardise(value, mask, channels, eps)
         at = (image * 2 * height + i) * (2 * width) + j
         upstream = tl.zeros([BW, BD], tl.float32)
-        grown = ()
+        slopes = ()
         for c in tl.static_range(CLASSES):
             dlogit = tl.load(dlogits + at * CLASSES + c, mask=j < 2 * width, other=0.0)
-            dlogit = dlogit.to(tl.float32)[:, None]
+            slopes = slopes + (dlogit.to(tl.float32)[:, None],)
             factor = tl.load(projection + c * channels + d, mask=known, other=0.0).to(tl.float32)
-            upstream += dlogit * factor
-            grown = grown + (factor_sums[c] + tl.sum(dlogit * (normed * scale + shift), axis=0)[None, :],)
+            upstream += slopes[c] * factor
+        normed, gradient = norm_backward(value, upstream * scale, mask, channels, eps)
+        grown = ()
+        for c in tl.static_range(CLASSES):
+            grown = grown + (factor_sums[c] + slopes[c] * (normed * scale + shift),)
         factor_sums = grown
-        weight_sum += tl.sum(upstream * normed, axis=0)[None, :]
-        bias_sum += tl.sum(upstream, axis=0)[None, :]
-        gradient = unstandardise(upstream * scale, normed, inverse, channels)
+        weight_sum += upstream * normed
+        bias_sum += upstream
         tl.store(ddoubled + at[:, None] * channels + d, gradient.to(ddoubled.dtype.element_ty), mask=mask)
     out = tl.program_id(0) * channels + d
-    tl.store(dweight + out, weight_sum, mask=known)
-    tl.store(dbias + out, bias_sum, mask=known)
+    tl.store(dweight + out, tl.sum(weight_sum, axis=0)[None, :], mask=known)
+    tl.store(dbias + out, tl.sum(bias_sum, axis=0)[None, :], mask=known)
     for c in tl.static_range(CLASSES):
-        tl.store(dprojection + (tl.program_id(0) * CLASSES + c) * channels + d, factor_sums[c], mask=known)
+        own = dprojection + (tl.program_id(0) * CLASSES + c) * channels + d
+        tl.store(own, tl.sum(factor_sums[c], axis=0)[None, :], mask=known)
 
 
 def launch_double(x: Tensor) -> Tensor:
@@ -188,9 +190,9 @@ def launch_double_norm_project_backward(
     """Return the gradients of x, weight, bias and projection; the last three float32."""
     batch, height, width, channels = x.shape
     classes = len(projection)
-    columns = min(PIXELS, triton.next_power_of_2(2 * width))
+    columns = min(PIXELS // 2, triton.next_power_of_2(2 * width))
     strips = batch * 2 * height * triton.cdiv(2 * width, columns)
-    programs = min(strips, 8 * multiprocessors(x.device))
+    programs = min(strips, 4 * multiprocessors(x.device))
     ddoubled = torch.empty(batch, 2 * height, 2 * width, channels, dtype=x.dtype, device=x.device)
     sums = torch.empty(2, programs, channels, dtype=torch.float32, device=x.device)
     factors = torch.empty(programs, classes, channels, dtype=torch.float32, device=x.device)
