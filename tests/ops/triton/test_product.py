@@ -9,8 +9,9 @@ from op_inputs import relative_error
 product = pytest.importorskip("cipa.ops.triton.product")
 
 ANYWHERE = (pytest.mark.interpreter, pytest.mark.gpu)
-BOUND = 1e-6
-"""A few roundings of float32: its own sums are no nearer to float64."""
+BOUND = 4e-6
+"""A few roundings of float32 in the interpreter; tensor cores cut sums off in place of rounding them, which
+came to 1.9e-6 for 1,536 channels on an H200."""
 
 pytestmark = pytest.mark.usefixtures("nan_scratch")
 
@@ -31,7 +32,7 @@ def normal(*shapes):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("biased", [False, True])
-def test_a_linear_layer_is_float32s(shape, columns, biased, device):
+def test_a_linear_layer_is_float64s_to_a_few_roundings_of_float32(shape, columns, biased, device):
     x, weight, bias = (tensor.to(device) for tensor in normal(shape, (columns, shape[-1]), (columns,)))
     bias = bias if biased else None
     expected = F.linear(x.double(), weight.double(), None if bias is None else bias.double())
@@ -49,7 +50,7 @@ def test_a_linear_layer_is_float32s(shape, columns, biased, device):
         pytest.param((3, 8, 8, 384), 128, 1, marks=[pytest.mark.gpu], id="coarse"),
     ],
 )  # fmt: skip
-def test_a_convolution_is_float32s(shape, columns, stride, device):
+def test_a_convolution_is_float64s_to_a_few_roundings_of_float32(shape, columns, stride, device):
     x, weight, bias = (tensor.to(device) for tensor in normal(shape, (columns, shape[-1], 3, 3), (columns,)))
     first = x.permute(0, 3, 1, 2).double()
     expected = F.conv2d(first, weight.double(), bias.double(), stride=stride, padding=1).permute(0, 2, 3, 1)

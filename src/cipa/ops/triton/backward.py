@@ -24,7 +24,7 @@ import triton.language as tl
 
 from cipa.ops.triton.forward import AHEAD, load_rates, load_run
 from cipa.ops.triton.lanes import store_pair, sum_lanes
-from cipa.ops.triton.walk import fetch_ahead, place_of, step_from, stride_of
+from cipa.ops.triton.walk import fetch_ahead, place_of, step_from, stride_of, sum_fetched
 
 
 @triton.jit
@@ -73,7 +73,7 @@ def replay_segment(
                     tl.exp2(step[:, None] * rate) * state
                     + (step * u)[:, None] * weight_in.to(tl.float32)[None, :]
                 )
-        touched += ahead_x + ahead_step + ahead_in
+        touched += sum_fetched(ahead_x) + sum_fetched(ahead_step) + sum_fetched(ahead_in)
     return state, place, touched
 
 
@@ -135,7 +135,6 @@ def scan_chunks_backward(
 
     valid = tl.minimum(channels - block * BD, BD)
     touched = tl.zeros([AHEAD], tl.float32)
-    values_touched = tl.zeros([SECTORS], tl.float32)
     da_sum = tl.zeros([BD, NP], tl.float32)
     dbias_sum = tl.zeros([BD], tl.float32)
     dskip_sum = tl.zeros([BD], tl.float32)
@@ -189,16 +188,23 @@ def scan_chunks_backward(
                 for _ in tl.static_range(T):
                     places = places + (spot,)
                     spot = step_from(spot, stride, length)
-                next_state = tl.load(run_tile(replayed, tl.maximum(run - 1, 0), n, NP, BD))
-                ahead = tl.zeros([SECTORS], tl.float32)
                 for _ in tl.static_range(T):
                     place = step_from(place, -stride, length)
-                    ahead += tl.load(values_image + place * (2 * K * N) + tl.arange(0, SECTORS) * 8).to(
-                        tl.float32
+                next_state = state
+                ahead = touched
+                # Always true, but no compiler knows: these long reads stay together. Spread over the run, each
+                # would share one of the six scoreboards with a short read, and that one's reader waited for it.
+                if unit > 0:
+                    next_state = tl.load(run_tile(replayed, tl.maximum(run - 1, 0), n, NP, BD))
+                    spots = place + tl.zeros([AHEAD], tl.int32)
+                    spot = place
+                    for i in tl.static_range(1, T):
+                        spot = step_from(spot, stride, length)
+                        spots = tl.where(tl.arange(0, AHEAD) >= i * SECTORS, spot, spots)
+                    ahead = tl.load(values_image + spots * (2 * K * N) + tl.arange(0, AHEAD) % SECTORS * 8)
+                    next_us, next_steps, next_upstreams = load_triples(
+                        x_image, delta_image, dy_image, place, stride, length, T, d, channels, K, T
                     )
-                next_us, next_steps, next_upstreams = load_triples(
-                    x_image, delta_image, dy_image, place, stride, length, T, d, channels, K, T
-                )
 
                 before, outs, ins, dxs, dts = (), (), (), (), ()
                 for i in tl.static_range(T):
@@ -244,9 +250,9 @@ def scan_chunks_backward(
                         tl.where(left > i, N, 0), N, NP,
                     )  # fmt: skip
                 state = next_state
-                values_touched += ahead
+                touched += ahead
 
-    tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched + tl.sum(values_touched))
+    tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     at = (group.to(tl.int64) * chunks + c) * K + k
     tl.store(
         dA_logs + (at * N + n[None, :]) * channels + d[:, None] * unit,

@@ -19,7 +19,7 @@ Letters: B images, L positions, K directions, D channels, N states, S chunks of 
 import triton
 import triton.language as tl
 
-from cipa.ops.triton.walk import fetch_ahead, place_of, step_from, stride_of
+from cipa.ops.triton.walk import fetch_ahead, place_of, step_from, stride_of, sum_fetched
 
 AHEAD = tl.constexpr(16)
 RUN = tl.constexpr(4)
@@ -105,7 +105,7 @@ def chunk_ends(
                 decay = tl.exp2(step[:, None] * decay_rate)
                 state = decay * state + (step * u)[:, None] * weight_in.to(tl.float32)[None, :]
                 total += step
-        touched += ahead_x + ahead_step + ahead_in
+        touched += sum_fetched(ahead_x) + sum_fetched(ahead_step) + sum_fetched(ahead_in)
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     out = (b * chunks + c) * K + k
     tl.store(sums + out * channels + d, total, mask=inside)
@@ -199,5 +199,5 @@ def scan_chunks(
                         y_image + run_places[i] * (K * channels) + d,
                         results[i].to(y.dtype.element_ty), mask=live,
                     )  # fmt: skip
-            touched += ahead_x + ahead_step + ahead_values
+            touched += sum_fetched(ahead_x) + sum_fetched(ahead_step) + sum_fetched(ahead_values)
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)

@@ -12,9 +12,6 @@ from torch import Tensor
 from cipa.ops.triton.lift import lift_steps
 from cipa.ops.triton.plan import require_indexable
 
-VALUES = torch.float32
-
-
 class Prepared(NamedTuple):
     """What the kernels read, contiguous.
 
@@ -52,7 +49,7 @@ def prepare(
     projection = projection.contiguous()
     steps = projection if dt is None else dt.contiguous()
     delta = x.new_empty(batch, length, count, channels)
-    values = x.new_empty(batch, length, count, 2 * states, dtype=VALUES or projection.dtype)
+    values = x.new_empty(batch, length, count, 2 * states, dtype=torch.float32)
     rows, block = 64, min(64, triton.next_power_of_2(channels))
     lift_steps[(triton.cdiv(batch * length, rows), count, triton.cdiv(channels, block))](
         projection, steps, dt_weight.contiguous(), dt_bias.contiguous(), delta, values, batch * length,

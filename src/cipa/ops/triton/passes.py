@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 from cipa.ops.triton.forward import AHEAD, RUN, load_rates, load_run
-from cipa.ops.triton.walk import fetch_ahead, place_of, step_from, stride_of
+from cipa.ops.triton.walk import fetch_ahead, place_of, step_from, stride_of, sum_fetched
 
 
 @triton.jit(do_not_specialize=["unit", "height", "width", "chunk", "chunks"])
@@ -67,7 +67,7 @@ def chunk_passes(
                 gradient = upstream[:, None] * weight_out.to(tl.float32)[None, :] + passed
                 passed = tl.exp2(step[:, None] * rate) * gradient
                 total += step
-        touched += ahead_dy + ahead_step + ahead_out
+        touched += sum_fetched(ahead_dy) + sum_fetched(ahead_step) + sum_fetched(ahead_out)
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     out = (b * chunks + c) * K + k
     tl.store(sums + out * channels + d, total, mask=inside)

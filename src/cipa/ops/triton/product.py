@@ -1,4 +1,4 @@
-"""Products of float32 maps on tensor cores, as exact as float32: linear layers and 3x3 convolutions.
+"""Products of float32 maps on tensor cores, nearly as exact as float32's: linear layers, 3x3 convolutions.
 
 A float32 number is the sum of two float16 ones, 11 bits each: x = high + low / 2^11, the low part enlarged so
 that it is no smaller than the high one. Three float16 products, summed in float32, then give
@@ -9,7 +9,8 @@ short of the product only by low_x low_w / 2^22, below float32's own rounding. A
 (arXiv 1803.04014) and Ootomo and Yokota 2022 (arXiv 2203.03341, section 4), from whom the enlarged low part
 and its sum apart are. float16 lacks exponents, not bits: weights are scaled by a power of two to fill its
 range, activations by 2^-4, so that magnitudes to a million fit (beyond, the result is infinite or NaN) and
-what is lost of small ones is below 2^-31. Weights are split once, ahead; activations in registers.
+what is lost of small ones is below 2^-31. Weights are split once, ahead; activations in registers. Tensor
+cores cut sums off in place of rounding them: against float64 1.9e-6 for 1,536 channels on an H200.
 """
 
 import math

@@ -34,16 +34,28 @@ def step_from(place, stride, length):
 
 @triton.jit
 def fetch_ahead(rows, places, row_stride, valid, WIDTH: tl.constexpr):
-    """Read a value of every 32-byte sector of the rows at `places`; their sums, (positions,) float32.
+    """Read a value of every 32-byte sector of the rows at `places`, a tuple of tiles (positions,).
 
     A walk down the columns meets a new line of memory at each position. Read one position early it comes from
     device memory in about 1,000 cycles, eight times what a position's arithmetic takes; read a group of
     positions early, it is in the cache when it is wanted. `rows` points at the first of a row's WIDTH values,
-    of which `valid` are inside. The sums must end up somewhere, or the compiler drops the reads.
+    of which `valid` are inside.
     """
     per_sector: tl.constexpr = 256 // rows.dtype.element_ty.primitive_bitwidth
     offset = rows + places * row_stride
-    total = tl.load(offset).to(tl.float32)
+    seen = (tl.load(offset),)
     for sector in tl.static_range(per_sector, WIDTH, per_sector):
-        total += tl.load(offset + sector, mask=places * 0 + sector < valid, other=0.0).to(tl.float32)
+        seen = seen + (tl.load(offset + sector, mask=places * 0 + sector < valid, other=0.0),)
+    return seen
+
+
+@triton.jit
+def sum_fetched(seen):
+    """Add up what `fetch_ahead` read, float32: the sums must end up somewhere, or the compiler drops the reads.
+
+    To be called where the group is done: an addition waits for what it adds.
+    """
+    total = seen[0].to(tl.float32)
+    for i in tl.static_range(1, len(seen)):
+        total += seen[i].to(tl.float32)
     return total
