@@ -11,6 +11,7 @@ import cipa
 from benchmarks.gpu_timing import milliseconds, peak_gib
 from benchmarks.harness import Row, require
 from cipa.training.loss import segmentation_loss
+from cipa.training.recorded import RecordedGradients
 
 LOGIT_ERROR = {"float32": 1e-4, "fp16": 1e-2, "bf16": 5e-2}
 """Largest norm of the error over that of the exact logits less their mean; random masks mean nothing."""
@@ -117,7 +118,7 @@ def train(case: Training, device: str) -> list[Row]:
 
 
 def training_step(model: nn.Module, batch: int, device: str) -> tuple[Callable[[], None], list[Tensor]]:
-    """Return a function that takes one step on a fixed batch, and the list it appends the losses to."""
+    """Return a function that takes one step on a fixed batch as training does, and the list of its losses."""
     ct, pet = draw_pairs(model, batch, device)
     mask = torch.zeros_like(ct)
     third = ct.shape[-1] // 3
@@ -125,12 +126,20 @@ def training_step(model: nn.Module, batch: int, device: str) -> tuple[Callable[[
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=device == "cuda")
     losses: list[Tensor] = []
 
-    def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
+    def loss_of(ct: Tensor, pet: Tensor, mask: Tensor) -> Tensor:
         with torch.autocast(device, torch.bfloat16):
             logits = model(ct, pet)
-        loss = segmentation_loss(logits, mask).mean()
-        loss.backward()
+        return segmentation_loss(logits, mask).mean()
+
+    recorded = RecordedGradients(loss_of, (ct, pet, mask), model) if device == "cuda" else None
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=recorded is None)
+        if recorded is None:
+            loss = loss_of(ct, pet, mask)
+            loss.backward()
+        else:
+            loss = recorded(ct, pet, mask)
         optimizer.step()
         losses.append(loss.detach())
 

@@ -42,7 +42,10 @@ class DropPathDraws:
         draws = np.stack(
             [stream.random((self.layers, COPIES), dtype=np.float32) for stream in streams], axis=-1
         )
-        self._uniform = torch.from_numpy(draws).to(device, non_blocking=True)
+        if self._uniform.shape == draws.shape and self._uniform.device == device:
+            self._uniform.copy_(torch.from_numpy(draws))  # a recorded pass reads them where they were
+        else:
+            self._uniform = torch.from_numpy(draws).to(device)
 
     def of(self, layer: int, rows: int) -> Tensor:
         """Return numbers in [0, 1) for a layer's batch, (rows,): B of them, or 2 B for CT and PET stacked."""

@@ -187,6 +187,8 @@ class RunningRecipe:
         save_every_epochs: epochs from one resumable state, saved with the weights, to the next; 0 saves by
             steps and time only, and at the end.
         tensorboard: write TensorBoard events too.
+        record: auto records the passes of a training step as a CUDA graph where one process trains one of our
+            networks on a GPU without fp16: the same arithmetic, started at once.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -195,6 +197,7 @@ class RunningRecipe:
     save_every_minutes: float = 15.0
     save_every_epochs: int = 1
     tensorboard: bool = False
+    record: Literal["auto", "no"] = "auto"
 
     def __post_init__(self) -> None:
         require(self.workers is None or self.workers >= 0, "workers", self.workers, "0 or more")

@@ -17,6 +17,7 @@ from cipa.data.augmentation import augment, sample
 from cipa.data.intensity import normalise
 from cipa.data.modalities import keep_inputs
 from cipa.errors import DataError
+from cipa.models.catalogue import CATALOGUE
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.drop_path import DropPathDraws
 from cipa.training.interrupts import StopFlag
@@ -24,6 +25,7 @@ from cipa.training.journal import Journal, Pace
 from cipa.training.loader import TrainingLoader
 from cipa.training.loss import segmentation_loss
 from cipa.training.recipe import TrainRecipe
+from cipa.training.recorded import RecordedGradients
 from cipa.training.schedule import learning_rate
 from cipa.training.state import Position
 from cipa.training.validation import Validator
@@ -66,6 +68,8 @@ class Trainer:
         self.total_steps = self.epoch_steps * optimisation.epochs
         self.micro_batches = sampler.share // sampler.micro_batch
         self._stopping = 0
+        self._records = records(recipe, accelerator)
+        self._recorded: RecordedGradients | None = None
         self._began = time.monotonic() - self.position.seconds
 
     def fit(self) -> int:
@@ -116,11 +120,7 @@ class Trainer:
         optimisation, accelerator = self.recipe.optimisation, self.accelerator
         total = torch.zeros((), device=accelerator.device)
         for number, batch in enumerate(batches, start=1):
-            last = number == self.micro_batches
-            with nullcontext() if last else accelerator.no_sync(self.model):
-                loss = self._loss(epoch, batch)
-                accelerator.backward(loss)
-            total += loss.detach()
+            total += self._add_gradients(self._samples(epoch, batch), last=number == self.micro_batches)
         mean = self._agree(total)
         if not math.isfinite(mean):
             step = self.position.step % self.epoch_steps
@@ -130,13 +130,24 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
-        self.optimizer.zero_grad()
+        self.optimizer.zero_grad(set_to_none=self._recorded is None)
         if self.average is not None:
             self.average.update_parameters(accelerator.unwrap_model(self.model))
         return mean
 
-    def _loss(self, epoch: int, batch: Batch) -> Tensor:
-        """Give a micro-batch's part of the global mean loss, times what averaging gradients divides by."""
+    def _add_gradients(self, samples: tuple[Tensor, Tensor, Tensor], *, last: bool) -> Tensor:
+        """Add a micro-batch's gradients; return its loss."""
+        if self._records:
+            if self._recorded is None:
+                self._recorded = RecordedGradients(self._loss, samples, self.model)
+            return self._recorded(*samples)
+        with nullcontext() if last else self.accelerator.no_sync(self.model):
+            loss = self._loss(*samples)
+            self.accelerator.backward(loss)
+        return loss.detach()
+
+    def _samples(self, epoch: int, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return CT, PET and mask of a micro-batch, augmented, and draw for its drop paths."""
         indices = batch["index"].tolist()
         recipe, network = self.recipe, self.recipe.network
         parameters = sample(
@@ -146,9 +157,13 @@ class Trainer:
             normalise(batch["ct"]), normalise(batch["pet"]), batch["mask"].float(), parameters
         )
         self.drop_path.draw(epoch, indices, self.accelerator.device)
-        logits = self.model(*keep_inputs(ct, pet, network.inputs))
-        losses = segmentation_loss(logits, mask, pooled=recipe.optimisation.dice == "batch")
-        return losses.sum() * (self.accelerator.num_processes / recipe.optimisation.batch_size)
+        return (*keep_inputs(ct, pet, network.inputs), mask)
+
+    def _loss(self, ct: Tensor, pet: Tensor, mask: Tensor) -> Tensor:
+        """Give a micro-batch's part of the global mean loss, times what averaging gradients divides by."""
+        optimisation = self.recipe.optimisation
+        losses = segmentation_loss(self.model(ct, pet), mask, pooled=optimisation.dice == "batch")
+        return losses.sum() * (self.accelerator.num_processes / optimisation.batch_size)
 
     def _agree(self, loss: Tensor) -> float:
         """Average the loss over processes, and let a stop signal to one of them be a signal to all."""
@@ -205,3 +220,14 @@ class Trainer:
             f"{what} no longer finite at step {self.position.step} (epoch {epoch + 1}){slices}: nothing "
             "of it was saved; begin a new run with a lower --lr, with --clip_norm 1 or with --precision fp32"
         )
+
+
+def records(recipe: TrainRecipe, accelerator: Accelerator) -> bool:
+    """Tell whether a run's passes are recorded: one process, a GPU, a network of ours, no loss scaling."""
+    return (
+        recipe.running.record == "auto"
+        and accelerator.device.type == "cuda"
+        and accelerator.num_processes == 1
+        and accelerator.scaler is None
+        and CATALOGUE[recipe.network.model].family in ("CIPA", "Sigma")
+    )

@@ -192,8 +192,8 @@ def scan_chunks_backward(
                     place = step_from(place, -stride, length)
                 next_state = state
                 ahead = touched
-                # Always true, but no compiler knows: these long reads stay together. Spread over the run, each
-                # would share one of the six scoreboards with a short read, and that one's reader waited for it.
+                # Always true, but no compiler knows: these long reads stay together. Spread over the run each
+                # shared one of the warp's six scoreboards with a short read, whose user waited for both.
                 if unit > 0:
                     next_state = tl.load(run_tile(replayed, tl.maximum(run - 1, 0), n, NP, BD))
                     spots = place + tl.zeros([AHEAD], tl.int32)

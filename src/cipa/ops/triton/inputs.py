@@ -12,6 +12,7 @@ from torch import Tensor
 from cipa.ops.triton.lift import lift_steps
 from cipa.ops.triton.plan import require_indexable
 
+
 class Prepared(NamedTuple):
     """What the kernels read, contiguous.
 

@@ -51,7 +51,7 @@ def fetch_ahead(rows, places, row_stride, valid, WIDTH: tl.constexpr):
 
 @triton.jit
 def sum_fetched(seen):
-    """Add up what `fetch_ahead` read, float32: the sums must end up somewhere, or the compiler drops the reads.
+    """Add up what `fetch_ahead` read, float32: unless sums end up somewhere, the compiler drops the reads.
 
     To be called where the group is done: an addition waits for what it adds.
     """
