@@ -2,7 +2,7 @@
 
     python -m benchmarks                    all of them
     python -m benchmarks scan network       some
-    python -m benchmarks gpu                those of a CUDA device (about 100 s)
+    python -m benchmarks gpu                those of a CUDA device (some minutes)
     python -m benchmarks --record           append the rows to benchmarks/results.csv
     python -m benchmarks table              write the tables of docs/gpu.md from there
 
@@ -12,6 +12,7 @@ A benchmark whose correctness gate fails prints the failure and no speed, and th
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line does, before PyTorch is imported
@@ -40,15 +41,23 @@ def main() -> int:
     rows, failed = [], False
     for name in arguments.names or NAMES:
         try:
-            found = import_module(f"benchmarks.{name}").run()
+            for found in parts(import_module(f"benchmarks.{name}").run()):
+                rows += found
+                if arguments.record:
+                    record(found)
         except GateFailed as failure:
             print(f"{name}: {failure}; no speed is reported", file=sys.stderr)
-            failed, found = True, failure.rows
-        rows += found
+            failed = True
     show(rows)
-    if arguments.record:
-        record(rows)
     return int(failed)
+
+
+def parts(found: list[Row] | Iterator[list[Row]]) -> Iterator[list[Row]]:
+    """Give the rows of a benchmark; one that takes minutes yields them as they come."""
+    if isinstance(found, list):
+        yield found
+    else:
+        yield from found
 
 
 def show(rows: list[Row]) -> None:

@@ -1,30 +1,33 @@
-"""One GPU: ops against their limits, the network against the published code, where its time goes."""
+"""One GPU: the network against the published code, where its time goes, ops against their limits."""
 
 import sys
+from collections.abc import Iterator
 
 import torch
 
-from benchmarks import gpu_network, gpu_ops, gpu_profile
+from benchmarks import gpu_network, gpu_ops, gpu_precision, gpu_profile
 from benchmarks.gpu_timing import free
 from benchmarks.harness import GateFailed, Row
 
-PARTS = (gpu_ops, gpu_network, gpu_profile)
+PARTS = (gpu_network, gpu_profile, gpu_ops, gpu_precision)
 
 
-def run(device: str = "cuda") -> list[Row]:
-    """Run the parts one by one; one whose gate fails gives no rows and is named, and the others still run."""
+def run(device: str = "cuda") -> Iterator[list[Row]]:
+    """Give the rows of each part's works; one whose gate fails gives none, is named, and the others still run.
+
+    Raises:
+        GateFailed: after all others, for those whose gate failed.
+    """
     if device == "cuda" and not torch.cuda.is_available():
         print("gpu: no CUDA device, nothing measured", file=sys.stderr)
-        return []
-    rows: list[Row] = []
+        return
     failures = []
     for part in PARTS:
         for work in part.works(device):
             try:
-                rows += work()
+                yield work()
             except GateFailed as failure:
                 failures.append(str(failure))
             free(device)
     if failures:
-        raise GateFailed("; ".join(failures), rows)
-    return rows
+        raise GateFailed("; ".join(failures))

@@ -22,6 +22,7 @@ import cipa
 from cipa.data.intensity import normalise, window_ct, window_pet
 from cipa.data.phantom import draw_patient
 from cipa.training.loss import segmentation_loss
+from cipa.training.recorded import RecordedGradients
 
 WINDOW = 20
 """Steps whose mean is a point of a curve: single batches differ more than precisions do."""
@@ -87,15 +88,25 @@ def train(
     network = cipa.create_model(model, image_size=size).to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-4, weight_decay=0.01)
     order = torch.Generator().manual_seed(seed)
+
+    def loss_of(ct: Tensor, pet: Tensor, mask: Tensor) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
+            logits = network(ct, pet)
+        return segmentation_loss(logits, mask).mean()
+
+    recorded = None
+    if device.type == "cuda":
+        recorded = RecordedGradients(loss_of, [tensor[:batch] for tensor in data], network)
     losses = []
     for _ in range(steps):
         chosen = torch.randperm(len(data[0]), generator=order)[:batch].to(device)
-        ct, pet, mask = (tensor[chosen] for tensor in data)
-        with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
-            logits = network(ct, pet)
-        loss = segmentation_loss(logits, mask).mean()
-        optimizer.zero_grad()
-        loss.backward()
+        samples = [tensor[chosen] for tensor in data]
+        optimizer.zero_grad(set_to_none=recorded is None)
+        if recorded is None:
+            loss = loss_of(*samples)
+            loss.backward()
+        else:
+            loss = recorded(*samples)
         optimizer.step()
         losses.append(loss.detach())
     return torch.stack(losses).tolist()

@@ -22,15 +22,7 @@ RESULTS = Path(__file__).parent / "results.csv"
 
 
 class GateFailed(Exception):
-    """The fast form's numbers are not the slow form's: its speed means nothing.
-
-    Attributes:
-        rows: what other parts of the benchmark measured, whose checks held.
-    """
-
-    def __init__(self, what: str, rows: "list[Row] | None" = None) -> None:
-        super().__init__(what)
-        self.rows = rows or []
+    """The fast form's numbers are not the slow form's: its speed means nothing."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.gpu
 
 def draw(count, seed):
     make = torch.Generator().manual_seed(seed)
-    ct, pet = torch.randn(2, count, 1, 64, 64, generator=make).clamp(-1.6, 1.6).cuda()
+    ct, pet = torch.randn(2, count, 1, 128, 128, generator=make).clamp(-1.6, 1.6).cuda()
     return ct, pet, (ct + pet > 1).float()
 
 
@@ -30,7 +30,7 @@ def loss_of(model):
 
 def test_recorded_steps_are_plain_steps():
     torch.manual_seed(0)
-    plain = cipa.create_model("nano", image_size=64).cuda().train()
+    plain = cipa.create_model("nano", image_size=128).cuda().train()
     twin = copy.deepcopy(plain)
     draws = [sample_drop_paths(model, seed=1) for model in (plain, twin)]
     draws[1].draw(0, range(2), torch.device("cuda"))

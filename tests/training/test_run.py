@@ -73,7 +73,9 @@ def test_a_loss_that_is_not_finite_names_step_and_slices_and_saves_nothing(
 
     def failing(logits, mask, **options):
         calls.append(1)
-        return real(logits, mask, **options) * (float("nan") if len(calls) > 8 else 1)  # two micro-batches a step
+        return real(logits, mask, **options) * (
+            float("nan") if len(calls) > 8 else 1
+        )  # two micro-batches a step
 
     monkeypatch.setattr(trainer, "segmentation_loss", failing)
     with pytest.raises(

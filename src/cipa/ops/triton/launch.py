@@ -16,7 +16,7 @@ from cipa.ops.triton.inputs import Prepared, prepare
 from cipa.ops.triton.lift_gradients import lift_gradients
 from cipa.ops.triton.merge import merge_directions
 from cipa.ops.triton.passes import chunk_passes
-from cipa.ops.triton.plan import CHANNELS, SEGMENT, Plan, plan_backward, plan_scan
+from cipa.ops.triton.plan import CHANNELS, SCAN_REGISTERS, SEGMENT, Plan, plan_backward, plan_scan
 
 
 def state_shape(
@@ -83,6 +83,7 @@ def launch_scan(
         *inputs[:4], 1, inputs.skip, ends, sums, saved, y, _sink(_grid(batch, plan, count, channels), x),
         batch, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks, SEGMENT,
         **_constants(count, states, directions), SAVE=saved.numel() > 0, num_warps=1,
+        maxnreg=SCAN_REGISTERS[states >= 16],
     )  # fmt: skip
     return y, saved
 
