@@ -13,7 +13,7 @@ PARTS = (gpu_network, gpu_profile, gpu_ops, gpu_precision)
 
 
 def run(device: str = "cuda") -> Iterator[list[Row]]:
-    """Give the rows of each part's works; one whose gate fails gives none, is named, and the others still run.
+    """Give the rows of each part's works; one whose gate fails gives none, and the others still run.
 
     Raises:
         GateFailed: after all others, for those whose gate failed.

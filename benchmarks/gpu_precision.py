@@ -1,4 +1,4 @@
-"""Does a trained network mark the same tumour in half the bits? The package's own, on phantoms it never saw."""
+"""Does a trained network mark the same tumour in half the bits? The package's own, on phantoms new to it."""
 
 from collections.abc import Callable, Iterator
 from functools import partial

@@ -9,8 +9,21 @@ import triton.language as tl
 
 @triton.jit
 def softplus(x):
-    """Return log(1 + e^x), linear above 20 as PyTorch's."""
-    return tl.where(x > 20.0, x, tl.log(1.0 + tl.exp(tl.minimum(x, 20.0))))
+    """Return log(1 + e^x) as max(x, 0) + log1p(e^-|x|); above 20, where PyTorch's is x, it rounds to x.
+
+    log1p(t) is t times a polynomial of least relative error on [0, 1]: 2e-7 against float64, also where the
+    logarithm of 1 + t has lost the digits of a small t. The library's logarithm takes 25 instructions.
+    """
+    t = tl.exp(-tl.abs(x))
+    p = 0.00523266476 * t - 0.0295051206
+    p = p * t + 0.0782257617
+    p = p * t - 0.136632293
+    p = p * t + 0.191059992
+    p = p * t - 0.248429805
+    p = p * t + 0.333190978
+    p = p * t - 0.499994934
+    p = p * t + 0.99999994
+    return tl.maximum(x, 0.0) + p * t
 
 
 @triton.jit(do_not_specialize=["rows"])
