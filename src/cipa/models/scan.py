@@ -5,12 +5,12 @@ Letters: B batch, H x W grid, D inner width, K directions, N states, R rank of t
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cipa.ops import ss2d_norm_gate
+from cipa.ops import conv_scan_norm_gate, project, ss2d_norm_gate
 
 DT_RANGE = (1e-3, 1e-1)
 """Steps that softplus(dt_bias) starts with, log-uniform (Mamba, arXiv 2312.00752, section 3.6)."""
@@ -53,8 +53,6 @@ class SelectiveScan(nn.Module):
     def forward(self, x: Tensor, gate: Tensor, norm: nn.LayerNorm, silu: bool = True) -> Tensor:
         """Scan along every direction, sum, normalise, gate.
 
-        All directions read the same pixels, so one matrix product in raster order serves them all.
-
         Args:
             x: (B, H, W, D).
             gate: (B, H, W, D).
@@ -64,8 +62,24 @@ class SelectiveScan(nn.Module):
         Returns:
             (B, H, W, D).
         """
-        projection = F.linear(x, self.x_proj.flatten(0, 1)).unflatten(-1, self.x_proj.shape[:2])
         return ss2d_norm_gate(
-            x, projection, self.dt_weight, self.dt_bias, self.A_logs, self.Ds,
+            x, project(x, self.x_proj), self.dt_weight, self.dt_bias, self.A_logs, self.Ds,
             gate, norm.weight, norm.bias, self.directions, silu, norm.eps,
+        )  # fmt: skip
+
+    def after_convolution(self, x: Tensor, depthwise: nn.Conv2d, gate: Tensor, norm: nn.LayerNorm) -> Tensor:
+        """Convolve each channel and pass a SiLU first.
+
+        Args:
+            x: (B, H, W, D).
+            depthwise: 3 x 3, with bias.
+            gate: (B, H, W, D), passes a SiLU.
+            norm: LayerNorm(D) of the sum.
+
+        Returns:
+            (B, H, W, D).
+        """
+        return conv_scan_norm_gate(
+            x, depthwise.weight, cast(Tensor, depthwise.bias), self.x_proj, self.dt_weight, self.dt_bias,
+            self.A_logs, self.Ds, gate, norm.weight, norm.bias, self.directions, norm.eps,
         )  # fmt: skip

@@ -4,13 +4,11 @@ Letters: B batch, H x W grid, L tokens, C width outside, D = 2C width inside, N 
 """
 
 import math
-from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cipa.models.scan import SelectiveScan
-from cipa.ops import depthwise_silu
 
 ALL_DIRECTIONS = (0, 1, 2, 3)
 FORWARD_ONLY = (0,)
@@ -44,8 +42,7 @@ class SS2D(nn.Module):
         """
         # Two products instead of one and a split: both halves come out contiguous, as the kernels want them.
         scanned, gate = (F.linear(x, half) for half in self.in_proj.weight.chunk(2))
-        scanned = depthwise_silu(scanned, self.depthwise.weight, cast(Tensor, self.depthwise.bias))
-        return self.out_proj(self.scan(scanned, gate, self.out_norm))
+        return self.out_proj(self.scan.after_convolution(scanned, self.depthwise, gate, self.out_norm))
 
 
 class SS1D(nn.Module):

@@ -5,7 +5,15 @@ import itertools
 import pytest
 import torch
 
-from cipa.ops import add_norm, depthwise_silu, ss2d_norm_gate, upsample2, upsample2_norm_project, use_kernels
+from cipa.ops import (
+    add_norm,
+    conv_scan_norm_gate,
+    depthwise_silu,
+    ss2d_norm_gate,
+    upsample2,
+    upsample2_norm_project,
+    use_kernels,
+)
 from op_inputs import relative_error, ss2d_inputs
 
 ANYWHERE = (pytest.mark.interpreter, pytest.mark.gpu)
@@ -162,6 +170,30 @@ def test_ss2d_norm_gate(shape, silu, device):
         return ss2d_norm_gate(*inputs, directions=directions, silu=silu)
 
     check(op, [*scan, gate, weight, bias], [upstream], device, bounds=(3e-6, 1e-5))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(
+            {"batch": 2, "height": 2, "width": 3, "channels": 13, "directions": 2}, marks=ANYWHERE, id="tiny"
+        ),
+        pytest.param({"height": 9, "width": 31, "channels": 192, "states": 16}, marks=[pytest.mark.gpu]),
+    ],
+)  # fmt: skip
+def test_conv_scan_norm_gate(shape, device):
+    x, projection, *scan = ss2d_inputs(**shape)
+    directions = tuple(range(shape.get("directions", 4)))
+    channels = x.shape[-1]
+    taps, taps_bias, gate, weight, bias, upstream, x_proj = normal(
+        (channels, 1, 3, 3), (channels,), x.shape, (channels,), (channels,), x.shape,
+        (*projection.shape[3:], channels),
+    )  # fmt: skip
+    inputs = [x, taps / 3, taps_bias, x_proj * channels**-0.5, *scan, gate, weight, bias]
+    check(
+        lambda *a: conv_scan_norm_gate(*a, directions=directions),
+        inputs, [upstream], device, bounds=(3e-6, 1e-5),
+    )  # fmt: skip
 
 
 @pytest.mark.interpreter
