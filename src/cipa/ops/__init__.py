@@ -2,8 +2,8 @@
 
 Public: `selective_scan`, `ss2d`, `ss2d_norm_gate`, `conv_scan_norm_gate`, `project`, `depthwise_silu`,
 `add_norm`, `channel_factors`, `upsample2`, `upsample2_norm_project`, and the choice of kernels
-(`CIPA_KERNELS`, `use_kernels`). The ops know tensors only, nothing of images or medicine; each folder's README
-holds the mathematics.
+(`CIPA_KERNELS`, `use_kernels`). The ops know tensors only, nothing of images or medicine; each folder's
+README holds the mathematics.
 """
 
 from cipa.ops.add_norm import add_norm

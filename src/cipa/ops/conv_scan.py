@@ -116,7 +116,8 @@ class _Recomputing(torch.autograd.Function):
         )
         convolved, projection = _inputs(x, taps, taps_bias, x_proj)
         found = launch_backward(
-            dmerged.view(x.shape), convolved, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, states
+            dmerged.view(x.shape), convolved, projection, None, dt_weight, dt_bias, A_logs, Ds,
+            directions, states,
         )  # fmt: skip
         dconvolved, dx_proj = _project_backward(found.x, found.projection, convolved, x_proj)
         dx, dtaps, dtaps_bias = launch_depthwise_backward(dconvolved, x, taps, taps_bias)
