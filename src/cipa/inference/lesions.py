@@ -103,7 +103,8 @@ def without_small(
     Returns:
         The labels, themselves where nothing is left out, and how many lesions they have.
     """
-    sizes = np.bincount(labels[labels > 0].astype(np.intp))[1:] * voxel_ml
+    flat = labels.ravel(order="K")  # as they lie in memory: by index it takes ten times as long
+    sizes = np.bincount(flat[flat > 0].astype(np.intp))[1:] * voxel_ml
     kept = int(np.count_nonzero(sizes >= smallest_ml))
     return labels if kept == len(sizes) else np.where(labels > kept, labels.dtype.type(0), labels), kept
 

@@ -6,6 +6,7 @@ CT and PET are windowed to bytes as PCLT20K stores them, a batch of axial slices
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 """Called with the slices done and their total."""
+
+BESIDE = 2
+"""Threads that make batches ready and put answers away while the network is at another."""
 
 
 @dataclass(frozen=True)
@@ -81,19 +85,30 @@ def predict_volume(
     white = predictor.config.suv_max if suv_max is None else suv_max
     plane = plan_plane(ct, predictor.image_size, fit, field_of_view)
     doubts = doubts_of(ct if "ct" in inputs else None, pet if "pet" in inputs else None)
-    probability, uptake = (np.zeros_like(ct.array, dtype=np.float32) for _ in range(2))
+    probability, uptake = (np.empty_like(ct.array, dtype=np.float32) for _ in range(2))
     answers, activity = (axial_stack(array, ct.affine)[0] for array in (probability, uptake))
     slices, world = axial_stack(ct.array, ct.affine)
     sample = SliceSampler(*axial_stack(pet.array, pet.affine), world, slices.shape)
-    for batch in predictor.batches(len(slices)):
+
+    def prepare(batch: slice) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         activity[batch] = sample(batch)
-        maps = predictor.predict_slices(
+        return (
             plane.to_network(window_ct(slices[batch], window)),
             plane.to_network(window_pet(activity[batch], white)),
         )
+
+    def keep(batch: slice, maps: npt.NDArray[np.float32]) -> None:
         answers[batch] = plane.to_source(maps)
-        if progress:
-            progress(batch.stop, len(slices))
+
+    batches = list(predictor.batches(len(slices)))
+    with ThreadPoolExecutor(BESIDE) as beside:
+        kept = []
+        for batch, pair in zip(batches, beside.map(prepare, batches), strict=True):
+            kept.append(beside.submit(keep, batch, predictor.predict_slices(*pair)))
+            if progress:
+                progress(batch.stop, len(slices))
+        for done in kept:
+            done.result()
     return Maps(probability, uptake, tuple(doubts))
 
 

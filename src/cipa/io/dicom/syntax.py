@@ -4,6 +4,10 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import get_decoder
 from pydicom.uid import UID
 
+from cipa.io.dicom.jpeg_ls import use_imagecodecs
+
+use_imagecodecs()
+
 
 def undecodable(header: Dataset) -> str | None:
     """Say what is missing to decode the pixels of a file, or None if nothing is.

@@ -43,7 +43,10 @@ def text(header: Dataset, keyword: str) -> str:
     found = value(header, keyword)
     if found is None:
         return ""
-    return "".join(letter if letter.isprintable() else " " for letter in str(found)).strip()
+    plain = str(found)
+    if not plain.isprintable():
+        plain = "".join(letter if letter.isprintable() else " " for letter in plain)
+    return plain.strip()
 
 
 def words(header: Dataset, keyword: str) -> tuple[str, ...]:

@@ -128,8 +128,10 @@ def _decode(one: Slice, factor: float, target: npt.NDArray[np.generic]) -> bool:
         return False
     if pixels.shape != target.shape:
         return False
-    values = (pixels * slope + intercept) * factor
-    target[...] = np.clip(values, -32768, 32767) if target.dtype == np.int16 else values
+    values = pixels * slope
+    values += intercept
+    values *= factor
+    target[...] = np.clip(values, -32768, 32767, out=values) if target.dtype == np.int16 else values
     return True
 
 
