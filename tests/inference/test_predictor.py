@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 import cipa
+from cipa.data.intensity import normalise
 from cipa.errors import DataError, UsageError
+from cipa.inference.compiled import compile_on_gpu
 from cipa.inference.predictor import Predictor
 
 
@@ -238,3 +240,27 @@ def test_options_out_of_range_are_refused(network, options, words):
 def test_weights_of_several_classes_are_refused(network):
     with pytest.raises(UsageError, match="weights of 3 classes"):
         Predictor(network(num_classes=3), "cpu")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_compiled_networks_take_the_place_of_the_networks(monkeypatch, precision):
+    """On the CPU a compiled network is the folded one; on a GPU it is recorded besides."""
+    monkeypatch.setattr(
+        "cipa.inference.predictor.compile_on_gpu",
+        lambda models, batch, dtype: [cipa.compile_model(model, batch, dtype) for model in models],
+    )
+    torch.manual_seed(0)
+    model = cipa.create_model("nano", image_size=128).eval()
+    predictor = Predictor(model, "cpu", batch_size=2, precision=precision)
+    ct, pet = slices(3, size=128)
+    answer = predictor.predict_slices(ct, pet)
+    with torch.inference_mode():
+        exact = model(*(normalise(torch.from_numpy(grey))[:, None] for grey in (ct, pet))).sigmoid()
+    assert np.allclose(answer, exact[:, 0].numpy(), atol=1e-5 if precision == "float32" else 0.03)
+    again = pickle.loads(pickle.dumps(predictor))
+    assert np.array_equal(again.predict_slices(ct, pet), answer)
+
+
+def test_networks_on_the_cpu_and_networks_of_others_are_not_compiled(network):
+    models = [cipa.create_model("nano", image_size=128), network()]
+    assert all(compile_on_gpu([model], 2, "float32") == [model] for model in models)

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cipa.errors import DataError, UsageError
+from cipa.inference.modalities import WithInputs
 from cipa.inference.products import ExactProducts
+from cipa.models.cipa import CIPA
 from cipa.models.scan import SelectiveScan
 from cipa.models.ss2d import SS2D
 from cipa.models.vmamba import PatchEmbedding
@@ -157,6 +159,15 @@ def compile_model(model: nn.Module, batch: int = 1, dtype: str = "float32") -> C
             f"dtype 'tf32' is arithmetic of NVIDIA GPUs, the network is on {device}: use float32"
         )
     return CompiledModel(model, batch, dtype)
+
+
+def compile_on_gpu(models: list[nn.Module], batch: int, dtype: str) -> list[nn.Module]:
+    """Compile networks as `compile_model` does if all are CIPA's and on an NVIDIA GPU; else return them."""
+    for model in models:
+        network = model.model if isinstance(model, WithInputs) else model
+        if not isinstance(network, CIPA) or next(network.parameters()).device.type != "cuda":
+            return models
+    return [compile_model(model, batch, dtype) for model in models]
 
 
 def prepared(model: nn.Module, dtype: torch.dtype) -> nn.Module:

@@ -10,6 +10,7 @@ import torch
 
 from cipa.data.intensity import normalise
 from cipa.errors import DataError, UsageError
+from cipa.inference.compiled import compile_on_gpu
 from cipa.inference.device import choose_device
 from cipa.inference.inputs import Image, read_input
 from cipa.inference.modalities import with_inputs
@@ -20,7 +21,7 @@ from cipa.io.dicom.study import Study
 from cipa.io.plane import FIELD_OF_VIEW_MM
 
 PRECISIONS = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-"""Names of precisions, each with the dtype that autocast computes in."""
+"""Names of precisions, each with the dtype that autocast computes in where the network is not compiled."""
 
 
 FLIPS: dict[str | None, tuple[tuple[int, ...], ...]] = {None: ((),), "flips": ((), (-1,), (-2,), (-2, -1))}
@@ -30,8 +31,9 @@ FLIPS: dict[str | None, tuple[tuple[int, ...], ...]] = {None: ((),), "flips": ((
 class Predictor:
     """A network or an ensemble made ready to segment: on its device, in evaluation mode, with its threshold.
 
-    One predictor may be used by several threads at once, and can be pickled to another process. It prints
-    nothing, installs no signal handler and leaves torch's settings as they are.
+    On an NVIDIA GPU CIPA networks are compiled for `batch_size`, as `cipa.compile_model` does, and smaller
+    batches filled up to it. One predictor may be used by several threads at once, and can be pickled to
+    another process. It prints nothing, installs no signal handler and leaves torch's settings as they are.
 
     Attributes:
         models: the networks, moved to `device`; probabilities are the mean over them.
@@ -40,7 +42,7 @@ class Predictor:
         batch_size: slice pairs a forward pass; memory on the device grows with it.
         threshold: probability from which a pixel is tumour.
         smallest_ml: volume below which a lesion of a study is left out, as stored with the weights.
-        precision: `float32`, `bf16` or `fp16` (the latter two by autocast).
+        precision: `float32`, `bf16` or `fp16`: of a compiled network, or by autocast.
         tta: `flips` for the mean over four flips of every slice, or None.
         inputs: what the networks are shown, None for what each was trained on.
     """
@@ -55,7 +57,7 @@ class Predictor:
         tta: str | None = None,
         inputs: str | None = None,
     ) -> None:
-        """Load the networks, move them to their device and put them in evaluation mode.
+        """Load the networks, move them to their device, put them in evaluation mode and compile them.
 
         Args:
             weights: a path, as `cipa.load_model` takes it; a network: `cipa.CIPA`, or any module that maps
@@ -74,6 +76,7 @@ class Predictor:
             DataError: a file cannot be read.
             UsageError: a value is out of its range, a network has more than one class, or an ensemble's
                 members do not take the same images.
+            DataError: the GPU's memory does not do for a batch.
         """
         self.models, self.names = load_members(weights)
         self.config = cast(Any, self.models[0]).config
@@ -86,6 +89,16 @@ class Predictor:
         self._check()
         self.device = choose_device(device)
         self.models = [with_inputs(model, inputs).to(self.device).eval() for model in self.models]
+        self._networks = compile_on_gpu(self.models, self.batch_size, precision)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what was compiled: a recorded graph belongs to its process."""
+        return {name: value for name, value in vars(self).items() if name != "_networks"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Compile again what was left out."""
+        vars(self).update(state)
+        self._networks = compile_on_gpu(self.models, self.batch_size, self.precision)
 
     @cached_property
     def digest(self) -> str:
@@ -185,7 +198,7 @@ class Predictor:
     def _mean_probability(self, ct: torch.Tensor, pet: torch.Tensor) -> tuple[torch.Tensor, bool]:
         """Return the mean over networks and flips of the probability (B, 1, S, S); were all logits finite?"""
         answers, finite = [], []
-        for model in self.models:
+        for model in self._networks:
             for axes in FLIPS[self.tta]:
                 logits = model(_flipped(ct, axes), _flipped(pet, axes)).float()
                 finite.append(torch.isfinite(logits).all())
@@ -199,7 +212,7 @@ class Predictor:
         return normalise(torch.from_numpy(own)[:, None].to(self.device))
 
     def _autocast(self) -> torch.autocast:
-        dtype = PRECISIONS[self.precision]
+        dtype = PRECISIONS[self.precision] if self._networks is self.models else None
         return torch.autocast(self.device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
 
     def _check(self) -> None:
