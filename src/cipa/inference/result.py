@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from cipa.data.modalities import BOTH
 from cipa.inference.lesions import Lesion
@@ -106,6 +107,11 @@ class Prediction:
     def axial_affine(self) -> npt.NDArray[np.float64]:
         """The (4, 4) affine from (slice, row, column) of `axial` to world millimetres, RAS+."""
         return axial_stack(self.ct.array, self.ct.affine)[1]
+
+    @cached_property
+    def boxes(self) -> list[tuple[slice, ...] | None]:
+        """Where in `axial(labels)` each lesion lies, by its number less 1."""
+        return list(ndimage.find_objects(self.axial(self.labels)))
 
     def table(self) -> list[dict[str, Any]]:
         """Return a row a lesion: `pandas.DataFrame(prediction.table())` is the data frame."""

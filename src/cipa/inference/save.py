@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,13 @@ def save_prediction(
     """
     refuse_taken(folder, overwrite)
     with atomic_folder(folder) as partial:
-        _write_files(prediction, partial)
-        for write in also:
-            write(prediction, partial)
+        _write_tables(prediction, partial)
+        with ThreadPoolExecutor(3) as pool:  # what compresses voxels lets the writers of pictures run
+            jobs = _write_voxels(pool, prediction, partial)
+            for write in also:
+                write(prediction, partial)
+            for job in jobs:
+                job.result()
     return folder
 
 
@@ -82,27 +86,30 @@ def write_table(path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[st
             writer.writerow({name: _cell(row[name]) for name in columns})
 
 
-def _write_files(prediction: Prediction, folder: Path) -> None:
-    """Write everything into a folder; what compresses voxels does so on threads, which zlib lets run."""
-    ct, facts = prediction.ct, prediction.facts
+def _write_tables(prediction: Prediction, folder: Path) -> None:
     (folder / RESULT).write_text(prediction.to_json(), encoding="utf-8")
-    study = {"study": facts.get("study", "")}
+    study = {"study": prediction.facts.get("study", "")}
     write_table(folder / LESIONS, [study | row for row in prediction.table()], LESION_COLUMNS)
     totals = prediction.totals()
     write_table(folder / PATIENT, [totals], list(totals))
-    with ThreadPoolExecutor(3) as pool:
-        jobs = [
-            pool.submit(write_volume, folder / MASK, prediction.mask, ct, NOTE.format("mask")),
-            pool.submit(
-                write_volume, folder / PROBABILITY, prediction.probability, ct, NOTE.format("probability")
-            ),
-        ]
-        if prediction.source is not None:
-            about = (facts["model"]["name"], facts["version"])
-            slices = prediction.source.ct_slices
-            jobs.append(pool.submit(write_seg, folder / SEG, prediction.mask, slices, *about))
-        for job in jobs:
-            job.result()
+
+
+def _write_voxels(pool: ThreadPoolExecutor, prediction: Prediction, folder: Path) -> list[Future[None]]:
+    """Begin to write mask, probability and SEG; what goes wrong is in the futures."""
+    facts = prediction.facts
+    jobs = [
+        pool.submit(write_volume, folder / name, array, prediction.ct, NOTE.format(what))
+        for name, array, what in (
+            (MASK, prediction.mask, "mask"),
+            (PROBABILITY, prediction.probability, "probability"),
+        )
+    ]
+    if prediction.source is not None:
+        about = (facts["model"]["name"], facts["version"])
+        jobs.append(
+            pool.submit(write_seg, folder / SEG, prediction.mask, prediction.source.ct_slices, *about)
+        )
+    return jobs
 
 
 def _cell(value: object) -> object:

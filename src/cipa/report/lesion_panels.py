@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cipa.data.modalities import BOTH
-from cipa.files import atomic_file
 from cipa.inference.lesions import Lesion
 from cipa.inference.result import Prediction
 from cipa.io.orientation import spacing
+from cipa.report.figure_file import save_figure
 from cipa.report.pet_style import (
     INK,
     QUIET,
@@ -77,8 +77,7 @@ def save_lesion_panel(path: str | os.PathLike[str], prediction: Prediction, lesi
         color=INK,
         weight="bold",
     )
-    with atomic_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=DPI)
+    save_figure(path, figure, DPI)
 
 
 def _titles(inputs: str) -> dict[int, str]:

@@ -8,11 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from cipa.files import atomic_file
 from cipa.inference.result import Prediction
 from cipa.io.orientation import spacing
+from cipa.report.figure_file import save_figure
 from cipa.report.pet_style import INK, OUTLINE, QUIET, SUV_TOP, Extent, outline, scale_bar, show_pet, sides
 
 WIDEST, HIGHEST = 9.2, 8.4
@@ -72,8 +71,7 @@ def save_mip(path: str | os.PathLike[str], prediction: Prediction, heading: str 
     figure.text(0.05 / size[0], 1 - 0.12 / size[1], heading, fontsize=10, va="top", color=INK, weight="bold")
     note = f"Maximum intensity projection of PET, SUV (body weight) 0 white to {SUV_TOP:g} black"
     figure.text(0.05 / size[0], 0.09 / size[1], note, fontsize=7.5, va="bottom", color=QUIET)
-    with atomic_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=DPI)
+    save_figure(path, figure, DPI)
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def _project(prediction: Prediction, view: View) -> _Image:
     high = suv.shape[0] * steps[0]
     outlines = {}
     names = prediction.axial(prediction.labels)
-    for number, box in enumerate(ndimage.find_objects(names), start=1):
+    for number, box in enumerate(prediction.boxes, start=1):
         if box is not None:
             shadow = (names[box] == number).any(axis=view.axis)
             rows, columns = (side for axis, side in enumerate(box) if axis != view.axis)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from cipa.files import atomic_file
+from cipa.report.figure_file import save_figure
 
 TRUTH, PREDICTION = "#2fd67a", "#ff3dd1"
 TRUTH_WIDTH, PREDICTION_WIDTH = 2.0, 1.1
@@ -62,8 +62,7 @@ def save_panel(path: str | os.PathLike[str], rows: Sequence[Panel], heading: str
     for number, row in enumerate(rows):
         _draw_row(grid, number, row, outlined)
     _draw_heading(grid, heading, rows)
-    with atomic_file(path) as partial:
-        grid.figure.savefig(partial, format="png", dpi=DPI, facecolor=BACKGROUND)
+    save_figure(path, grid.figure, DPI)
 
 
 class _Grid:
