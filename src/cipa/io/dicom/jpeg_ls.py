@@ -5,8 +5,6 @@ slices of 512 x 512 take 0.75 s however many threads there are. A module of the 
 decoding plugins.
 """
 
-from importlib.util import find_spec
-
 from pydicom.pixels.decoders import JPEGLSLosslessDecoder, JPEGLSNearLosslessDecoder
 from pydicom.pixels.decoders.base import DecodeRunner
 from pydicom.uid import JPEGLSLossless, JPEGLSNearLossless
@@ -19,8 +17,12 @@ DECODER_DEPENDENCIES = {uid: ("numpy", NAME) for uid in (JPEGLSLossless, JPEGLSN
 
 
 def is_available(uid: str) -> bool:
-    """Tell whether the decoder is installed."""
-    return uid in DECODER_DEPENDENCIES and find_spec(NAME) is not None
+    """Tell whether the decoder is installed and can be loaded."""
+    try:
+        from imagecodecs import JPEGLS
+    except ImportError:
+        return False
+    return uid in DECODER_DEPENDENCIES and bool(JPEGLS.available)
 
 
 def decode_frame(source: bytes, runner: DecodeRunner) -> bytes:
