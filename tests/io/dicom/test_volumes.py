@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 
 import gdcm
@@ -5,7 +6,9 @@ import nibabel
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from pydicom.pixels.decoders import JPEGLSLosslessDecoder
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -15,7 +18,9 @@ from pydicom.uid import (
 )
 
 from cipa.errors import DataError
+from cipa.io.dicom.pixels import read_pixels
 from cipa.io.dicom.study import read_study
+from cipa.io.dicom.syntax import decoder_of
 from cipa.io.dicom.volumes import read_pet_ct
 from cipa.io.nifti import read_volume, write_volume
 from dicom_files import write_series
@@ -169,3 +174,22 @@ def test_damaged_pixels_in_the_middle_are_fatal(study):
     truncate(study / name, (study / name).stat().st_size - 20)
     with pytest.raises(DataError, match=f"{name} for one, which leaves a gap"):
         read_pet_ct(read_study(study))
+
+
+def test_pixels_are_found_where_the_header_ended_and_where_it_did_not(tmp_path):
+    values = np.random.default_rng(0).integers(0, 4000, (64, 64, 3))
+    write_series(tmp_path, "CT", values)
+    (series,) = read_study(tmp_path).series
+    for one in series.slices:
+        read = read_pixels(one)
+        assert np.array_equal(read_pixels(replace(one, pixels_at=0)), read)
+        assert np.array_equal(read, dcmread(tmp_path / one.entry.name).pixel_array)
+        assert "PixelData" not in one.header
+
+
+def test_jpeg_ls_is_decoded_by_what_lets_other_threads_run():
+    assert "imagecodecs" in JPEGLSLosslessDecoder.available_plugins
+    header = Dataset()
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = JPEGLSLossless
+    assert decoder_of(header) == "imagecodecs"

@@ -22,10 +22,17 @@ NAMES = {"CT": "CT", "PT": "PET"}
 
 @dataclass(frozen=True)
 class Slice:
-    """One file and its header, without the pixels."""
+    """One file and its header, without the pixels.
+
+    Attributes:
+        entry: the file.
+        header: what stands before the pixels.
+        pixels_at: byte at which Pixel Data is expected; whoever goes there looks whether it is.
+    """
 
     entry: Entry
     header: Dataset
+    pixels_at: int = 0
 
 
 @dataclass(frozen=True)

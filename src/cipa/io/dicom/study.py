@@ -54,9 +54,9 @@ def read_study(path: str | os.PathLike[str], folders: Sequence[Path] | None = No
     path = Path(path)
     entries = list_files(path, folders)
     with reading_threads() as pool:
-        headers = list(pool.map(_read_header, entries))
-    slices = [Slice(entry, found) for entry, found in zip(entries, headers, strict=True) if found]
-    damaged = tuple(entry.name for entry, found in zip(entries, headers, strict=True) if found is None)
+        found = list(pool.map(_read_header, entries))
+    slices = [one for one in found if one is not None and one.header]
+    damaged = tuple(entry.name for entry, one in zip(entries, found, strict=True) if one is None)
     if not slices and not damaged:
         raise DataError(f"{path}: no DICOM files among {len(entries)}; give the folder that holds them")
     images = [one for one in slices if text(one.header, "SOPClassUID") != DIRECTORY]
@@ -110,14 +110,15 @@ def reading_threads() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _read_header(entry: Entry) -> Dataset | None:
+def _read_header(entry: Entry) -> Slice | None:
     """Read a header; an empty one stands for a file that is not DICOM, None for one too damaged to use."""
     try:
         with entry.open() as stream:
             header = dcmread(stream, stop_before_pixels=True)
-        return header if text(header, "SOPClassUID") and text(header, "SeriesInstanceUID") else None
+            one = Slice(entry, header, stream.tell())
+        return one if text(header, "SOPClassUID") and text(header, "SeriesInstanceUID") else None
     except InvalidDicomError:
-        return None if entry.name.lower().endswith(DICOM_SUFFIXES) else Dataset()
+        return None if entry.name.lower().endswith(DICOM_SUFFIXES) else Slice(entry, Dataset())
     except Exception:  # damage makes pydicom and zipfile raise almost anything; the caller names the file
         return None
 

@@ -4,14 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import dcmread
 
 from cipa.errors import DataError
+from cipa.io.dicom.pixels import read_pixels
 from cipa.io.dicom.quiet import quiet
 from cipa.io.dicom.series import Series, Slice
 from cipa.io.dicom.study import Study, choose_pair, reading_threads
 from cipa.io.dicom.suv import SuvScale, suv_scale
-from cipa.io.dicom.syntax import decoder_of
 from cipa.io.dicom.tags import number
 from cipa.io.nifti import Volume
 
@@ -118,10 +117,7 @@ def _decode(one: Slice, factor: float, target: npt.NDArray[np.generic]) -> bool:
     assert slope is not None  # checked when the series was made
     assert intercept is not None
     try:
-        with one.entry.open() as stream:
-            image = dcmread(stream)
-            image.pixel_array_options(decoding_plugin=decoder_of(image))
-            pixels = image.pixel_array
+        pixels = read_pixels(one)
     except (
         Exception
     ):  # damage makes pydicom and the decoders raise almost anything; the caller names the file
