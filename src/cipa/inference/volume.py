@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called with the slices done and their total."""
 
-BESIDE = 2
+BESIDE = 4
 """Threads that make batches ready and put answers away while the network is at another."""
 
 
@@ -90,12 +90,15 @@ def predict_volume(
     slices, world = axial_stack(ct.array, ct.affine)
     sample = SliceSampler(*axial_stack(pet.array, pet.affine), world, slices.shape)
 
-    def prepare(batch: slice) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        activity[batch] = sample(batch)
-        return (
-            plane.to_network(window_ct(slices[batch], window)),
-            plane.to_network(window_pet(activity[batch], white)),
-        )
+    def prepare(batch: slice) -> npt.NDArray[np.uint8]:
+        numbers = range(batch.start, batch.stop)
+        grey = np.empty((2, len(numbers), plane.size, plane.size), np.uint8)
+        for place, number in enumerate(numbers):  # a slice at a time stays in the processor's cache
+            one = slice(number, number + 1)
+            activity[one] = sample(one)
+            grey[0, place] = plane.to_network(window_ct(slices[one], window))
+            grey[1, place] = plane.to_network(window_pet(activity[one], white))
+        return grey
 
     def keep(batch: slice, maps: npt.NDArray[np.float32]) -> None:
         answers[batch] = plane.to_source(maps)
