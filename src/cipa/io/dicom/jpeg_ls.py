@@ -12,7 +12,7 @@ from pydicom.uid import JPEGLSLossless, JPEGLSNearLossless
 NAME = "imagecodecs"
 """What pydicom calls the plugin."""
 
-DECODER_DEPENDENCIES = {uid: ("numpy", NAME) for uid in (JPEGLSLossless, JPEGLSNearLossless)}
+DECODER_DEPENDENCIES = dict.fromkeys((JPEGLSLossless, JPEGLSNearLossless), ("numpy", NAME))
 """What pydicom says is missing where the plugin cannot be used."""
 
 

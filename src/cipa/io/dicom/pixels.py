@@ -1,6 +1,6 @@
 """The pixels of a file whose header is known already."""
 
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ IMAGE_PIXEL = 0x0028
 """Group of the tags that say how pixels are stored."""
 
 
-def read_pixels(one: Slice) -> npt.NDArray[np.generic]:
+def read_pixels(one: Slice) -> npt.NDArray[np.number[Any]]:
     """Decode the pixels of a file.
 
     Args:

@@ -124,7 +124,7 @@ def _decode(one: Slice, factor: float, target: npt.NDArray[np.generic]) -> bool:
         return False
     if pixels.shape != target.shape:
         return False
-    values = pixels * slope
+    values: npt.NDArray[np.float64] = np.multiply(pixels, slope, dtype=np.float64)
     values += intercept
     values *= factor
     target[...] = np.clip(values, -32768, 32767, out=values) if target.dtype == np.int16 else values
