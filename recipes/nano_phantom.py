@@ -157,7 +157,10 @@ def _pack(work: Path, arguments: argparse.Namespace) -> None:
         "pet_suv": float(grey) / 255 * config.suv_max,
         "pet_smallest_ml": float(hot),
         "torch": torch.__version__,
-        "recipe": "".join((work / stage / "config.yaml").read_text(encoding="utf-8") for stage in STAGES),
+        "recipe": "".join(
+            (work / stage / "config.yaml").read_text(encoding="utf-8").replace(str(work), "WORK")
+            for stage in STAGES
+        ),
     }
     (folder / "MODEL_CARD.md").write_text(model_card(about, scores), encoding="utf-8", newline="\n")
     summary = {key: value for key, value in about.items() if key != "recipe"} | {"scores": scores}

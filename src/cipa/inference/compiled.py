@@ -74,7 +74,7 @@ class CompiledModel(nn.Module):
             Logits, (B, classes, S, S), float32.
 
         Raises:
-            DataError: another shape, or another device than the network's.
+            DataError: another shape, another device than the network's, or logits that are not finite.
         """
         for name, image in (("ct", ct), ("pet", pet)):
             if image.shape[1:] != self._ct.shape[1:] or len(image) != len(ct):
@@ -90,7 +90,13 @@ class CompiledModel(nn.Module):
                 self._pass(ct[i : i + self.batch], pet[i : i + self.batch])
                 for i in range(0, len(ct), self.batch)
             ]
-        return torch.cat(parts)
+        logits = torch.cat(parts)
+        if not bool(logits.isfinite().all()):
+            raise DataError(
+                f"the network's answer in {self.dtype} is not finite: its input is not, or its values leave "
+                f"the range of {self.dtype}; try bf16, whose range is float32's"
+            )
+        return logits
 
     def _pass(self, ct: Tensor, pet: Tensor) -> Tensor:
         self._ct[: len(ct)].copy_(ct)

@@ -97,7 +97,7 @@ class _Recomputing(torch.autograd.Function):
         x = x.contiguous()
         scan = (dt_weight, dt_bias, A_logs, Ds)
         y, states = launch_scan(*_inputs(x, taps, taps_bias, x_proj), None, *scan, directions, True)
-        out, merged = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, True, True)
+        out, merged = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, True, True, x.dtype)
         ctx.save_for_backward(x, taps, taps_bias, x_proj, *scan, gate, norm_weight, norm_bias, merged, states)
         ctx.settings = directions, eps
         return out.view(x.shape)

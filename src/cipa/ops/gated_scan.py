@@ -64,8 +64,11 @@ def ss2d_norm_gate(
         },
     )
     if form_for(x) != "triton":
+        if x.dtype == torch.float16:  # a trained network's scan reaches 1e10, float16 ends at 65504
+            scan = (x.float(), projection.float(), dt_weight, dt_bias, A_logs, Ds)
+            norm_weight, norm_bias = norm_weight.float(), norm_bias.float()
         y = F.layer_norm(ss2d(*scan, directions), norm_weight.shape, norm_weight, norm_bias, eps)
-        return y * (F.silu(gate) if silu else gate)
+        return (y.to(x.dtype) if x.dtype == torch.float16 else y) * (F.silu(gate) if silu else gate)
     check_scan(*scan, directions)
     if torch.is_grad_enabled():
         return _GatedScan.apply(*scan, gate, norm_weight, norm_bias, tuple(directions), silu, eps)
@@ -73,7 +76,8 @@ def ss2d_norm_gate(
     from cipa.ops.triton.norm_gate import launch_merge_norm_gate
 
     y, _ = launch_scan(x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, False)
-    return launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, silu, False)[0].view(x.shape)
+    out, _ = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, silu, False, x.dtype)
+    return out.view(x.shape)
 
 
 class _GatedScan(torch.autograd.Function):
@@ -98,7 +102,7 @@ class _GatedScan(torch.autograd.Function):
 
         scan = (dt_weight, dt_bias, A_logs, Ds)
         y, states = launch_scan(x, projection, None, *scan, directions, True)
-        out, merged = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, silu, True)
+        out, merged = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, silu, True, x.dtype)
         ctx.save_for_backward(x, projection, *scan, gate, norm_weight, norm_bias, merged, states)
         ctx.settings = directions, silu, eps
         return out.view(x.shape)

@@ -247,3 +247,16 @@ def test_under_autocast_the_norm_gives_what_a_product_takes(dtype, device):
         total, out = add_norm(x, branch, None, weight, bias)
     assert total.dtype == torch.float32
     assert out.dtype == dtype
+
+
+@pytest.mark.interpreter
+@pytest.mark.gpu
+def test_a_float16_scan_may_pass_the_end_of_float16(device):
+    """A trained network's scans reach 1e10; what the norm and the gate make of them is small again."""
+    x, projection, *scan = ss2d_inputs(1, 2, 3, 8, directions=2)
+    gate, weight, bias, upstream = normal(x.shape, (8,), (8,), x.shape, seed=2)
+    large = [x * 300, projection * 300, *scan, gate, weight, bias]
+    check(
+        lambda *a: ss2d_norm_gate(*a, directions=(0, 3))[None],
+        large, [upstream[None]], device, torch.float16, bounds=(3e-3, 5e-2),
+    )  # fmt: skip

@@ -40,7 +40,7 @@ def launch_forward(
 ) -> tuple[Tensor, Tensor]:
     """Scan a map on a GPU along every direction and sum; see `launch_scan`."""
     y, saved = launch_scan(x, projection, dt, dt_weight, dt_bias, A_logs, Ds, directions, save)
-    return merge_directions(y).view(x.shape), saved
+    return merge_directions(y).view(x.shape).to(x.dtype), saved
 
 
 def launch_scan(
@@ -68,8 +68,8 @@ def launch_scan(
         save: keep the state at the start of each segment for `launch_backward`.
 
     Returns:
-        y (B, L, K, D) in x's type, each direction's result at its pixel, and the kept states (empty unless
-        saved).
+        y (B, L, K, D), each direction at its pixel, in x's type or, for float16, in float32: a trained
+        network's scan reaches 1e10, float16 ends at 65504. And the kept states (empty unless saved).
     """
     inputs = prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
     batch, length, count, channels = inputs.delta.shape
@@ -78,7 +78,7 @@ def launch_scan(
     ends, sums = _scan_ends(chunk_ends, inputs.x, inputs, plan, x, directions, states)
     kept = state_shape(batch, length, channels, count, states, x.device) if save else (0,) * 5
     saved = x.new_empty(kept, dtype=torch.float32)
-    y = torch.empty_like(inputs.delta)
+    y = torch.empty_like(inputs.delta, dtype=torch.float32 if x.dtype == torch.float16 else x.dtype)
     scan_chunks[_grid(batch, plan, count, channels)](
         *inputs[:4], 1, inputs.skip, ends, sums, saved, y, _sink(_grid(batch, plan, count, channels), x),
         batch, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks, SEGMENT,
@@ -121,7 +121,7 @@ def launch_backward(
     batch, length, count, channels = inputs.delta.shape
     depth, blocks = A_logs.shape[-1], -(-channels // CHANNELS)
     plan = plan_backward(batch, length, channels, count, SEGMENT, x.device)
-    upstream = dy.reshape(batch, length, channels).to(x.dtype).contiguous()
+    upstream = dy.reshape(batch, length, channels).contiguous()
     passes, sums = _scan_ends(chunk_passes, upstream, inputs, plan, x, directions, depth)
 
     interval = replay_interval(triton.next_power_of_2(depth))

@@ -70,12 +70,23 @@ def norm_gate_backward(
 
 
 def launch_merge_norm_gate(
-    source: Tensor, gate: Tensor, weight: Tensor, bias: Tensor, eps: float, silu: bool, save: bool
+    source: Tensor,
+    gate: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    eps: float,
+    silu: bool,
+    save: bool,
+    dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor]:
-    """Sum source (B, L, K, D) over K, normalise, gate (B, L, D): the result and, if `save`, the sum."""
+    """Sum source (B, L, K, D) over K, normalise, gate (B, L, D).
+
+    Returns:
+        The result in `dtype` and, if `save`, the sum, in the source's type.
+    """
     batch, length, count, channels = source.shape
-    out = torch.empty(batch, length, channels, dtype=source.dtype, device=source.device)
-    merged = torch.empty_like(out) if save else out
+    out = torch.empty(batch, length, channels, dtype=dtype, device=source.device)
+    merged = torch.empty_like(out, dtype=source.dtype) if save else out
     rows, block = tile_of(channels)
     merge_norm_gate_forward[(triton.cdiv(batch * length, rows),)](
         source, gate.contiguous(), weight, bias, merged, out, batch * length, channels, eps,
