@@ -109,6 +109,13 @@ def test_spacing_is_that_of_the_positions_not_the_thickness(tmp_path):
     assert (measures.SpacingBetweenSlices, measures.SliceThickness) == (2.5, 5)
 
 
+def test_the_cts_own_headers_stay_as_they_are(tmp_path):
+    pair = pair_of(tmp_path, lps_of((0, 1, 2, 1, 1, 1)), SliceThickness=7)
+    before = [str(one.header) for one in pair.ct_slices]
+    write_seg(tmp_path / "seg.dcm", asymmetric(), pair.ct_slices, "nano", "0")
+    assert [str(one.header) for one in pair.ct_slices] == before
+
+
 def test_a_ct_that_cannot_be_referred_to_is_one_line(tmp_path):
     pair = pair_of(tmp_path, lps_of((0, 1, 2, 1, 1, 1)))
     del pair.ct_slices[0].header.FrameOfReferenceUID

@@ -95,6 +95,13 @@ def make_seg(
         ) from error
 
 
+def _own(header: Dataset) -> Dataset:
+    """Return a copy that elements can be set in; `copy` alone shares the table of elements (pydicom 3.0)."""
+    own = copy(header)
+    own._dict = dict(own._dict)
+    return own
+
+
 def _sources(slices: Sequence[Slice]) -> list[Dataset]:
     """Return the CT's headers with all that highdicom reads of them; the caller's own stay as they are.
 
@@ -107,7 +114,7 @@ def _sources(slices: Sequence[Slice]) -> list[Dataset]:
     apart = round(
         abs(float(np.cross(directions[:3], directions[3:]) @ (ends[1] - ends[0]))) / (len(slices) - 1), 6
     )
-    sources = [copy(one.header) for one in slices]
+    sources = [_own(one.header) for one in slices]
     for source in sources:
         for keyword in MAY_BE_EMPTY:
             if keyword not in source:
