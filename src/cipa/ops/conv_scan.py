@@ -32,7 +32,7 @@ def conv_scan_norm_gate(
     """Convolve, pass a SiLU, scan along every direction, sum, normalise, gate with SiLU.
 
     On a GPU in training the convolved map and its projection are not kept: the backward pass makes them again
-    from x, which costs 2 % of a step of `tiny` and saves a quarter of the maps that a block keeps.
+    from x, one more pass of the convolution and one product for about a quarter of the maps a block keeps.
 
     Args:
         x: (B, H, W, D).
