@@ -9,9 +9,9 @@ from torch import Tensor
 
 from cipa.ops.add_norm import EPS
 from cipa.ops.depthwise_silu import depthwise_silu
-from cipa.ops.gated_scan import ss2d_norm_gate
-from cipa.ops.kernels import form_for
-from cipa.ops.ss2d.op import ALL_DIRECTIONS
+from cipa.ops.gated_scan import scan_norm_gate_backward, scan_norm_gate_forward, ss2d_norm_gate
+from cipa.ops.kernels import form_for, require_fit
+from cipa.ops.ss2d.op import ALL_DIRECTIONS, check_scan
 
 
 def conv_scan_norm_gate(
@@ -57,6 +57,19 @@ def conv_scan_norm_gate(
         UsageError: a forced kernel that cannot run on this tensor.
     """
     parts = (dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias)
+    width = x.shape[-1]
+    require_fit(
+        "conv_scan_norm_gate",
+        x,
+        {
+            "taps": (taps, (width, 1, 3, 3)),
+            "taps_bias": (taps_bias, (width,)),
+            "x_proj": (x_proj, (*x_proj.shape[:-1], width)),
+            "gate": (gate, tuple(x.shape)),
+            "norm_weight": (norm_weight, (width,)),
+            "norm_bias": (norm_bias, (width,)),
+        },
+    )
     if form_for(x) == "triton" and torch.is_grad_enabled():
         return _Recomputing.apply(x, taps, taps_bias, x_proj, *parts, tuple(directions), eps)
     x = depthwise_silu(x, taps, taps_bias)
@@ -75,58 +88,32 @@ class _Recomputing(torch.autograd.Function):
     """The passes of the other ops; on the way back the first two run a second time."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        taps: Tensor,
-        taps_bias: Tensor,
-        x_proj: Tensor,
-        dt_weight: Tensor,
-        dt_bias: Tensor,
-        A_logs: Tensor,
-        Ds: Tensor,
-        gate: Tensor,
-        norm_weight: Tensor,
-        norm_bias: Tensor,
-        directions: tuple[int, ...],
-        eps: float,
-    ) -> Tensor:
-        from cipa.ops.triton.launch import launch_scan
-        from cipa.ops.triton.norm_gate import launch_merge_norm_gate
-
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        x, taps, taps_bias, x_proj, *parts, directions, eps = arguments
         x = x.contiguous()
-        scan = (dt_weight, dt_bias, A_logs, Ds)
-        y, states = launch_scan(*_inputs(x, taps, taps_bias, x_proj), None, *scan, directions, True)
-        out, merged = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, True, True, x.dtype)
-        ctx.save_for_backward(x, taps, taps_bias, x_proj, *scan, gate, norm_weight, norm_bias, merged, states)
-        ctx.settings = directions, eps
-        return out.view(x.shape)
+        convolved, projection = _inputs(x, taps, taps_bias, x_proj)
+        dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias = parts
+        check_scan(convolved, projection, dt_weight, dt_bias, A_logs, Ds, directions)
+        out, merged, states = scan_norm_gate_forward(
+            convolved, projection, dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias,
+            directions, True, eps, keep=True,
+        )  # fmt: skip
+        ctx.save_for_backward(x, taps, taps_bias, x_proj, *parts, merged, states)
+        ctx.settings = directions, True, eps
+        return out
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
         from cipa.ops.triton.depthwise import launch_depthwise_backward
-        from cipa.ops.triton.launch import launch_backward
-        from cipa.ops.triton.norm_gate import launch_norm_gate_backward
 
-        x, taps, taps_bias, x_proj, dt_weight, dt_bias, A_logs, Ds, *rest = ctx.saved_tensors
-        gate, norm_weight, norm_bias, merged, states = rest
-        directions, eps = ctx.settings
-        dmerged, dgate, dweight, dbias = launch_norm_gate_backward(
-            dout, merged, gate, norm_weight, norm_bias, eps, True
-        )
+        x, taps, taps_bias, x_proj, *kept = ctx.saved_tensors
         convolved, projection = _inputs(x, taps, taps_bias, x_proj)
-        found = launch_backward(
-            dmerged.view(x.shape), convolved, projection, None, dt_weight, dt_bias, A_logs, Ds,
-            directions, states,
-        )  # fmt: skip
-        dconvolved, dx_proj = _project_backward(found.x, found.projection, convolved, x_proj)
+        dconvolved, dprojection, *dparts = scan_norm_gate_backward(
+            dout, convolved, projection, *kept, *ctx.settings
+        )
+        dconvolved, dx_proj = _project_backward(dconvolved, dprojection, convolved, x_proj)
         dx, dtaps, dtaps_bias = launch_depthwise_backward(dconvolved, x, taps, taps_bias)
-        return (
-            dx, dtaps.to(taps.dtype), dtaps_bias.to(taps_bias.dtype), dx_proj,
-            found.dt_weight, found.dt_bias, found.A_logs, found.Ds,
-            dgate.view(gate.shape).to(gate.dtype), dweight.to(norm_weight.dtype), dbias.to(norm_bias.dtype),
-            None, None,
-        )  # fmt: skip
+        return (dx, dtaps.to(taps.dtype), dtaps_bias.to(taps_bias.dtype), dx_proj, *dparts, None, None)
 
 
 def _inputs(x: Tensor, taps: Tensor, taps_bias: Tensor, x_proj: Tensor) -> tuple[Tensor, Tensor]:

@@ -64,66 +64,91 @@ def ss2d_norm_gate(
         },
     )
     if form_for(x) != "triton":
-        if x.dtype == torch.float16:  # a trained network's scan reaches 1e10, float16 ends at 65504
+        dtype = x.dtype
+        if dtype == torch.float16:  # a trained network's scan reaches 1e10, float16 ends at 65504
             scan = (x.float(), projection.float(), dt_weight, dt_bias, A_logs, Ds)
             norm_weight, norm_bias = norm_weight.float(), norm_bias.float()
         y = F.layer_norm(ss2d(*scan, directions), norm_weight.shape, norm_weight, norm_bias, eps)
-        return (y.to(x.dtype) if x.dtype == torch.float16 else y) * (F.silu(gate) if silu else gate)
+        if dtype == torch.float16:
+            y = y.half()
+        return y * (F.silu(gate) if silu else gate)
     check_scan(*scan, directions)
     if torch.is_grad_enabled():
         return _GatedScan.apply(*scan, gate, norm_weight, norm_bias, tuple(directions), silu, eps)
+    out, _, _ = scan_norm_gate_forward(*scan, gate, norm_weight, norm_bias, directions, silu, eps, keep=False)
+    return out
+
+
+def scan_norm_gate_forward(
+    x: Tensor,
+    projection: Tensor,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+    gate: Tensor,
+    norm_weight: Tensor,
+    norm_bias: Tensor,
+    directions: Sequence[int],
+    silu: bool,
+    eps: float,
+    *,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run the two kernels of `ss2d_norm_gate`, whose arguments these are.
+
+    Returns:
+        The result and, if `keep`, what the way back needs: the sum over directions and the scan's states.
+    """
     from cipa.ops.triton.launch import launch_scan
     from cipa.ops.triton.norm_gate import launch_merge_norm_gate
 
-    y, _ = launch_scan(x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, False)
-    out, _ = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, silu, False, x.dtype)
-    return out.view(x.shape)
+    y, states = launch_scan(x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, keep)
+    out, merged = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, silu, keep, x.dtype)
+    return out.view(x.shape), merged, states
+
+
+def scan_norm_gate_backward(
+    dout: Tensor,
+    x: Tensor,
+    projection: Tensor,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+    gate: Tensor,
+    norm_weight: Tensor,
+    norm_bias: Tensor,
+    merged: Tensor,
+    states: Tensor,
+    directions: Sequence[int],
+    silu: bool,
+    eps: float,
+) -> tuple[Tensor, ...]:
+    """Return the gradients of `scan_norm_gate_forward`'s nine tensors, from what it kept."""
+    from cipa.ops.triton.launch import launch_backward
+    from cipa.ops.triton.norm_gate import launch_norm_gate_backward
+
+    dmerged, dgate, dweight, dbias = launch_norm_gate_backward(
+        dout, merged, gate, norm_weight, norm_bias, eps, silu
+    )
+    scan = launch_backward(
+        dmerged.view(x.shape), x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, states
+    )
+    return (
+        scan.x, scan.projection, scan.dt_weight, scan.dt_bias, scan.A_logs, scan.Ds,
+        dgate.view(gate.shape).to(gate.dtype), dweight.to(norm_weight.dtype), dbias.to(norm_bias.dtype),
+    )  # fmt: skip
 
 
 class _GatedScan(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        projection: Tensor,
-        dt_weight: Tensor,
-        dt_bias: Tensor,
-        A_logs: Tensor,
-        Ds: Tensor,
-        gate: Tensor,
-        norm_weight: Tensor,
-        norm_bias: Tensor,
-        directions: tuple[int, ...],
-        silu: bool,
-        eps: float,
-    ) -> Tensor:
-        from cipa.ops.triton.launch import launch_scan
-        from cipa.ops.triton.norm_gate import launch_merge_norm_gate
-
-        scan = (dt_weight, dt_bias, A_logs, Ds)
-        y, states = launch_scan(x, projection, None, *scan, directions, True)
-        out, merged = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, silu, True, x.dtype)
-        ctx.save_for_backward(x, projection, *scan, gate, norm_weight, norm_bias, merged, states)
-        ctx.settings = directions, silu, eps
-        return out.view(x.shape)
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        out, merged, states = scan_norm_gate_forward(*arguments, keep=True)
+        ctx.save_for_backward(*arguments[:-3], merged, states)
+        ctx.settings = arguments[-3:]
+        return out
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
-        from cipa.ops.triton.launch import launch_backward
-        from cipa.ops.triton.norm_gate import launch_norm_gate_backward
-
-        x, projection, dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias, merged, states = (
-            ctx.saved_tensors
-        )
-        directions, silu, eps = ctx.settings
-        dmerged, dgate, dweight, dbias = launch_norm_gate_backward(
-            dout, merged, gate, norm_weight, norm_bias, eps, silu
-        )
-        scan = launch_backward(
-            dmerged.view(x.shape), x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, states
-        )
-        return (
-            scan.x, scan.projection, scan.dt_weight, scan.dt_bias, scan.A_logs, scan.Ds,
-            dgate.view(gate.shape).to(gate.dtype), dweight.to(norm_weight.dtype), dbias.to(norm_bias.dtype),
-            None, None, None,
-        )  # fmt: skip
+        return (*scan_norm_gate_backward(dout, *ctx.saved_tensors, *ctx.settings), None, None, None)

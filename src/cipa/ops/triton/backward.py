@@ -35,8 +35,8 @@ def run_tile(lanes, run, n, NP: tl.constexpr, BD: tl.constexpr):
 
 @triton.jit
 def replay_segment(
-    state, x, delta, values, replayed, begin, count, rate, d, n, inside, valid, direction, height,
-    width, channels,
+    state, x, delta, values, replayed, begin, count, rate, block, d, n, inside, valid, direction,
+    height, width, channels,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr, T: tl.constexpr,
 ):  # fmt: skip
     """Leave the state before every T-th of `count` positions from `begin` on at `replayed`.
@@ -49,14 +49,12 @@ def replay_segment(
     place = place_of(begin, direction, height, width)
     next_us, next_steps = load_run(x, delta, place, stride, length, d, inside, channels, K, T)
     touched = tl.zeros([AHEAD], tl.float32)
-    first_block = d - tl.arange(0, BD)
-    base = tl.min(first_block, axis=0)
     last_run = tl.cdiv(count, T) - 1
     for group in range(0, last_run, AHEAD // T):
         ahead = tl.minimum(begin + group * T + AHEAD + tl.arange(0, AHEAD), length - 1)
         onward = place_of(ahead, direction, height, width)
-        ahead_x = fetch_ahead(x + base, onward, channels, valid, BD)
-        ahead_step = fetch_ahead(delta + base, onward, K * channels, valid, BD)
+        ahead_x = fetch_ahead(x + block * BD, onward, channels, valid, BD)
+        ahead_step = fetch_ahead(delta + block * BD, onward, K * channels, valid, BD)
         ahead_in = fetch_ahead(values, onward, 2 * K * N, N, N)
         for run in range(group, tl.minimum(group + AHEAD // T, last_run)):
             tl.store(run_tile(replayed, run, n, NP, BD), state)
@@ -169,8 +167,8 @@ def scan_chunks_backward(
                     states + (at * N + n[None, :]) * channels + d[:, None] * unit, mask=tile, other=0.0
                 )
             state, place, seen = replay_segment(
-                state, x_image, delta_image, values_image, replayed, begin, count, rate, d, n,
-                inside, valid, direction, height, width, channels, K, N, NP, BD, T,
+                state, x_image, delta_image, values_image, replayed, begin, count, rate, block, d,
+                n, inside, valid, direction, height, width, channels, K, N, NP, BD, T,
             )  # fmt: skip
             touched += seen
 

@@ -10,7 +10,7 @@ each from a zero state; `scan_chunks` then folds the ends of the chunks before i
 the right start. The decay of a whole chunk is exp(A sum(delta)): N exponentials, not N a position.
 
 To hide the latency of memory, AHEAD positions are fetched into the cache while those before are computed, and
-from there those of the next position into registers.
+from there x and step of the next RUN positions into registers. A run's reads come before all its writes.
 `values` (B, L, K, 2 N) holds B and C in float32, which lets four of them come with one load.
 
 Letters: B images, L positions, K directions, D channels, N states, S chunks of `chunk` positions.

@@ -44,8 +44,8 @@ def _instructions(count: int) -> str:
     return "{ " + " ".join(lines) + " }"
 
 
-PTX = {count: tl.constexpr(_instructions(count)) for count in (1, 2, 4, 8, 16, 32)}
-PTX_1, PTX_2, PTX_4, PTX_8, PTX_16, PTX_32 = PTX.values()
+PTX = {count: tl.constexpr(_instructions(count)) for count in (1, 2, 4, 8, 16)}
+PTX_1, PTX_2, PTX_4, PTX_8, PTX_16 = PTX.values()
 
 
 @triton.jit

@@ -16,7 +16,8 @@ SHORTEST_CHUNK = 128
 
 SCAN_REGISTERS = {True: 168, False: 128}
 """Registers a lane of the forward kernel may take, by whether N is 16 or more. Without a bound the compiler
-takes 134 and 76 and reads B and C just before it needs them: 1.13 and 1.05 to 1.3 times the time (H100)."""
+takes 134 and 76 and reads B and C just before it needs them: 1.13 to 1.17 and 1.05 to 1.21 times the time
+(H100)."""
 
 SEGMENT = 256
 """Positions between the states that the forward pass keeps for the backward one, which replays such a piece
