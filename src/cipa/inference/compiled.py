@@ -145,8 +145,7 @@ def compile_model(model: nn.Module, batch: int = 1, dtype: str = "float32") -> C
     Args:
         model: `cipa.CIPA` or another network with a `config`; it is copied, not changed.
         batch: pairs a pass; memory and, on a GPU, the recorded graph are for this number.
-        dtype: `float32` (exact), `tf32`, `bf16` or `fp16`; of the last two fp16 rounds eight times finer at
-            the same speed.
+        dtype: `float32` (exact), `tf32`, `bf16` or `fp16`; of the last two fp16 rounds eight times finer.
 
     Returns:
         A callable (ct, pet) -> logits; on a GPU a recorded CUDA graph, on a CPU the folded network.

@@ -5,8 +5,9 @@ CT and PET are windowed to bytes as PCLT20K stores them, a batch of axial slices
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,13 +107,26 @@ def predict_volume(
     batches = list(predictor.batches(len(slices)))
     with ThreadPoolExecutor(BESIDE) as beside:
         kept = []
-        for batch, pair in zip(batches, beside.map(prepare, batches), strict=True):
+        for batch, pair in zip(batches, _ahead(beside, prepare, batches), strict=True):
             kept.append(beside.submit(keep, batch, predictor.predict_slices(*pair)))
             if progress:
                 progress(batch.stop, len(slices))
         for done in kept:
             done.result()
     return Maps(probability, uptake, tuple(doubts))
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, job: Callable[[slice], npt.NDArray[np.uint8]], batches: list[slice]
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Do a job on the pool, in order, at most `BESIDE` batches ahead: all of a whole body take 0.5 GB."""
+    waiting: deque[Future[npt.NDArray[np.uint8]]] = deque()
+    for batch in batches:
+        waiting.append(pool.submit(job, batch))
+        if len(waiting) > BESIDE:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def plan_plane(ct: Volume, size: int, fit: str, field_of_view: float) -> PlaneFit:
