@@ -8,6 +8,7 @@ import torch
 from benchmarks import gpu_network, gpu_ops, gpu_precision, gpu_profile
 from benchmarks.gpu_timing import free
 from benchmarks.harness import GateFailed, Row
+from cipa.errors import DataError
 
 PARTS = (gpu_network, gpu_profile, gpu_ops, gpu_precision)
 
@@ -26,7 +27,7 @@ def run(device: str = "cuda") -> Iterator[list[Row]]:
         for work in part.works(device):
             try:
                 yield work()
-            except GateFailed as failure:
+            except (GateFailed, DataError) as failure:  # an answer that is not finite is a DataError
                 failures.append(str(failure))
             free(device)
     if failures:

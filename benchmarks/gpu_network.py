@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 import cipa
-from benchmarks.gpu_timing import milliseconds, peak_gib
+from benchmarks.gpu_timing import gradients_of, milliseconds, peak_gib
 from benchmarks.harness import Row, require
 from cipa.training.loss import segmentation_loss
-from cipa.training.recorded import RecordedGradients
 
 LOGIT_ERROR = {"float32": 1e-4, "fp16": 1e-2, "bf16": 5e-2}
 """Largest norm of the error over that of the exact logits less their mean; random masks mean nothing."""
@@ -141,16 +140,12 @@ def training_step(
             logits = model(ct, pet)
         return segmentation_loss(logits, mask).mean()
 
-    recorded = RecordedGradients(loss_of, (ct, pet, mask), model) if record and device == "cuda" else None
+    record = record and device == "cuda"
+    add_gradients = gradients_of(loss_of, (ct, pet, mask), model, record=record)
 
     def step() -> None:
-        optimizer.zero_grad(set_to_none=recorded is None)
-        if recorded is None:
-            loss = loss_of(ct, pet, mask)
-            loss.backward()
-        else:
-            loss = recorded(ct, pet, mask)
+        optimizer.zero_grad(set_to_none=not record)
+        losses.append(add_gradients(ct, pet, mask))
         optimizer.step()
-        losses.append(loss.detach())
 
     return step, losses

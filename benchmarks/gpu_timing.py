@@ -2,10 +2,13 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
+from cipa.training.recorded import RecordedGradients
 
 Work = Callable[[], Any]
 
@@ -37,6 +40,21 @@ def replayed(work: Work, device: str) -> Work:
         return kept
 
     return replay
+
+
+def gradients_of(
+    loss: Callable[..., Tensor], samples: Sequence[Tensor], model: nn.Module, *, record: bool
+) -> Callable[..., Tensor]:
+    """Return a function of samples that adds the loss's gradients and gives the loss, recorded or plain."""
+    if record:
+        return RecordedGradients(loss, samples, model)
+
+    def add(*samples: Tensor) -> Tensor:
+        value = loss(*samples)
+        value.backward()
+        return value.detach()
+
+    return add
 
 
 def peak_gib(work: Work, device: str) -> float:

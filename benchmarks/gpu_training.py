@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 import cipa
+from benchmarks.gpu_timing import gradients_of
 from cipa.data.intensity import normalise, window_ct, window_pet
 from cipa.data.phantom import draw_patient
 from cipa.training.loss import segmentation_loss
-from cipa.training.recorded import RecordedGradients
 
 WINDOW = 20
 """Steps whose mean is a point of a curve: single batches differ more than precisions do."""
@@ -94,21 +94,14 @@ def train(
             logits = network(ct, pet)
         return segmentation_loss(logits, mask).mean()
 
-    recorded = None
-    if device.type == "cuda":
-        recorded = RecordedGradients(loss_of, [tensor[:batch] for tensor in data], network)
+    record = device.type == "cuda"
+    add_gradients = gradients_of(loss_of, [tensor[:batch] for tensor in data], network, record=record)
     losses = []
     for _ in range(steps):
         chosen = torch.randperm(len(data[0]), generator=order)[:batch].to(device)
-        samples = [tensor[chosen] for tensor in data]
-        optimizer.zero_grad(set_to_none=recorded is None)
-        if recorded is None:
-            loss = loss_of(*samples)
-            loss.backward()
-        else:
-            loss = recorded(*samples)
+        optimizer.zero_grad(set_to_none=not record)
+        losses.append(add_gradients(*(tensor[chosen] for tensor in data)))
         optimizer.step()
-        losses.append(loss.detach())
     return torch.stack(losses).tolist()
 
 
