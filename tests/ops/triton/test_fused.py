@@ -260,3 +260,15 @@ def test_a_float16_scan_may_pass_the_end_of_float16(device):
         lambda *a: ss2d_norm_gate(*a, directions=(0, 3))[None],
         large, [upstream[None]], device, torch.float16, bounds=(3e-3, 5e-2),
     )  # fmt: skip
+
+
+@pytest.mark.interpreter
+@pytest.mark.gpu
+@pytest.mark.parametrize(("place", "name"), [(1, "taps"), (3, "x_proj"), (5, "dt_bias"), (8, "gate")])
+def test_conv_scan_norm_gate_names_what_does_not_fit(place, name, device):
+    x, projection, *scan = ss2d_inputs(1, 2, 3, 8)
+    shapes = ((8, 1, 3, 3), (8,), (*projection.shape[3:], 8)), (x.shape, (8,), (8,))
+    inputs = [x, *normal(*shapes[0]), *scan, *normal(*shapes[1])]
+    inputs[place] = inputs[place][..., :-1]
+    with pytest.raises(ValueError, match=rf": {name} is"):
+        conv_scan_norm_gate(*(tensor.to(device) for tensor in inputs))
