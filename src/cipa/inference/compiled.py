@@ -53,6 +53,9 @@ class CompiledModel(nn.Module):
         self.dtype = dtype
         self.model = prepared(model, DTYPES[dtype])
         self._device = next(model.parameters()).device
+        for module in self.model.modules():
+            if isinstance(module, CIPA):
+                module.concurrent = self._device.type == "cuda"
         exact_gpu = dtype == "float32" and self._device.type == "cuda"
         self._products = ExactProducts(self.model) if exact_gpu else nullcontext()
         self._lock = threading.Lock()

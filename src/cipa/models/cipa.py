@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cipa.errors import DataError
+from cipa.models.branches import Branches
 from cipa.models.config import CIPAConfig
 from cipa.models.crm import CRM
 from cipa.models.dcim import DCIM
@@ -26,9 +27,13 @@ class CIPA(PretrainedFolder):
 
     Args:
         config: its sizes and modules.
+
+    Attributes:
+        concurrent: fuse a stage's features beside the stages after it; for a pass recorded on a GPU.
     """
 
     config: CIPAConfig
+    concurrent = False
 
     def __init__(self, config: CIPAConfig) -> None:
         super().__init__()
@@ -59,9 +64,10 @@ class CIPA(PretrainedFolder):
             DataError: a shape or type other than these.
         """
         self._check(ct, pet)
-        features = self.encoder(torch.cat([ct, pet]))
-        fused = [self.fuse(stage, *feature.chunk(2)) for stage, feature in enumerate(features)]
-        return channels_first(self.decoder(fused))
+        fusions = Branches(ct.device if self.concurrent else None)
+        for stage, feature in enumerate(self.encoder.stage_by_stage(torch.cat([ct, pet]))):
+            fusions.start(self.fuse, stage, *feature.chunk(2))
+        return channels_first(self.decoder(fusions.join()))
 
     def fuse(self, stage: int, ct: Tensor, pet: Tensor) -> Tensor:
         """Fuse the features of one stage by the modules the network has.

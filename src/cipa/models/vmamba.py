@@ -4,7 +4,7 @@ From the same weights come the features of CT and of PET: stack both along the b
 Letters: B images, C = dim * 2^i channels of stage i on a grid of H/4/2^i x W/4/2^i.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import torch
@@ -147,9 +147,11 @@ class VMamba(nn.Module):
         Returns:
             One map a stage, (B, H/4/2^i, W/4/2^i, dim * 2^i).
         """
+        return list(self.stage_by_stage(image))
+
+    def stage_by_stage(self, image: Tensor) -> Iterator[Tensor]:
+        """Yield the maps of `forward`, each before the next stage begins."""
         x = self.patch_embedding(image)
-        features = []
         for stage in self.stages:
             feature, x = stage(x)
-            features.append(feature)
-        return features
+            yield feature

@@ -95,7 +95,7 @@ def load_triples(
 
 @triton.jit(do_not_specialize=["unit", "images", "each", "height", "width", "chunk", "chunks", "segment"])
 def scan_chunks_backward(
-    x, delta, values, dy, A_logs, unit, skip, states, passes, sums, replayed,
+    x, delta, values, dy, A_logs, unit, skip, states, passes, replayed,
     dx, draw, dvalues, dA_logs, dbias, dskip, sink,
     images, each, height, width, channels, chunk, chunks, segment,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr, DIRECTIONS: tl.constexpr,
@@ -106,7 +106,8 @@ def scan_chunks_backward(
     dx and draw, (B, L, K, D), are those of x and of the step before softplus, for each direction; dvalues
     (B, L, K, D / BD, 2 N) those of B and C for each block of channels; dA_logs (G, S, K, N, D), dbias and
     dskip (G, S, K, D) those of A_logs, the bias and the skip weight for each of G groups of images.
-    `states` (B, segments, K, N, D) counts where SAVED, else a walk is one segment and starts from zero.
+    `states` (B, segments, K, N, D) counts where SAVED, else a walk is one segment and starts from zero;
+    `passes` (B, S, K, N, D), what comes from beyond each chunk's last position, where S is more than 1.
     `replayed` (programs, segment / T, NP, BD) is scratch.
     """
     blocks = tl.cdiv(channels, BD)
@@ -148,14 +149,10 @@ def scan_chunks_backward(
         draw_image = draw + row * channels
         dvalues_image = dvalues + (row * blocks + block) * (2 * N)
 
-        passed = tl.zeros([BD, NP], tl.float32)
-        for beyond in range(chunks - 1 - c):
-            at = (b * chunks + (chunks - 1 - beyond)) * K + k
-            total = tl.load(sums + at * channels + d, mask=inside, other=0.0)
-            local = tl.load(
-                passes + (at * N + n[None, :]) * channels + d[:, None] * unit, mask=tile, other=0.0
-            )
-            passed = tl.exp2(total[:, None] * rate) * passed + local
+        at = (b * chunks + c) * K + k
+        passed = tl.load(
+            passes + (at * N + n[None, :]) * channels + d[:, None] * unit, mask=tile & (chunks > 1), other=0.0
+        )
 
         for done in range(tl.cdiv(last - first, segment)):
             begin = first + ((last - first - 1) // segment - done) * segment

@@ -6,8 +6,8 @@ over states leaves the lane. That layout is what the compiler gives tiles whose 
 channel's states and each position pays shuffles and a barrier (181 instructions in place of 120).
 
 A long walk at a small batch has too few programs to fill a GPU. It is cut into S chunks: `chunk_ends` scans
-each from a zero state; `scan_chunks` then folds the ends of the chunks before its own and scans again with
-the right start. The decay of a whole chunk is exp(A sum(delta)): N exponentials, not N a position.
+each from a zero state, `joined.join_chunks` makes of these ends the state at each chunk's start, and
+`scan_chunks` scans again from there.
 
 To hide the latency of memory, AHEAD positions are fetched into the cache while those before are computed, and
 from there x and step of the next RUN positions into registers. A run's reads come before all its writes.
@@ -115,7 +115,7 @@ def chunk_ends(
 
 @triton.jit(do_not_specialize=["unit", "images", "each", "height", "width", "chunk", "chunks", "segment"])
 def scan_chunks(
-    x, delta, values, A_logs, unit, skip, ends, sums, states, y, sink,
+    x, delta, values, A_logs, unit, skip, starts, states, y, sink,
     images, each, height, width, channels, chunk, chunks, segment,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
     DIRECTIONS: tl.constexpr, SAVE: tl.constexpr,
@@ -123,7 +123,7 @@ def scan_chunks(
     """Fill y (B, L, K, D) and, if SAVE, states (B, segments, K, N, D) with the state at each segment's start.
 
     A segment is a multiple of AHEAD positions, or as long as a chunk. A program scans the same chunk of
-    `each` images, one after the other.
+    `each` images, one after the other, each from its state in starts (B, S, K, N, D) where S is more than 1.
     """
     blocks = tl.cdiv(channels, BD)
     program = tl.program_id(0)
@@ -149,12 +149,10 @@ def scan_chunks(
     touched = tl.zeros([AHEAD], tl.float32)
     for image in range(tl.minimum(each, images - own)):
         b = own.to(tl.int64) + image
-        state = tl.zeros([BD, NP], tl.float32)
-        for before in range(c):
-            at = (b * chunks + before) * K + k
-            total = tl.load(sums + at * channels + d, mask=inside, other=0.0)
-            end = tl.load(ends + (at * N + n[None, :]) * channels + d[:, None] * unit, mask=tile, other=0.0)
-            state = tl.exp2(total[:, None] * decay_rate) * state + end
+        at = (b * chunks + c) * K + k
+        state = tl.load(
+            starts + (at * N + n[None, :]) * channels + d[:, None] * unit, mask=tile & (chunks > 1), other=0.0
+        )
         place = start
         x_image = x + b * length * channels
         delta_image = delta + (b * length * K + k) * channels

@@ -13,10 +13,11 @@ from cipa.ops.gradients import ScanGradients
 from cipa.ops.triton.backward import scan_chunks_backward
 from cipa.ops.triton.forward import AHEAD, chunk_ends, scan_chunks
 from cipa.ops.triton.inputs import Prepared, prepare
+from cipa.ops.triton.joined import join_chunks
 from cipa.ops.triton.lift_gradients import lift_gradients
 from cipa.ops.triton.merge import merge_directions
 from cipa.ops.triton.passes import chunk_passes
-from cipa.ops.triton.plan import CHANNELS, SCAN_REGISTERS, SEGMENT, Plan, plan_backward, plan_scan
+from cipa.ops.triton.plan import CHANNELS, JOINED, SCAN_REGISTERS, SEGMENT, Plan, plan_backward, plan_scan
 
 
 def state_shape(
@@ -75,12 +76,12 @@ def launch_scan(
     batch, length, count, channels = inputs.delta.shape
     plan = plan_scan(batch, length, channels, count, x.device)
     states = A_logs.shape[-1]
-    ends, sums = _scan_ends(chunk_ends, inputs.x, inputs, plan, x, directions, states)
+    starts = _chunk_borders(chunk_ends, inputs.x, inputs, plan, x, directions, states)
     kept = state_shape(batch, length, channels, count, states, x.device) if save else (0,) * 5
     saved = x.new_empty(kept, dtype=torch.float32)
     y = torch.empty_like(inputs.delta, dtype=torch.float32 if x.dtype == torch.float16 else x.dtype)
     scan_chunks[_grid(batch, plan, count, channels)](
-        *inputs[:4], 1, inputs.skip, ends, sums, saved, y, _sink(_grid(batch, plan, count, channels), x),
+        *inputs[:4], 1, inputs.skip, starts, saved, y, _sink(_grid(batch, plan, count, channels), x),
         batch, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks, SEGMENT,
         **_constants(count, states, directions), SAVE=saved.numel() > 0, num_warps=1,
         maxnreg=SCAN_REGISTERS[states >= 16],
@@ -122,7 +123,7 @@ def launch_backward(
     depth, blocks = A_logs.shape[-1], -(-channels // CHANNELS)
     plan = plan_backward(batch, length, channels, count, SEGMENT, x.device)
     upstream = dy.reshape(batch, length, channels).contiguous()
-    passes, sums = _scan_ends(chunk_passes, upstream, inputs, plan, x, directions, depth)
+    passes = _chunk_borders(chunk_passes, upstream, inputs, plan, x, directions, depth)
 
     interval = replay_interval(triton.next_power_of_2(depth))
     dx, draw = torch.empty_like(inputs.delta), torch.empty_like(inputs.delta)
@@ -138,7 +139,7 @@ def launch_backward(
         dtype=torch.float32,
     )
     scan_chunks_backward[grid](
-        inputs.x, inputs.delta, inputs.values, upstream, inputs.A_logs, 1, inputs.skip, states, passes, sums,
+        inputs.x, inputs.delta, inputs.values, upstream, inputs.A_logs, 1, inputs.skip, states, passes,
         scratch, dx, draw, dvalues, dA_logs, dbias, dskip, _sink(grid, x),
         batch, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks, segment,
         **_constants(count, depth, directions), T=interval, SAVED=states.numel() > 0,
@@ -161,7 +162,7 @@ def replay_interval(states: int) -> int:
     return max(1, min(4, 64 // states))
 
 
-def _scan_ends(
+def _chunk_borders(
     kernel: triton.JITFunction,
     source: Tensor,
     inputs: Prepared,
@@ -169,23 +170,25 @@ def _scan_ends(
     x: Tensor,
     directions: Sequence[int],
     states: int,
-) -> tuple[Tensor, Tensor]:
-    """Run the first pass over the chunks, forwards or backwards; nothing where there is one chunk."""
+) -> Tensor:
+    """Return what enters each chunk, (B, S, K, N, D), walking forwards or backwards; nothing if S is 1."""
     batch, _, count, channels = inputs.delta.shape
-    ends = x.new_empty(batch, plan.chunks, count, states, channels, dtype=torch.float32)
-    sums = torch.empty_like(ends[:, :, :, 0])
-    if plan.chunks > 1:
-        first = (
-            (source, inputs.delta, inputs.values)
-            if kernel is chunk_ends
-            else (inputs.delta, inputs.values, source)
-        )
-        kernel[_grid(batch, plan, count, channels)](
-            *first, inputs.A_logs, 1, ends, sums, _sink(_grid(batch, plan, count, channels), x),
-            x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
-            **_constants(count, states, directions), num_warps=1,
-        )  # fmt: skip
-    return ends, sums
+    if plan.chunks == 1:
+        return x.new_empty(0, dtype=torch.float32)
+    borders = x.new_empty(batch, plan.chunks, count, states, channels, dtype=torch.float32)
+    sums = torch.empty_like(borders[:, :, :, 0])
+    forwards = kernel is chunk_ends
+    first = (source, inputs.delta, inputs.values) if forwards else (inputs.delta, inputs.values, source)
+    kernel[_grid(batch, plan, count, channels)](
+        *first, inputs.A_logs, 1, borders, sums, _sink(_grid(batch, plan, count, channels), x),
+        x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
+        **_constants(count, states, directions), num_warps=1,
+    )  # fmt: skip
+    join_chunks[(batch * count * -(-channels // JOINED), states)](
+        borders, sums, inputs.A_logs, channels, plan.chunks,
+        K=count, N=states, BD=JOINED, FORWARDS=forwards, num_warps=1,
+    )  # fmt: skip
+    return borders
 
 
 def _sink(grid: tuple[int], x: Tensor) -> Tensor:

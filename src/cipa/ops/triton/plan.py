@@ -8,6 +8,9 @@ import torch
 CHANNELS = 32
 """Channels a program scans: one a lane."""
 
+JOINED = 32
+"""Channels a program joins the chunks of."""
+
 PROGRAMS_PER_UNIT = 16
 """Programs of one warp that a multiprocessor holds at the forward kernel's register use."""
 
