@@ -74,8 +74,8 @@ def launch_scan(
     """
     inputs = prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
     batch, length, count, channels = inputs.delta.shape
-    plan = plan_scan(batch, length, channels, count, x.device)
     states = A_logs.shape[-1]
+    plan = plan_scan(batch, length, channels, count, states, x.device)
     starts = _chunk_borders(chunk_ends, inputs.x, inputs, plan, x, directions, states)
     kept = state_shape(batch, length, channels, count, states, x.device) if save else (0,) * 5
     saved = x.new_empty(kept, dtype=torch.float32)

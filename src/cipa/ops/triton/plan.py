@@ -11,11 +11,13 @@ CHANNELS = 32
 JOINED = 32
 """Channels a program joins the chunks of."""
 
-PROGRAMS_PER_UNIT = 16
-"""Programs of one warp that a multiprocessor holds at the forward kernel's register use."""
+SHORTEST_CHUNK = 16
+"""Positions of a chunk at least: what a program reads ahead at once."""
 
-SHORTEST_CHUNK = 128
-"""Positions under which the start and end of a chunk cost more than its scan."""
+WAVE_LENGTH = 256
+"""Positions of a chunk from which on it is worth to have more chunks than run at once."""
+
+MOST_WAVES = 4
 
 SCAN_REGISTERS = {True: 168, False: 128}
 """Registers a lane of the forward kernel may take, by whether N is 16 or more. Without a bound the compiler
@@ -25,6 +27,9 @@ takes 134 and 76 and reads B and C just before it needs them: 1.13 to 1.17 and 1
 SEGMENT = 256
 """Positions between the states that the forward pass keeps for the backward one, which replays such a piece
 at a time: what it leaves for itself stays in the cache then."""
+
+REGISTERS_PER_UNIT = 65536
+"""Of a multiprocessor; they are what bounds the forward kernel's programs there."""
 
 BACKWARD_PROGRAMS_PER_UNIT = 8
 """Programs of one warp that a multiprocessor holds at the backward kernel's register use."""
@@ -46,28 +51,33 @@ def multiprocessors(device: torch.device) -> int:
     return torch.cuda.get_device_properties(device).multi_processor_count
 
 
-def plan_scan(batch: int, length: int, channels: int, directions: int, device: torch.device) -> Plan:
+def plan_scan(
+    batch: int, length: int, channels: int, directions: int, states: int, device: torch.device
+) -> Plan:
     """Cut a scan where it would leave most of the GPU idle: chunks make their exponentials twice.
 
-    Measured on an H200: from a third of the programs that fit at once on, one chunk is faster than any
-    number; below, three times the programs that fit are about the best, and no number near it is much worse.
+    Measured on an H200, in programs that run at once: from a quarter on, one chunk is faster than any number,
+    for short walks from fewer on; below, whole waves are best (b16 of 17 chunks in 3.1 waves 1.55 ms, of 16
+    in 2.9 1.48 ms), one wave for short chunks, a few for long ones.
 
     Args:
         batch: images.
         length: positions of a walk.
         channels: D.
         directions: K.
+        states: N.
         device: where it runs.
 
     Returns:
         The plan.
     """
     programs = batch * directions * -(-channels // CHANNELS)
-    full = PROGRAMS_PER_UNIT * multiprocessors(device)
-    if programs * 3 >= full or length <= SHORTEST_CHUNK:
-        return Plan(length, 1, max(1, programs // (4 * full)))
-    pieces = min(-(-3 * full // programs), -(-length // SHORTEST_CHUNK))
-    chunk = -(-length // (pieces * 16)) * 16
+    at_once = REGISTERS_PER_UNIT // (32 * SCAN_REGISTERS[states >= 16]) * multiprocessors(device)
+    if programs * 4 >= at_once * min(1.0, length / (2 * WAVE_LENGTH)) or length <= SHORTEST_CHUNK:
+        return Plan(length, 1, max(1, programs // (6 * at_once)))
+    waves = min(MOST_WAVES, max(1, length * programs // (at_once * WAVE_LENGTH)))
+    pieces = waves * at_once // programs
+    chunk = -(-length // (pieces * SHORTEST_CHUNK)) * SHORTEST_CHUNK
     return Plan(chunk, -(-length // chunk), 1)
 
 
