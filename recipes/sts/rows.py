@@ -10,7 +10,8 @@ from cipa.training.recipe import TrainRecipe
 
 RECIPE = Path(__file__).with_name("recipe.yaml")
 
-ROBUST = {
+ROBUST: dict[str, Any] = {
+    "modality_dropout": 0.4,
     "misregistration": 0.5,
     "misregistration_shift": 0.04,
     "misregistration_scale": 0.03,
@@ -27,8 +28,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "unet": {"model": "unet", "lr": 1e-3},
     "attention-unet": {"model": "attention-unet", "lr": 1e-3},
     "swin-unetr": {"model": "swin-unetr"},
-    "tiny-robust": {**ROBUST, "modality_dropout": 0.4},
-    "dynunet-robust": {"model": "dynunet", "lr": 1e-3, **ROBUST, "modality_dropout": 0.4},
+    "tiny-robust": ROBUST,
+    "tiny-neither-robust": {"crm": False, "dcim": False, **ROBUST},
+    "dynunet-robust": {"model": "dynunet", "lr": 1e-3, **ROBUST},
     "tiny-ct": {"inputs": "ct"},
     "tiny-pet": {"inputs": "pet"},
     "nano": {"model": "nano", "lr": 1e-3},
