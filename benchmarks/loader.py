@@ -1,9 +1,9 @@
 """Whether anything but the network holds training up: the loader alone, and training against bare steps.
 
 The slices are phantoms, whose CT is as noisy, and so as slow to decode, as a patient's. Bare steps are
-forward, loss, backward and optimiser on one batch in the device's memory, never waiting for the device: pure
-compute. Training on one batch is the real trainer with augmentation, journal and its wait for every loss,
-but nothing read; training from files is all of it.
+forward, loss, backward and optimiser on one batch in the device's memory, recorded as training's are and
+never waiting for the device: pure compute. Training on one batch is the real trainer with augmentation,
+journal and its wait for every loss, but nothing read; training from files is all of it.
 """
 
 import csv
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.gpu_timing import gradients_of
 from benchmarks.harness import Row, require
 from cipa.data.intensity import normalise
 from cipa.data.parallel import processors
@@ -39,7 +40,7 @@ from cipa.training.sampler import EpochSampler
 from cipa.training.slices import Slices
 
 ON_GPU = torch.cuda.is_available()
-MODEL, SIZE, BATCH, MICRO_BATCH = ("tiny", 512, 16, 8) if ON_GPU else ("nano", 128, 8, 8)
+MODEL, SIZE, BATCH, MICRO_BATCH = ("tiny", 512, 16, 16) if ON_GPU else ("nano", 128, 8, 8)
 PATIENTS, SLICES = (16, (16, 24)) if ON_GPU else (6, (16, 24))
 EPOCHS, WARM_UP = (3, 10) if ON_GPU else (3, 4)
 """The steps before the warm-up's end find kernels and fill caches, and are not counted."""
@@ -130,13 +131,18 @@ def _bare_steps(dataset):
         (*(normalise(batch[name]) for name in ("ct", "pet")), batch["mask"].float()) for batch in batches
     ]
 
+    def loss_of(ct, pet, mask):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=ON_GPU):
+            logits = model(ct, pet)
+        return segmentation_loss(logits.float(), mask).sum() / BATCH
+
+    add_gradients = gradients_of(loss_of, pairs[0], model, record=ON_GPU)
+
     def step():
-        for ct, pet, mask in pairs:
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=ON_GPU):
-                logits = model(ct, pet)
-            (segmentation_loss(logits.float(), mask).sum() / BATCH).backward()
+        optimizer.zero_grad(set_to_none=not ON_GPU)
+        for pair in pairs:
+            add_gradients(*pair)
         optimizer.step()
-        optimizer.zero_grad()
 
     def wait():
         return torch.cuda.synchronize() if ON_GPU else None
