@@ -1,5 +1,7 @@
 """Stop signals: finish the step, save, leave; a second Ctrl-C leaves at once."""
 
+import atexit
+import multiprocessing
 import signal
 import threading
 from collections.abc import Iterator
@@ -48,3 +50,13 @@ def ignore_stop_signals() -> None:
     """Let a reader process outlive a signal sent to the whole group: its parent ends it in good time."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def _kill_readers() -> None:
+    """End the readers of a run that failed: multiprocessing sends them SIGTERM and would wait for ever."""
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()
+
+
+atexit.register(_kill_readers)  # runs before what multiprocessing registered earlier
