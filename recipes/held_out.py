@@ -1,6 +1,6 @@
 """Whole phantom patients that were held out: read, segmented as `cipa predict` does, and scored."""
 
-import math
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,11 +16,12 @@ from cipa.data.pclt20k import PCLT20K
 from cipa.data.spacing import find_spacings
 from cipa.inference.predictor import Predictor
 from cipa.io.plane import fit_plane
-from held_scores import NAMES, Case, score_cases
+from held_scores import NAMES, Case, Least, score_cases
 
 PROBABILITY_CANDIDATES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
-SMALLEST_CANDIDATES = (0.0, 0.1, 0.2, 0.4, 0.8)
-"""Volumes in mL; 0.18 mL is a ball of 7 mm, the smallest tumour that is drawn."""
+LEAST_CANDIDATES = tuple(itertools.product((0.0, 0.1, 0.2, 0.4, 0.8), (0.0, 6.0, 9.0)))
+"""Volumes in mL (a ball of 7 mm, the smallest tumour that is drawn, has 0.18) and lengths across slices in mm
+(two slices have 6.5)."""
 PET_CANDIDATES = tuple(range(26, 110, 7))
 """Greys: SUV 2 to 8."""
 
@@ -37,7 +38,7 @@ class HeldOut:
 
     def case(self, values: np.ndarray) -> Case:
         """Return a map of this patient, (S, H, W), with what it should give."""
-        return Case(values, self.mask, math.prod(self.spacing) / 1000)
+        return Case(values, self.mask, self.spacing)
 
 
 def read_patients(data: Path, ids: Sequence[str], size: int) -> list[HeldOut]:
@@ -55,21 +56,21 @@ def segment(predictor: Predictor, patients: Iterable[HeldOut]) -> Iterator[Case]
 
 
 def choose(
-    run: Run, cases: Iterable[Case], candidates: Sequence[float], smallest: Sequence[float]
-) -> tuple[float, float]:
-    """Return the level and smallest lesion (mL) that do best: highest mean of Dice and lesion F1."""
-    scores = score_cases(run, cases, candidates, smallest)
+    run: Run, cases: Iterable[Case], candidates: Sequence[float], leasts: Sequence[Least]
+) -> tuple[float, Least]:
+    """Return the level and least lesion that do best: the first of those with the highest Dice and F1."""
+    scores = score_cases(run, cases, candidates, leasts)
     means = (scores[..., NAMES.index("dice")] + scores[..., NAMES.index("lesion_f1")]).mean(axis=0)
     level, least = np.unravel_index(int(np.argmax(means)), means.shape)
-    return candidates[level], smallest[least]
+    return candidates[level], leasts[least]
 
 
-def mean_scores(run: Run, cases: Iterable[Case], level: float, smallest_ml: float) -> dict[str, float]:
+def mean_scores(run: Run, cases: Iterable[Case], level: float, least: Least) -> dict[str, float]:
     """Return means over patients of the 3-D Dice and of the lesions' F1, sensitivity and precision.
 
     A patient in whom nothing is predicted counts 0 for Dice and F1, and is left out of precision alone.
     """
-    rows = score_cases(run, cases, (level,), (smallest_ml,))[:, 0, 0]
+    rows = score_cases(run, cases, (level,), (least,))[:, 0, 0]
     known = {name: values[~np.isnan(values)] for name, values in zip(NAMES, rows.T, strict=True)}
     return {name: float(np.mean(values)) if len(values) else float("nan") for name, values in known.items()}
 

@@ -16,15 +16,16 @@ from cipa.data.layout import read_ids
 from cipa.data.parallel import Run, processors, runner
 from cipa.inference.predictor import Predictor
 from held_out import (
+    LEAST_CANDIDATES,
     PET_CANDIDATES,
     PROBABILITY_CANDIDATES,
-    SMALLEST_CANDIDATES,
     HeldOut,
     choose,
     mean_scores,
     read_patients,
     segment,
 )
+from held_scores import Least
 from model_card import model_card
 from phantom_sets import Part
 
@@ -48,7 +49,7 @@ def pack(work: Path, held: Sequence[Part], arguments: argparse.Namespace) -> Non
         on_pet = beside.submit(_pet, run, tuning, tested)
         predictor = Predictor(full, arguments.device, batch_size=BATCH)
         maps = segment(predictor, tuning)
-        threshold, least = choose(run, maps, PROBABILITY_CANDIDATES, SMALLEST_CANDIDATES)
+        threshold, least = choose(run, maps, PROBABILITY_CANDIDATES, LEAST_CANDIDATES)
         scores = {"float32": mean_scores(run, segment(predictor, tested), threshold, least)}
         folder = _write(work / "nano", full, threshold, least)
         packed = Predictor(load_model(folder), arguments.device, batch_size=BATCH)
@@ -67,8 +68,10 @@ def pack(work: Path, held: Sequence[Part], arguments: argparse.Namespace) -> Non
         "megabytes": (folder / "model.safetensors").stat().st_size / 1e6,
         "threshold": config.threshold,
         "smallest_ml": config.smallest_ml,
+        "shortest_mm": config.shortest_mm,
         "pet_suv": float(grey) / 255 * config.suv_max,
-        "pet_smallest_ml": float(hot),
+        "pet_smallest_ml": hot[0],
+        "pet_shortest_mm": hot[1],
         "torch": torch.__version__,
     }
     recipe = "".join(
@@ -84,14 +87,14 @@ def pack(work: Path, held: Sequence[Part], arguments: argparse.Namespace) -> Non
 
 def _pet(
     run: Run, tuning: Sequence[HeldOut], tested: Sequence[HeldOut]
-) -> tuple[float, float, dict[str, float]]:
-    """Return the best grey and smallest lesion of a threshold on PET, and what they score."""
+) -> tuple[float, Least, dict[str, float]]:
+    """Return the best grey and least lesion of a threshold on PET, and what they score."""
     cases = (each.case(each.pet) for each in tuning)
-    grey, least = choose(run, cases, PET_CANDIDATES, SMALLEST_CANDIDATES)
+    grey, least = choose(run, cases, PET_CANDIDATES, LEAST_CANDIDATES)
     return grey, least, mean_scores(run, (each.case(each.pet) for each in tested), grey, least)
 
 
-def _write(folder: Path, model: Any, threshold: float, smallest_ml: float) -> Path:
+def _write(folder: Path, model: Any, threshold: float, least: Least) -> Path:
     """Write the weights in float16 and their configuration into a new folder; return it."""
     from safetensors.torch import save_file
 
@@ -100,7 +103,10 @@ def _write(folder: Path, model: Any, threshold: float, smallest_ml: float) -> Pa
     folder.mkdir(parents=True)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
-    config = model.config.replaced(threshold=float(threshold), smallest_ml=float(smallest_ml))
+    smallest_ml, shortest_mm = least
+    config = model.config.replaced(
+        threshold=float(threshold), smallest_ml=smallest_ml, shortest_mm=shortest_mm
+    )
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
     return folder
 

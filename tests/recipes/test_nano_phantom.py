@@ -12,10 +12,13 @@ from cipa.data.layout import image_path, read_ids
 from cipa.data.pclt20k import PCLT20K
 from cipa.evaluation.counts import Counts
 from cipa.evaluation.lesions import match_lesions
-from cipa.inference.lesions import label_lesions, without_small
+from cipa.inference.lesions import label_lesions, without_short, without_small
 from cipa.io.png import write_grey
 from cipa.models.registry import create_model
 from cipa.training.config_file import read_recipe
+
+ALONG = np.array([[0, 0, 5, 0], [0, 2, 0, 0], [2, 0, 0, 0], [0, 0, 0, 1]], float)
+"""The affine of slices that lie along the first axis, 2 mm apart."""
 
 
 @pytest.fixture
@@ -98,24 +101,25 @@ def test_the_second_stage_takes_what_the_first_left_of_the_time(tmp_path):
 def test_the_threshold_chosen_leaves_out_what_is_no_lesion(uptake):
     from held_out import choose
 
-    assert choose(map, uptake, (50, 110, 150, 190, 220), (0.0,)) == (150, 0.0)
+    assert choose(map, uptake, (50, 110, 150, 190, 220), ((0.0, 0.0),)) == (150, (0.0, 0.0))
 
 
 def test_a_smallest_lesion_is_chosen_where_no_level_parts_hot_spots_from_lesions(uptake):
-    from held_out import SMALLEST_CANDIDATES, choose, mean_scores
+    from held_out import LEAST_CANDIDATES, choose, mean_scores
 
-    level, smallest = choose(map, uptake, (50, 110), SMALLEST_CANDIDATES)
-    assert smallest == 0.4  # the hot spot has 0.2 mL, the lesion 3.75 mL
-    scores = mean_scores(map, uptake, level, smallest)
+    level, least = choose(map, uptake, (50, 110), LEAST_CANDIDATES)
+    assert least == (0.0, 6.0)  # the hot spot has 0.2 mL and 2 mm, the lesion 3.75 mL and 6 mm
+    assert choose(map, uptake, (50, 110), ((0.1, 0.0), (0.4, 0.0), (0.0, 9.0)))[1] == (0.4, 0.0)
+    scores = mean_scores(map, uptake, level, least)
     assert scores["lesion_f1"] == scores["dice"] == 1.0
 
 
 def test_false_lesions_anywhere_in_the_thorax_count(uptake):
     from held_out import mean_scores
 
-    clean = mean_scores(map, uptake, 150, 0.0)
+    clean = mean_scores(map, uptake, 150, (0.0, 0.0))
     assert clean == {"dice": 1.0, "lesion_f1": 1.0, "lesion_sensitivity": 1.0, "lesion_precision": 1.0}
-    loose = mean_scores(map, uptake, 110, 0.0)
+    loose = mean_scores(map, uptake, 110, (0.0, 0.0))
     assert loose["lesion_precision"] == 0.5
     assert loose["lesion_f1"] == pytest.approx(2 / 3)
     assert loose["dice"] == pytest.approx(2 * 75 / (2 * 75 + 4))
@@ -125,7 +129,7 @@ def test_a_patient_without_any_answer_counts_as_missed(uptake):
     from held_out import mean_scores
 
     half = [uptake[0], replace(uptake[1], values=np.zeros_like(uptake[1].values))]
-    scores = mean_scores(map, half, 150, 0.0)
+    scores = mean_scores(map, half, 150, (0.0, 0.0))
     assert scores == {"dice": 0.5, "lesion_f1": 0.5, "lesion_sensitivity": 0.5, "lesion_precision": 1.0}
 
 
@@ -135,16 +139,20 @@ def test_every_level_and_smallest_lesion_scores_as_the_evaluation_does():
     rng = np.random.default_rng(0)
     values = ndimage.gaussian_filter(rng.standard_normal((3, 12, 40, 40)), (0, 1, 2, 2)) * 10
     truth = (ndimage.gaussian_filter(rng.standard_normal((3, 12, 40, 40)), (0, 1, 2, 2)) * 10 > 1.2) * values
-    cases = [Case(one, (true > 0).astype(np.uint8), 0.02) for one, true in zip(values, truth, strict=True)]
+    cases = [
+        Case(one, (true > 0).astype(np.uint8), (2.0, 2.0, 5.0))
+        for one, true in zip(values, truth, strict=True)
+    ]
     cases.append(replace(cases[0], truth=np.zeros_like(cases[0].truth)))
-    levels, smallest = (0.5, 1.0, 1.5, 99.0), (0.0, 0.1, 0.4)
-    scores = score_cases(map, cases, levels, smallest)
+    levels, leasts = (0.5, 1.0, 1.5, 99.0), ((0.0, 0.0), (0.1, 0.0), (0.4, 7.0))
+    scores = score_cases(map, cases, levels, leasts)
     assert scores.shape == (4, 4, 3, 4)
     assert len(np.unique(scores)) > 50
     for place in np.ndindex(scores.shape[:3]):
         case = cases[place[0]]
         labels, _ = label_lesions((case.values >= levels[place[1]]).view(np.uint8))
-        answer = without_small(labels, case.voxel_ml, smallest[place[2]])[0] > 0
+        labels, _ = without_small(labels, 0.02, leasts[place[2]][0])
+        answer = without_short(labels, ALONG, leasts[place[2]][1])[0] > 0
         lesions = match_lesions(answer, case.truth > 0)
         expected = [Counts.of(answer, case.truth).dice, lesions.f1, lesions.sensitivity, lesions.precision]
         np.testing.assert_array_equal(scores[place], expected)
@@ -167,7 +175,7 @@ def test_answers_are_scored_on_the_pixels_of_the_patients(patients):
     (case,) = segment(Halves(), [spread])
     assert case.values.shape == case.truth.shape == (6, 16, 16)
     assert case.values[2, 6, 6] == 1.0
-    assert case.voxel_ml == pytest.approx(2 * 31.25**2 / 1000)
+    assert case.spacing == spread.spacing
 
 
 def test_weights_that_do_not_fit_half_precision_are_refused():
@@ -205,7 +213,8 @@ def test_weights_are_packed_with_their_threshold_and_their_card(tmp_path, monkey
     packing.pack(tmp_path, [held], Namespace(device="cpu", patients=7, study_size=128))
     config = load_model(tmp_path / "nano").config
     scores = json.loads((tmp_path / "scores.json").read_text())
-    assert (config.threshold, config.smallest_ml) == (scores["threshold"], scores["smallest_ml"])
+    for name in ("threshold", "smallest_ml", "shortest_mm"):
+        assert getattr(config, name) == scores[name]
     assert scores["scores"]["pet"]["dice"] == 1.0
     card = (tmp_path / "nano" / "MODEL_CARD.md").read_text()
     assert "weights: WORK/here" in card
@@ -229,11 +238,13 @@ def test_the_card_says_whether_the_weights_reach_what_was_asked(f1, says):
         "threshold": 0.5,
         "pet_suv": 4.0,
         "smallest_ml": 0.2,
+        "shortest_mm": 6.0,
         "pet_smallest_ml": 0.4,
+        "pet_shortest_mm": 0.0,
         "torch": "2.13",
         "recipe": "model: nano\n",
     }
     card = model_card(about, {"float16": row, "float32": row, "pet": row | {"dice": 0.31}})
     assert says in card
     assert f"| these weights | 0.860 | {f1:.3f} | 0.900 | 0.910 |" in card
-    assert "| PET above SUV 4.0 and 0.4 mL, the best of all on the tuning patients | 0.310 |" in card
+    assert "| PET above SUV 4.0, 0.4 mL and 0 mm, the best of all on the tuning patients | 0.310 |" in card
