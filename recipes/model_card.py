@@ -33,9 +33,10 @@ HU and PET from SUV 0 to 20.
 
 ## Scores
 
-{test_patients} phantom patients that nothing was trained or chosen on (seed 4), every slice of the thorax, {study_size} x
-{study_size} pixels that become the network's and its answer theirs as in `cipa predict`; means over patients, in 3-D. The threshold, {threshold:g}, and the least lesion that is kept, {smallest_ml:g} mL
-and {shortest_mm:g} mm across slices, were chosen on {tuning_patients} others. A lesion is found by any overlap; every predicted lesion without overlap counts as false.
+{test_patients} phantom patients that nothing was trained or chosen on (seed 4), every slice of the thorax, {study_size} x {study_size} pixels that
+become the network's, and its answer theirs, as in `cipa predict`; means over patients, in 3-D. The threshold, {threshold:g},
+and the least lesion that is kept, {smallest_ml:g} mL and {shortest_mm:g} mm across slices, were chosen on {tuning_patients} others. A lesion is found
+by any overlap; every predicted lesion without overlap counts as false.
 
 | | Dice | lesion F1 | lesion sensitivity | lesion precision |
 |---|---|---|---|---|
