@@ -6,7 +6,8 @@ from typing import Any
 ROWS = {
     "float16": "these weights",
     "float32": "before rounding to float16",
-    "pet": "PET above SUV {pet_suv:.1f} and {pet_smallest_ml:g} mL, the best of all on the tuning patients",
+    "pet": "PET above SUV {pet_suv:.1f}, {pet_smallest_ml:g} mL and {pet_shortest_mm:g} mm, the best of all on the "
+    "tuning patients",
 }
 
 CARD = """# nano, trained on phantoms
@@ -32,9 +33,10 @@ HU and PET from SUV 0 to 20.
 
 ## Scores
 
-{test_patients} phantom patients that nothing was trained or chosen on (seed 4), every slice of the thorax; means over
-patients, in 3-D. The threshold, {threshold:g}, and the smallest lesion that is kept, {smallest_ml:g} mL, were chosen on
-{tuning_patients} others. A lesion is found by any overlap; every predicted lesion without overlap counts as false.
+{test_patients} phantom patients that nothing was trained or chosen on (seed 4), every slice of the thorax, {study_size} x {study_size} pixels that
+become the network's, and its answer theirs, as in `cipa predict`; means over patients, in 3-D. The threshold, {threshold:g},
+and the least lesion that is kept, {smallest_ml:g} mL and {shortest_mm:g} mm across slices, were chosen on {tuning_patients} others. A lesion is found
+by any overlap; every predicted lesion without overlap counts as false.
 
 | | Dice | lesion F1 | lesion sensitivity | lesion precision |
 |---|---|---|---|---|

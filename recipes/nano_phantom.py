@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python recipes/nano_phantom.py runs/nano-phantom
 
 Draws phantom patients on all processors, trains `nano` on the GPU (or the CPU) in two stages (slices with
-tumour alone by nano-tumour.yaml, then all by nano-phantom.yaml), chooses the threshold on 12 patients, scores
-20 others that nothing was chosen on, beside the best threshold on PET, and writes WORK/nano:
+tumour alone by nano-tumour.yaml, then all by nano-phantom.yaml), chooses the threshold on some patients,
+scores 20 others that nothing was chosen on, beside the best threshold on PET, and writes WORK/nano:
 model.safetensors (float16), config.json and MODEL_CARD.md. A part of the phantoms is enough for the first
 stage; the others, and those held out, are drawn beside it. Each step is skipped where its result stands, and
 a training that was interrupted goes on: run the same command again.
@@ -12,48 +12,71 @@ a training that was interrupted goes on: run the same command again.
 
 import argparse
 import csv
-import json
-import math
-import shutil
 import statistics
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from model_card import model_card
+if TYPE_CHECKING:
+    from phantom_sets import Part
 
 HERE = Path(__file__).parent
 STAGES = {"stage-1": HERE / "nano-tumour.yaml", "stage-2": HERE / "nano-phantom.yaml"}
-FIRST_SEED, HELD_SEED, SECOND_SEED = 1, 4, 3
-"""Of the phantoms of the first stage, those held out, and those that the second stage has besides."""
-FIRST_SHARE = 0.35
+FIRST_SEED, SECOND_SEED, HELD_SEED, TUNING_SEED = 1, 3, 4, 5
+"""Of the phantoms of the first stage, those the second has besides, those tested on, and more to tune on."""
+FIRST_SHARE = 0.25
+TUNING_BESIDE = 12
+"""Patients to tune on that are drawn with those tested on; which ones those are depends on this number."""
 SPARE = 3
 """Processors that drawing beside training leaves alone."""
+STEADY = 0.95
+"""Share of the median pace that a stage keeps: its epochs begin with readers that have nothing ready."""
 
 
 def main(words: list[str] | None = None) -> None:
     """Run all steps; print what each gave."""
     from cipa.data.parallel import processors
-    from phantom_sets import Part, draw, drawn_aside, gather
+    from packing import pack
+    from phantom_sets import draw, drawn_aside, gather
 
     arguments = _parser().parse_args(words)
     work = Path(arguments.work)
     work.mkdir(parents=True, exist_ok=True)
-    count = max(1, round(FIRST_SHARE * arguments.patients))
-    first = Part(work / "training-first", count, FIRST_SEED)
-    second = Part(work / "training-second", max(1, arguments.patients - count), SECOND_SEED)
-    held_count = arguments.test_patients + arguments.tuning_patients
-    held = Part(work / "held-out", held_count, HELD_SEED, 1.0, arguments.test_patients / held_count)
-
+    first, second = training_parts(work, arguments)
+    held = held_parts(work, arguments)
     workers = arguments.workers or processors()
-    draw(first, arguments.size, workers)
-    with drawn_aside((second, held), arguments.size, max(1, workers - SPARE)) as aside:
+    draw(first, workers)
+    with drawn_aside((second, *held), max(1, workers - SPARE)) as aside:
         gather((first,), work / "training-tumour", tumour_only=True)
         _train(work, "stage-1", work / "training-tumour", None, arguments)
         aside.wait(second)
         gather((first, second), work / "training")
         _train(work, "stage-2", work / "training", work / "stage-1" / "last", arguments)
-    _pack(work, arguments)
+    pack(work, held, arguments)
+
+
+def training_parts(work: Path, arguments: argparse.Namespace) -> tuple["Part", "Part"]:
+    """Return the phantoms of the first stage, and those that the second has besides."""
+    from phantom_sets import Part
+
+    count = max(1, round(FIRST_SHARE * arguments.patients))
+    rest = max(1, arguments.patients - count)
+    return (
+        Part(work / "training-first", count, FIRST_SEED, arguments.size),
+        Part(work / "training-second", rest, SECOND_SEED, arguments.size),
+    )
+
+
+def held_parts(work: Path, arguments: argparse.Namespace) -> tuple["Part", ...]:
+    """Return the phantoms held out: test.txt of the first is tested on, every train.txt is for tuning."""
+    from phantom_sets import Part
+
+    tested, tuning, size = arguments.test_patients, arguments.tuning_patients, arguments.study_size
+    beside = min(tuning, TUNING_BESIDE)
+    held = Part(work / "held-out", tested + beside, HELD_SEED, size, 1.0, tested / (tested + beside))
+    if tuning == beside:
+        return (held,)
+    return held, Part(work / "tuning", tuning - beside, TUNING_SEED, size, 1.0)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,13 +85,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("work", help="folder for data, run and weights; an interrupted one is gone on with")
-    add("--patients", type=int, default=400, help="phantoms to train on")
-    add("--tuning-patients", type=int, default=12, help="phantoms that the threshold is chosen on")
+    add("--patients", type=int, default=600, help="phantoms to train on")
+    add("--tuning-patients", type=int, default=32, help="phantoms that the threshold is chosen on")
     add("--test-patients", type=int, default=20, help="phantoms to test on")
     add("--epochs", type=float, default=1.0, help="factor on the recipes' epochs")
-    add("--seconds", type=float, help="what the second stage may take: its epochs then follow from the pace")
+    add(
+        "--seconds",
+        type=float,
+        help="for both stages: the second's epochs are what the first leaves time for",
+    )
     add("--batch-size", type=int, help="in place of the recipes'")
-    add("--size", type=int, default=512, help="pixels a side; other than 512 is for trying the script out")
+    add("--size", type=int, default=256, help="pixels a side in training; 128 is for trying the script out")
+    add("--study-size", type=int, default=512, help="pixels a side of the patients held out")
     add("--workers", type=int, help="processes that draw (default: one a processor)")
     add("--device", default="auto", help="auto, cuda or cpu")
     return parser
@@ -86,7 +114,7 @@ def _train(work: Path, stage: str, data: Path, weights: Path | None, arguments: 
     epochs = max(1, round(usual.epochs * arguments.epochs))
     slices, batch = len(read_ids(data, "train")), arguments.batch_size or usual.batch_size
     if arguments.seconds and weights:
-        epochs = max(1, math.floor(arguments.seconds * _pace(weights.parent) / slices))
+        epochs = epochs_within(arguments.seconds, weights.parent, slices)
     steps = epochs * (slices // batch)
     optimisation = replace(  # in a short trial the average must not reach back to the start
         usual,
@@ -104,91 +132,15 @@ def _train(work: Path, stage: str, data: Path, weights: Path | None, arguments: 
         raise SystemExit("interrupted; the same command goes on")
 
 
-def _pace(run: Path) -> float:
-    """Return the slices a second of a run: the median of its steps, which leaves compiling out."""
-    with (run / "metrics.csv").open(newline="") as file:
-        return statistics.median(float(row["slices_per_second"]) for row in csv.DictReader(file))
+def epochs_within(seconds: float, earlier: Path, slices: int) -> int:
+    """Return how many epochs of `slices` fit what an earlier run left of `seconds`, at its pace; 1 or more.
 
-
-def _pack(work: Path, arguments: argparse.Namespace) -> None:
-    """Choose the threshold, write the float16 weights, test them, float32 and PET thresholds."""
-    import torch
-
-    from cipa import load_model
-    from cipa.data.layout import read_ids
-    from cipa.inference.predictor import Predictor
-    from held_out import PET_CANDIDATES, PROBABILITY_CANDIDATES, choose, mean_scores, read_patients, segment
-
-    held = work / "held-out"
-    full = load_model(work / "stage-2" / "last")
-    tuning, tested = (
-        read_patients(held, read_ids(held, split), arguments.size) for split in ("train", "test")
-    )
-
-    predictor = Predictor(full, arguments.device, batch_size=16)
-    threshold, smallest = choose(
-        [segment(predictor, each) for each in tuning], tuning, PROBABILITY_CANDIDATES
-    )
-    grey, hot = choose([each.pet for each in tuning], tuning, PET_CANDIDATES)
-    scores: dict[str, Any] = {
-        "float32": mean_scores([segment(predictor, each) >= threshold for each in tested], tested, smallest),
-        "pet": mean_scores([each.pet >= grey for each in tested], tested, hot),
-    }
-
-    folder = work / "nano"
-    shutil.rmtree(folder, ignore_errors=True)
-    half = {name: _half(tensor) for name, tensor in full.state_dict().items()}
-    config = full.config.replaced(threshold=float(threshold), smallest_ml=float(smallest))
-    _save(folder, half, config)
-    packed = Predictor(load_model(folder), arguments.device, batch_size=16)
-    found = [segment(packed, each) >= threshold for each in tested]
-    scores["float16"] = mean_scores(found, tested, smallest)
-
-    about = {
-        "patients": arguments.patients,
-        "slices": len(read_ids(work / "training", "train")),
-        "tuning_patients": arguments.tuning_patients,
-        "test_patients": arguments.test_patients,
-        "size": arguments.size,
-        "parameters": sum(parameter.numel() for parameter in full.parameters()),
-        "megabytes": (folder / "model.safetensors").stat().st_size / 1e6,
-        "threshold": config.threshold,
-        "smallest_ml": config.smallest_ml,
-        "pet_suv": float(grey) / 255 * config.suv_max,
-        "pet_smallest_ml": float(hot),
-        "torch": torch.__version__,
-        "recipe": "".join(
-            (work / stage / "config.yaml").read_text(encoding="utf-8").replace(str(work), "WORK")
-            for stage in STAGES
-        ),
-    }
-    (folder / "MODEL_CARD.md").write_text(model_card(about, scores), encoding="utf-8", newline="\n")
-    summary = {key: value for key, value in about.items() if key != "recipe"} | {"scores": scores}
-    (work / "scores.json").write_text(json.dumps(summary, indent=2) + "\n")
-    print(json.dumps(summary, indent=2))
-    print(f"written: {folder}")
-
-
-def _half(tensor: Any) -> Any:
-    import torch
-
-    if not tensor.is_floating_point():
-        return tensor.cpu().contiguous()
-    half = tensor.to(torch.float16).cpu().contiguous()
-    if not torch.isfinite(half).all():
-        raise SystemExit("a weight does not fit float16: train with another rate")
-    return half
-
-
-def _save(folder: Path, tensors: dict[str, Any], config: Any) -> None:
-    from dataclasses import asdict
-
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True)
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(0o644)
-    (folder / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
+    The pace is the median of its steps, which leaves compiling out.
+    """
+    with (earlier / "metrics.csv").open(newline="") as file:
+        steps = list(csv.DictReader(file))
+    pace = STEADY * statistics.median(float(step["slices_per_second"]) for step in steps)
+    return max(1, int((seconds - float(steps[-1]["seconds"])) * pace / slices))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Part:
         folder: where to; what stands there is taken.
         patients: how many.
         seed: of the data set; no two parts share one.
+        size: pixels a side.
         healthy: share of the slices without tumour that are written too.
         tested: share of the patients in test.txt.
     """
@@ -34,11 +35,12 @@ class Part:
     folder: Path
     patients: int
     seed: int
+    size: int
     healthy: float = 0.25
     tested: float = 0.0
 
 
-def draw(part: Part, size: int, workers: int) -> None:
+def draw(part: Part, workers: int) -> None:
     """Draw a part unless it stands."""
     if part.folder.exists():
         return
@@ -47,7 +49,7 @@ def draw(part: Part, size: int, workers: int) -> None:
         part.folder,
         part.patients,
         seed=part.seed,
-        size=size,
+        size=part.size,
         slices=(4, WHOLE),
         healthy=part.healthy,
         test_fraction=part.tested,
@@ -56,9 +58,9 @@ def draw(part: Part, size: int, workers: int) -> None:
 
 
 @contextmanager
-def drawn_aside(parts: Sequence[Part], size: int, workers: int) -> Iterator["Aside"]:
+def drawn_aside(parts: Sequence[Part], workers: int) -> Iterator["Aside"]:
     """Draw parts one after another in a process beside the block; its end waits for the last."""
-    process = get_context("spawn").Process(target=_draw_politely, args=(parts, size, workers))
+    process = get_context("spawn").Process(target=_draw_politely, args=(parts, workers))
     process.start()
     try:
         yield Aside(process)
@@ -84,11 +86,11 @@ class Aside:
                 raise SystemExit(f"{part.folder} was not drawn: see above")
 
 
-def _draw_politely(parts: Sequence[Part], size: int, workers: int) -> None:
+def _draw_politely(parts: Sequence[Part], workers: int) -> None:
     if hasattr(os, "nice"):
         os.nice(POLITE)
     for part in parts:
-        draw(part, size, workers)
+        draw(part, workers)
 
 
 def gather(parts: Sequence[Part], out: Path, *, tumour_only: bool = False) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cipa.inference.lesions import label_lesions, measure_lesions, without_small
+from cipa.inference.lesions import label_lesions, measure_lesions, without_short, without_small
 from cipa.io.grid import resample
 from cipa.io.nifti import Volume
 
@@ -79,3 +79,18 @@ def test_lesions_below_the_smallest_volume_are_left_out_and_the_others_keep_thei
     assert count == 2
     np.testing.assert_array_equal(kept, np.where(labels == 3, 0, labels))
     assert without_small(labels, 0.1, 0.0)[0] is labels
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_lesions_that_span_too_few_slices_are_left_out_and_the_others_numbered_anew(order):
+    mask = np.zeros((8, 9, 6), np.uint8, order=order)
+    mask[0:4, 0:4, 0] = 1  # one slice of 3 mm, the largest
+    mask[0:2, 7, 1:4] = 1  # three
+    mask[6, 0, 3:5] = 1  # two
+    labels, _ = label_lesions(mask)
+    kept, count = without_short(labels, AFFINE, 6.0)
+    assert count == 2
+    np.testing.assert_array_equal(kept, np.where(labels > 1, labels - 1, 0))
+    assert (kept.dtype, kept.strides) == (labels.dtype, labels.strides)
+    assert without_short(labels, AFFINE, 9.1)[1] == 0
+    assert without_short(labels, AFFINE, 0.0)[0] is labels

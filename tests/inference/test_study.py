@@ -87,6 +87,16 @@ def test_arrays_with_spacing_are_axial_slices_from_the_feet_to_the_head(predicto
     assert lesion.centroid_mm == pytest.approx((20, 16, 3))  # to the left, to the back, to the head
 
 
+def test_what_weights_call_too_short_is_in_neither_mask_nor_table(predictor, monkeypatch):
+    ct, pet = np.full((5, 32, 32), -500, np.int16), np.zeros((5, 32, 32), np.float32)
+    pet[1, 8:12, 20:24] = pet[2:5, 20, 4] = 15
+    monkeypatch.setattr(predictor, "shortest_mm", 6.0)
+    found = predictor.predict(ct, pet, spacing=(3.0, 2.0, 1.0), fit="pad")
+    assert [(lesion.number, lesion.slices) for lesion in found.lesions] == [(1, (2, 4))]
+    assert (found.mask.sum(), found.labels.max()) == (3, 1)
+    assert found.facts["options"]["shortest_mm"] == 6.0
+
+
 @pytest.mark.parametrize(
     ("ct", "pet", "options", "kind", "words"),
     [

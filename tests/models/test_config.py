@@ -29,6 +29,7 @@ def test_widths_double_and_grids_halve():
         ({"variant": "tiny", "image_size": 0}, "image_size 0"),
         ({"variant": "tiny", "num_classes": 0}, "num_classes 0"),
         ({"variant": "tiny", "threshold": 1.0}, "threshold 1.0"),
+        ({"variant": "tiny", "shortest_mm": -1.0}, "shortest_mm -1.0"),
         ({"variant": "tiny", "suv_max": -1.0}, "suv_max -1.0"),
         ({"variant": "tiny", "ct_window": (200.0, -1200.0)}, "ct_window"),
         ({"variant": "tiny", "drop_path": 1.0}, "drop_path 1.0"),

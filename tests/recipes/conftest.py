@@ -11,5 +11,5 @@ def recipes(monkeypatch):
     """Import from recipes/ as its scripts do."""
     monkeypatch.syspath_prepend(str(RECIPES))
     yield RECIPES
-    for name in ("held_out", "model_card", "nano_phantom", "phantom_sets"):
+    for name in ("held_out", "held_scores", "model_card", "nano_phantom", "packing", "phantom_sets"):
         sys.modules.pop(name, None)

@@ -109,6 +109,37 @@ def without_small(
     return labels if kept == len(sizes) else np.where(labels > kept, labels.dtype.type(0), labels), kept
 
 
+def without_short(
+    labels: npt.NDArray[Any], affine: npt.NDArray[np.float64], shortest_mm: float
+) -> tuple[npt.NDArray[Any], int]:
+    """Leave out the lesions that span too few axial slices.
+
+    A network that sees one slice at a time marks vessels and organs in one slice and not in the next; what
+    takes up FDG spans at least the blur of PET, some 6 mm, in every direction.
+
+    Args:
+        labels: (I, J, K), 1 to N as `label_lesions` numbers them.
+        affine: (4, 4), indices of these to world millimetres, RAS+.
+        shortest_mm: least number of slices times their spacing that stays, mm.
+
+    Returns:
+        The labels, themselves where nothing is left out, else numbered anew in the same order and memory
+        layout; and how many lesions they have.
+    """
+    stack, world = axial_stack(labels, affine)
+    thick = spacing(world)[0]
+    boxes = ndimage.find_objects(stack)
+    long = [n for n, box in enumerate(boxes, 1) if (box[0].stop - box[0].start) * thick >= shortest_mm]
+    if len(long) == len(boxes):
+        return labels, len(long)
+    kept = np.zeros_like(labels)
+    kept_stack, _ = axial_stack(kept, affine)
+    for new, number in enumerate(long, start=1):
+        box = boxes[number - 1]
+        kept_stack[box][stack[box] == number] = new
+    return kept, len(long)
+
+
 def measure_lesions(
     labels: npt.NDArray[np.generic],
     probability: npt.NDArray[np.float32],

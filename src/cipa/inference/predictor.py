@@ -42,6 +42,7 @@ class Predictor:
         batch_size: slice pairs a forward pass; memory on the device grows with it.
         threshold: probability from which a pixel is tumour.
         smallest_ml: volume below which a lesion of a study is left out, as stored with the weights.
+        shortest_mm: length across the slices below which one is left out, stored likewise.
         precision: `float32`, `bf16` or `fp16`: of a compiled network, or by autocast.
         tta: `flips` for the mean over four flips of every slice, or None.
         inputs: what the networks are shown, None for what each was trained on.
@@ -83,6 +84,7 @@ class Predictor:
         self.batch_size = batch_size
         self.threshold = shared_threshold(self.models) if threshold is None else threshold
         self.smallest_ml = float(getattr(self.config, "smallest_ml", 0.0))
+        self.shortest_mm = float(getattr(self.config, "shortest_mm", 0.0))
         self.precision = precision
         self.tta = tta
         self.inputs = inputs

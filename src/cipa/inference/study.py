@@ -14,7 +14,7 @@ import cipa
 from cipa.data.modalities import BOTH
 from cipa.errors import DataError
 from cipa.inference.inputs import PetCtInput
-from cipa.inference.lesions import label_lesions, measure_lesions, without_small
+from cipa.inference.lesions import label_lesions, measure_lesions, without_short, without_small
 from cipa.inference.modalities import takes, trained_inputs
 from cipa.inference.result import Prediction
 from cipa.inference.volume import Progress, predict_volume
@@ -47,7 +47,8 @@ def predict_study(
     maps = predict_volume(predictor, pair.ct, pair.pet, progress=progress, inputs=pair.inputs, **options)
     mask = predictor.mask(maps.probability)
     labels, count = label_lesions(mask)
-    labels, kept = without_small(labels, pair.ct.voxel_ml, predictor.smallest_ml)
+    labels, _ = without_small(labels, pair.ct.voxel_ml, predictor.smallest_ml)
+    labels, kept = without_short(labels, pair.ct.affine, predictor.shortest_mm)
     if kept < count:
         mask = labels.astype(bool).view(np.uint8)
     lesions = measure_lesions(labels, maps.probability, maps.pet_on_ct, pair.ct.affine, pair.pet)
@@ -118,6 +119,7 @@ def settings_of(predictor: Predictor, **options: Any) -> dict[str, Any]:
             "suv_max": config.suv_max if white is None else white,
             "precision": predictor.precision,
             "smallest_ml": predictor.smallest_ml,
+            "shortest_mm": predictor.shortest_mm,
             "tta": predictor.tta,
             "inputs": predictor.inputs or " or ".join(sorted(map(trained_inputs, predictor.models))),
         },

@@ -54,6 +54,7 @@ class NetworkConfig:
         modality_dropout: how often training left out CT or PET, 0 to 1; above 0 it takes either alone.
         threshold: probability from which a pixel is tumour, between 0 and 1.
         smallest_ml: volume in mL below which a lesion of a study is left out, 0 or more.
+        shortest_mm: millimetres across axial slices below which a lesion of a study is left out, 0 or more.
 
     Raises:
         UsageError: a value out of its range.
@@ -68,6 +69,7 @@ class NetworkConfig:
     modality_dropout: float = 0.0
     threshold: float = 0.5
     smallest_ml: float = 0.0
+    shortest_mm: float = 0.0
 
     def __post_init__(self) -> None:
         known = self.variants()
@@ -79,6 +81,7 @@ class NetworkConfig:
         require(self.num_classes > 0, f"num_classes {self.num_classes}: must be 1 or more")
         require(0 < self.threshold < 1, f"threshold {self.threshold}: must lie between 0 and 1")
         require(self.smallest_ml >= 0, f"smallest_ml {self.smallest_ml}: must be 0 or more")
+        require(self.shortest_mm >= 0, f"shortest_mm {self.shortest_mm}: must be 0 or more")
         require(self.suv_max > 0, f"suv_max {self.suv_max}: must be above 0")
         require(self.inputs in INPUTS, f"inputs '{self.inputs}': must be one of {', '.join(INPUTS)}")
         require(
