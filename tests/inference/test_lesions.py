@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cipa.inference.lesions import label_lesions, measure_lesions, without_small
+from cipa.inference.lesions import label_lesions, measure_lesions
 from cipa.io.grid import resample
 from cipa.io.nifti import Volume
 
@@ -75,7 +75,7 @@ def test_lesions_below_the_smallest_volume_are_left_out_and_the_others_keep_thei
     mask = np.zeros((12, 4, 4), np.uint8)
     mask[0:4, 0, 0] = mask[6:8, 0, 0] = mask[10, 0, 0] = 1
     labels, _ = label_lesions(mask)
-    kept, count = without_small(labels, 0.1, 0.2)
+    kept, count = label_lesions(mask, 0.1, 0.2)
     assert count == 2
     np.testing.assert_array_equal(kept, np.where(labels == 3, 0, labels))
-    assert without_small(labels, 0.1, 0.0)[0] is labels
+    np.testing.assert_array_equal(label_lesions(mask, 0.1, 0.0)[0], labels)

@@ -13,6 +13,7 @@ body-weight SUV:
 """
 
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -67,11 +68,15 @@ class Lesion:
         return values | {"first_slice": first, "last_slice": last}
 
 
-def label_lesions(mask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.generic], int]:
+def label_lesions(
+    mask: npt.NDArray[np.uint8], voxel_ml: float = 1.0, smallest_ml: float = 0.0
+) -> tuple[npt.NDArray[np.generic], int]:
     """Number the lesions of a mask, largest first.
 
     Args:
         mask: (I, J, K), 1 inside.
+        voxel_ml: volume of a voxel, mL.
+        smallest_ml: lesions below this volume, mL, are left out.
 
     Returns:
         Labels of the same shape and memory layout, uint16 (int32 beyond 65535 lesions), 0 outside and 1 to N
@@ -82,31 +87,21 @@ def label_lesions(mask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.generic],
         return np.zeros_like(mask, dtype=np.uint16), 0
     found, count = label_components(mask[box])
     sizes = np.bincount(found.ravel(), minlength=count + 1)[1:]
-    kind = np.uint16 if count <= np.iinfo(np.uint16).max else np.int32
+    kept = int(np.count_nonzero(sizes * voxel_ml >= smallest_ml))
+    kind = np.uint16 if kept <= np.iinfo(np.uint16).max else np.int32
     numbers = np.zeros(count + 1, dtype=kind)
-    numbers[1 + np.argsort(-sizes, kind="stable")] = np.arange(1, count + 1)
+    numbers[1 + np.argsort(-sizes, kind="stable")[:kept]] = np.arange(1, kept + 1)
     labels = np.zeros_like(mask, dtype=kind)
     labels[box] = numbers[found]
-    return labels, count
+    return labels, kept
 
 
-def without_small(
-    labels: npt.NDArray[Any], voxel_ml: float, smallest_ml: float
-) -> tuple[npt.NDArray[Any], int]:
-    """Leave out the lesions below a volume.
-
-    Args:
-        labels: as `label_lesions` numbers them.
-        voxel_ml: volume of a voxel, mL.
-        smallest_ml: least volume that stays, mL.
-
-    Returns:
-        The labels, themselves where nothing is left out, and how many lesions they have.
-    """
-    flat = labels.ravel(order="K")  # as they lie in memory: by index it takes ten times as long
-    sizes = np.bincount(flat[flat > 0].astype(np.intp))[1:] * voxel_ml
-    kept = int(np.count_nonzero(sizes >= smallest_ml))
-    return labels if kept == len(sizes) else np.where(labels > kept, labels.dtype.type(0), labels), kept
+def lesion_boxes(labels: npt.NDArray[Any]) -> list[Box]:
+    """Return where each lesion of a label map lies, by its number less 1."""
+    around = _box(labels)
+    if around is None:
+        return []
+    return [_shifted(box, around) for box in ndimage.find_objects(labels[around])]
 
 
 def measure_lesions(
@@ -130,8 +125,8 @@ def measure_lesions(
     """
     names, world = axial_stack(labels, affine)
     chances, suv = (axial_stack(array, affine)[0] for array in (probability, pet_on_ct))
-    boxes = ndimage.find_objects(names)
-    highest = _own_highest(names, world, pet, len(boxes))
+    boxes = lesion_boxes(names)
+    highest = _own_highest(names, boxes, world, pet)
     sphere = millilitre_sphere(spacing(world))
     voxel_ml = float(abs(np.linalg.det(affine[:3, :3]))) / 1000
     return [
@@ -171,15 +166,35 @@ def _measure(
 
 
 def _own_highest(
-    names: npt.NDArray[np.generic], world: npt.NDArray[np.float64], pet: Volume, count: int
+    names: npt.NDArray[np.generic], boxes: list[Box], world: npt.NDArray[np.float64], pet: Volume
 ) -> npt.NDArray[np.float64]:
     """Return by label the highest of PET's own voxels with a centre in the lesion; -inf where none has."""
-    highest = np.full(count + 1, -np.inf)
-    if count:
-        owner = resample(names, world, pet.affine, pet.array.shape, nearest=True).astype(np.intp)
-        inside = owner > 0
-        np.maximum.at(highest, owner[inside], pet.array[inside].astype(np.float64))
+    highest = np.full(len(boxes) + 1, -np.inf)
+    for number, box in enumerate(boxes, start=1):
+        near = _voxels_near(box, np.linalg.inv(pet.affine) @ world, pet.shape)
+        values = pet.array[near]
+        first = pet.affine.copy()
+        first[:, 3] = pet.affine @ [*(side.start for side in near), 1.0]
+        inside = resample(names, world, first, values.shape, nearest=True) == number
+        highest[number] = values[inside].max(initial=-np.inf)
     return highest
+
+
+def _voxels_near(box: Box, step: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Box:
+    """Return the voxels of another grid that lie in a box or close to it.
+
+    Args:
+        box: in voxels of the one grid.
+        step: (4, 4), its indices to those of the other one.
+        shape: voxels of the other one.
+    """
+    ends = ((side.start - 1, side.stop) for side in box)
+    corners = np.array([[*corner, 1.0] for corner in product(*ends)]) @ step[:3].T
+    low, high = np.floor(corners.min(axis=0)).astype(int), np.ceil(corners.max(axis=0)).astype(int) + 1
+    return tuple(
+        slice(min(max(first, 0), length), min(max(last, 0), length))
+        for first, last, length in zip(low.tolist(), high.tolist(), shape, strict=True)
+    )
 
 
 def _centre(inside: npt.NDArray[np.bool_], box: Box) -> list[float]:
@@ -191,12 +206,25 @@ def _centre(inside: npt.NDArray[np.bool_], box: Box) -> list[float]:
     return centre
 
 
-def _box(mask: npt.NDArray[np.uint8]) -> tuple[slice, ...] | None:
-    """Return the smallest box that holds all of a mask, None where it is empty."""
-    sides = []
-    for axis in range(3):
-        there = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+def _shifted(box: Box, around: Box) -> Box:
+    """Return a box within a box in the indices of the whole."""
+    return tuple(
+        slice(outer.start + inner.start, outer.start + inner.stop)
+        for inner, outer in zip(box, around, strict=True)
+    )
+
+
+def _box(mask: npt.NDArray[Any]) -> Box | None:
+    """Return the smallest box that holds all that is not 0, None where nothing is.
+
+    Axis by axis, that of the widest stride first, which leaves the least to look through.
+    """
+    sides = [slice(0, length) for length in mask.shape]
+    for axis in np.argsort(np.abs(mask.strides))[::-1]:
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        there = np.flatnonzero(mask[tuple(sides)].any(axis=others))
         if not len(there):
             return None
-        sides.append(slice(int(there[0]), int(there[-1]) + 1))
+        first = sides[axis].start
+        sides[axis] = slice(first + int(there[0]), first + int(there[-1]) + 1)
     return tuple(sides)

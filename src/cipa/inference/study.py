@@ -14,7 +14,7 @@ import cipa
 from cipa.data.modalities import BOTH
 from cipa.errors import DataError
 from cipa.inference.inputs import PetCtInput
-from cipa.inference.lesions import label_lesions, measure_lesions, without_small
+from cipa.inference.lesions import label_lesions, measure_lesions
 from cipa.inference.modalities import takes, trained_inputs
 from cipa.inference.result import Prediction
 from cipa.inference.volume import Progress, predict_volume
@@ -45,11 +45,8 @@ def predict_study(
     began = time.monotonic()
     _refuse_half(predictor, pair)
     maps = predict_volume(predictor, pair.ct, pair.pet, progress=progress, inputs=pair.inputs, **options)
-    mask = predictor.mask(maps.probability)
-    labels, count = label_lesions(mask)
-    labels, kept = without_small(labels, pair.ct.voxel_ml, predictor.smallest_ml)
-    if kept < count:
-        mask = labels.astype(bool).view(np.uint8)
+    labels, _ = label_lesions(maps.mask, pair.ct.voxel_ml, predictor.smallest_ml)
+    mask = maps.mask if predictor.smallest_ml <= 0 else labels.astype(bool).view(np.uint8)
     lesions = measure_lesions(labels, maps.probability, maps.pet_on_ct, pair.ct.affine, pair.pet)
     if "pet" not in pair.inputs:
         lesions = [lesion.without_suv() for lesion in lesions]

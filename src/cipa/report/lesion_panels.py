@@ -74,7 +74,6 @@ def save_lesion_panel(path: str | os.PathLike[str], prediction: Prediction, lesi
 def _largest_slice(prediction: Prediction, lesion: Lesion) -> int:
     """Return the axial slice with most voxels of a lesion, the first of several."""
     box = prediction.boxes[lesion.number - 1]
-    assert box is not None  # a lesion has voxels
     inside = prediction.axial(prediction.labels)[box] == lesion.number
     return lesion.slices[0] + int(np.argmax(np.count_nonzero(inside, axis=(1, 2))))
 

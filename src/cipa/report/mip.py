@@ -102,16 +102,15 @@ def _project(prediction: Prediction, view: View) -> _Image:
     outlines = {}
     names = prediction.axial(prediction.labels)
     for number, box in enumerate(prediction.boxes, start=1):
-        if box is not None:
-            shadow = (names[box] == number).any(axis=view.axis)
-            rows, columns = (side for axis, side in enumerate(box) if axis != view.axis)
-            place = (
-                columns.start * steps[1],
-                columns.stop * steps[1],
-                rows.start * steps[0],
-                rows.stop * steps[0],
-            )
-            outlines[number] = shadow[::-1], place
+        shadow = (names[box] == number).any(axis=view.axis)
+        rows, columns = (side for axis, side in enumerate(box) if axis != view.axis)
+        place = (
+            columns.start * steps[1],
+            columns.stop * steps[1],
+            rows.start * steps[0],
+            rows.stop * steps[0],
+        )
+        outlines[number] = shadow[::-1], place
     return _Image(suv[::-1, first:last], outlines, (first * steps[1], last * steps[1], 0.0, high))
 
 
