@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -44,13 +45,14 @@ def predict_study(
     """
     began = time.monotonic()
     _refuse_half(predictor, pair)
-    maps = predict_volume(predictor, pair.ct, pair.pet, progress=progress, inputs=pair.inputs, **options)
+    with ThreadPoolExecutor(1) as beside:
+        region = beside.submit(doubts_of_region, pair.ct, pair.body_part) if "ct" in pair.inputs else None
+        maps = predict_volume(predictor, pair.ct, pair.pet, progress=progress, inputs=pair.inputs, **options)
     labels, _ = label_lesions(maps.mask, pair.ct.voxel_ml, predictor.smallest_ml)
     mask = maps.mask if predictor.smallest_ml <= 0 else labels.astype(bool).view(np.uint8)
     lesions = measure_lesions(labels, maps.probability, maps.pet_on_ct, pair.ct.affine, pair.pet)
     if "pet" not in pair.inputs:
         lesions = [lesion.without_suv() for lesion in lesions]
-    region = doubts_of_region(pair.ct, pair.body_part) if "ct" in pair.inputs else []
     facts = {
         "study": pair.name,
         **pair.facts,
@@ -67,7 +69,7 @@ def predict_study(
         pet_on_ct=maps.pet_on_ct,
         lesions=lesions,
         facts=facts,
-        warnings=[*pair.notes, *region, *maps.doubts],
+        warnings=[*pair.notes, *(region.result() if region else ()), *maps.doubts],
         source=pair.source,
         inputs=pair.inputs,
     )
