@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cipa.inference.lesions import label_lesions, measure_lesions
+from cipa.inference.lesions import label_lesions, lesion_boxes, measure_lesions
 from cipa.io.grid import resample
 from cipa.io.nifti import Volume
 
@@ -79,3 +79,32 @@ def test_lesions_below_the_smallest_volume_are_left_out_and_the_others_keep_thei
     assert count == 2
     np.testing.assert_array_equal(kept, np.where(labels == 3, 0, labels))
     np.testing.assert_array_equal(label_lesions(mask, 0.1, 0.0)[0], labels)
+
+
+def test_pet_s_own_highest_voxel_is_found_on_any_grid():
+    """As on the whole grid of PET: turned against the CT's, larger than it, and coarse."""
+    turn = np.array([[0.98, -0.17, 0.1], [0.17, 0.98, 0.0], [-0.1, 0.0, 0.99]])
+    coarse = np.eye(4)
+    coarse[:3, :3], coarse[:3, 3] = turn @ np.diag([3.0, -2.5, 4.0]), (-6, 42, -9)
+    fine = np.diag([1.1, 1.3, 2.0, 1.0])
+    rng = np.random.default_rng(0)
+    own = rng.random((20, 22, 18), dtype=np.float32)
+    mask = np.zeros((30, 28, 16), np.uint8)
+    for corner in ((0, 0, 0), (8, 9, 3), (20, 3, 9), (22, 20, 12), (3, 18, 0)):
+        mask[tuple(slice(start, start + size) for start, size in zip(corner, (6, 5, 4), strict=True))] = 1
+    labels, count = label_lesions(mask)
+    suv = np.zeros(mask.shape, np.float32)
+    found = measure_lesions(labels, mask.astype(np.float32), suv, fine, Volume(own, coarse))
+    owner = resample(labels, fine, coarse, own.shape, nearest=True)
+    expected = [own[owner == number].max(initial=0) for number in range(1, count + 1)]
+    assert [lesion.suv_max for lesion in found] == pytest.approx(expected)
+    assert min(expected) > 0
+
+
+def test_boxes_of_lesions_are_in_the_indices_of_the_whole():
+    labels = np.zeros((9, 8, 7), np.uint16)
+    labels[2:4, 5, 1:3], labels[6, 7, 6] = 1, 2
+    for view in (labels, labels.T.copy().T, labels[::-1][::-1]):
+        boxes = lesion_boxes(view)
+        assert boxes == [(slice(2, 4), slice(5, 6), slice(1, 3)), (slice(6, 7), slice(7, 8), slice(6, 7))]
+    assert lesion_boxes(np.zeros_like(labels)) == []
