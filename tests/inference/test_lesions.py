@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cipa.inference.lesions import label_lesions, lesion_boxes, measure_lesions
+from cipa.inference.labelling import label_lesions
+from cipa.inference.lesions import measure_lesions
 from cipa.io.grid import resample
 from cipa.io.nifti import Volume
 
@@ -14,19 +15,6 @@ def measured(mask, pet_on_ct, affine=AFFINE, pet=None, probability=None):
     chances = mask.astype(np.float32) if probability is None else probability
     own = Volume(pet_on_ct, affine) if pet is None else pet
     return measure_lesions(labels, chances, pet_on_ct.astype(np.float32), affine, own)
-
-
-def test_lesions_are_numbered_from_the_largest():
-    mask = np.zeros((9, 9, 9), np.uint8)
-    mask[0, 0, 0] = 1
-    mask[3:6, 3:6, 3] = mask[6, 6, 4] = 1  # the last touches by a corner
-    mask[0:2, 8, 8] = 1
-    labels, count = label_lesions(mask)
-    assert count == 3
-    assert labels.dtype == np.uint16
-    assert (labels[6, 6, 4], labels[3, 3, 3], labels[1, 8, 8], labels[0, 0, 0]) == (1, 1, 2, 3)
-    assert np.array_equal(labels > 0, mask > 0)
-    assert label_lesions(np.zeros_like(mask))[1] == 0
 
 
 def test_numbers_of_a_lesion_by_hand():
@@ -71,16 +59,6 @@ def test_a_lesion_smaller_than_a_pet_voxel_takes_what_is_interpolated():
     assert (lesion.suv_max, lesion.suv_mean) == (3, 3)
 
 
-def test_lesions_below_the_smallest_volume_are_left_out_and_the_others_keep_their_numbers():
-    mask = np.zeros((12, 4, 4), np.uint8)
-    mask[0:4, 0, 0] = mask[6:8, 0, 0] = mask[10, 0, 0] = 1
-    labels, _ = label_lesions(mask)
-    kept, count = label_lesions(mask, 0.1, 0.2)
-    assert count == 2
-    np.testing.assert_array_equal(kept, np.where(labels == 3, 0, labels))
-    np.testing.assert_array_equal(label_lesions(mask, 0.1, 0.0)[0], labels)
-
-
 def test_pet_s_own_highest_voxel_is_found_on_any_grid():
     """As on the whole grid of PET: turned against the CT's, larger than it, and coarse."""
     turn = np.array([[0.98, -0.17, 0.1], [0.17, 0.98, 0.0], [-0.1, 0.0, 0.99]])
@@ -99,12 +77,3 @@ def test_pet_s_own_highest_voxel_is_found_on_any_grid():
     expected = [own[owner == number].max(initial=0) for number in range(1, count + 1)]
     assert [lesion.suv_max for lesion in found] == pytest.approx(expected)
     assert min(expected) > 0
-
-
-def test_boxes_of_lesions_are_in_the_indices_of_the_whole():
-    labels = np.zeros((9, 8, 7), np.uint16)
-    labels[2:4, 5, 1:3], labels[6, 7, 6] = 1, 2
-    for view in (labels, labels.T.copy().T, labels[::-1][::-1]):
-        boxes = lesion_boxes(view)
-        assert boxes == [(slice(2, 4), slice(5, 6), slice(1, 3)), (slice(6, 7), slice(7, 8), slice(6, 7))]
-    assert lesion_boxes(np.zeros_like(labels)) == []

@@ -18,10 +18,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
+from cipa.inference.labelling import lesion_boxes
 from cipa.inference.peak import Box, highest_mean, millilitre_sphere
-from cipa.io.components import label_components
 from cipa.io.grid import resample
 from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack, spacing
@@ -66,42 +65,6 @@ class Lesion:
         centroid, (first, last) = values.pop("centroid_mm"), values.pop("slices")
         values |= {f"centroid_{axis}_mm": value for axis, value in zip("lps", centroid, strict=True)}
         return values | {"first_slice": first, "last_slice": last}
-
-
-def label_lesions(
-    mask: npt.NDArray[np.uint8], voxel_ml: float = 1.0, smallest_ml: float = 0.0
-) -> tuple[npt.NDArray[np.generic], int]:
-    """Number the lesions of a mask, largest first.
-
-    Args:
-        mask: (I, J, K), 1 inside.
-        voxel_ml: volume of a voxel, mL.
-        smallest_ml: lesions below this volume, mL, are left out.
-
-    Returns:
-        Labels of the same shape and memory layout, uint16 (int32 beyond 65535 lesions), 0 outside and 1 to N
-        inside, and N. Of equal sizes the one met first in the order of the axes comes first.
-    """
-    box = _box(mask)
-    if box is None:
-        return np.zeros_like(mask, dtype=np.uint16), 0
-    found, count = label_components(mask[box])
-    sizes = np.bincount(found.ravel(), minlength=count + 1)[1:]
-    kept = int(np.count_nonzero(sizes * voxel_ml >= smallest_ml))
-    kind = np.uint16 if kept <= np.iinfo(np.uint16).max else np.int32
-    numbers = np.zeros(count + 1, dtype=kind)
-    numbers[1 + np.argsort(-sizes, kind="stable")[:kept]] = np.arange(1, kept + 1)
-    labels = np.zeros_like(mask, dtype=kind)
-    labels[box] = numbers[found]
-    return labels, kept
-
-
-def lesion_boxes(labels: npt.NDArray[Any]) -> list[Box]:
-    """Return where each lesion of a label map lies, by its number less 1."""
-    around = _box(labels)
-    if around is None:
-        return []
-    return [_shifted(box, around) for box in ndimage.find_objects(labels[around])]
 
 
 def measure_lesions(
@@ -204,27 +167,3 @@ def _centre(inside: npt.NDArray[np.bool_], box: Box) -> list[float]:
         counts = np.count_nonzero(inside, axis=tuple(other for other in range(3) if other != axis))
         centre.append(side.start + float(np.average(np.arange(len(counts)), weights=counts)))
     return centre
-
-
-def _shifted(box: Box, around: Box) -> Box:
-    """Return a box within a box in the indices of the whole."""
-    return tuple(
-        slice(outer.start + inner.start, outer.start + inner.stop)
-        for inner, outer in zip(box, around, strict=True)
-    )
-
-
-def _box(mask: npt.NDArray[Any]) -> Box | None:
-    """Return the smallest box that holds all that is not 0, None where nothing is.
-
-    Axis by axis, that of the widest stride first, which leaves the least to look through.
-    """
-    sides = [slice(0, length) for length in mask.shape]
-    for axis in np.argsort(np.abs(mask.strides))[::-1]:
-        others = tuple(other for other in range(mask.ndim) if other != axis)
-        there = np.flatnonzero(mask[tuple(sides)].any(axis=others))
-        if not len(there):
-            return None
-        first = sides[axis].start
-        sides[axis] = slice(first + int(there[0]), first + int(there[-1]) + 1)
-    return tuple(sides)

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.data.modalities import BOTH
-from cipa.inference.lesions import Lesion, lesion_boxes
+from cipa.inference.labelling import lesion_boxes
+from cipa.inference.lesions import Lesion
 from cipa.io.dicom.volumes import PetCt
 from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack

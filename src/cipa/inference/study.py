@@ -15,7 +15,8 @@ import cipa
 from cipa.data.modalities import BOTH
 from cipa.errors import DataError
 from cipa.inference.inputs import PetCtInput
-from cipa.inference.lesions import label_lesions, measure_lesions
+from cipa.inference.labelling import label_lesions
+from cipa.inference.lesions import measure_lesions
 from cipa.inference.modalities import takes, trained_inputs
 from cipa.inference.result import Prediction
 from cipa.inference.volume import Progress, predict_volume
