@@ -16,7 +16,7 @@ from cipa.data.pclt20k import PCLT20K
 from cipa.data.spacing import find_spacings
 from cipa.evaluation.counts import Counts
 from cipa.evaluation.lesions import match_lesions
-from cipa.inference.lesions import label_lesions, without_small
+from cipa.inference.labelling import label_lesions
 from cipa.inference.predictor import Predictor
 
 PROBABILITY_CANDIDATES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
@@ -98,7 +98,8 @@ def _score(
     index, packed, truth, voxel_ml, tried = job
     prediction = np.unpackbits(packed, count=truth.size).reshape(truth.shape)
     labels, _ = label_lesions(prediction)
-    return index, [_row(without_small(labels, voxel_ml, smallest)[0] > 0, truth) for smallest in tried]
+    volumes = np.bincount(labels.ravel()) * voxel_ml
+    return index, [_row((labels > 0) & (volumes >= smallest)[labels], truth) for smallest in tried]
 
 
 def _row(prediction: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
