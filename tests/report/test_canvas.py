@@ -54,7 +54,7 @@ def test_dots_follow_the_line_and_leave_gaps():
 
 def test_words_stand_at_their_anchor_with_a_halo_about_them():
     canvas = Canvas(1, 1, 100)
-    canvas.fill((0, 0, 100, 100), "black")
+    canvas.image.paste("black", (0, 0, 100, 100))
     canvas.words((50, 50), "H", 20, "red", "mm", bold=True, halo=(2, "white"))
     picture = np.asarray(canvas.image).astype(int)
     red = (picture[..., 0] > 200) & (picture[..., 1] < 60)

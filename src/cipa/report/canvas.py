@@ -105,10 +105,6 @@ class Canvas:
         """Put a picture (H, W) or (H, W, 3) with its top left corner at a pixel."""
         self.image.paste(Image.fromarray(picture), (left, top))
 
-    def fill(self, box: tuple[int, int, int, int], colour: str) -> None:
-        """Fill a rectangle: left, top, right and bottom, the last two beyond it."""
-        self.image.paste(colour, box)
-
     def frame(self, box: tuple[int, int, int, int], colour: str) -> None:
         """Draw the edge of a rectangle, a pixel wide, within it."""
         left, top, right, bottom = box

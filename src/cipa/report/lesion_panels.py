@@ -61,7 +61,6 @@ def save_lesion_panel(path: str | os.PathLike[str], prediction: Prediction, lesi
     for place, (column, title) in enumerate(titles.items()):
         left = canvas.pixels(place * (CELL + GAP))
         frame = _frame_within(left, top, cell, extent)
-        canvas.fill((left, top, left + cell, top + cell), "black")
         canvas.show(_picture(column, hu[box], suv[box], frame.size), frame.left, frame.top)
         _outline(canvas, frame, labels[box], lesion.number)
         _finish(canvas, frame, "white" if column != 1 else INK)
