@@ -3,6 +3,7 @@
     python -m benchmarks                    all of them
     python -m benchmarks scan network       some
     python -m benchmarks gpu                those of a CUDA device (some minutes)
+    python -m benchmarks study --study DIR  one study from DICOM to its report, stage by stage
     python -m benchmarks --record           append the rows to benchmarks/results.csv
     python -m benchmarks table              write the tables of docs/gpu.md from there
 
@@ -22,6 +23,11 @@ from rich.table import Table
 
 from benchmarks.harness import GateFailed, Row, machine, record
 
+STUDY_OPTIONS = {
+    "study": "DICOM folder or zip (shared/data/acrin042 beside the project)",
+    "weights": "of the network",
+    "device": "cpu or cuda (both)",
+}
 NAMES = ("startup", "scan", "network", "hd95", "patients", "study", "loader", "gpu")
 
 
@@ -31,6 +37,8 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--record", action="store_true", help="append to benchmarks/results.csv")
+    for name, what in STUDY_OPTIONS.items():
+        parser.add_argument(f"--{name}", help=f"study: {what}")
     arguments = parser.parse_args()
     if arguments.names == ["table"]:
         import_module("benchmarks.table").write()
@@ -38,10 +46,11 @@ def main() -> int:
     unknown = set(arguments.names) - set(NAMES)
     if unknown:
         parser.error(f"no benchmark {sorted(unknown)}: choose from {', '.join(NAMES)}")
+    given = {"study": {name: getattr(arguments, name) for name in STUDY_OPTIONS}}
     rows, failed = [], False
     for name in arguments.names or NAMES:
         try:
-            for found in parts(import_module(f"benchmarks.{name}").run()):
+            for found in parts(import_module(f"benchmarks.{name}").run(**given.get(name, {}))):
                 rows += found
                 if arguments.record:
                     record(found)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from cipa.inference.lesions import label_lesions, measure_lesions
+from cipa.inference.labelling import label_lesions
+from cipa.inference.lesions import measure_lesions
 from cipa.inference.result import Prediction
 from cipa.io.grid import resample
 from cipa.io.nifti import Volume

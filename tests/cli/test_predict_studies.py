@@ -20,7 +20,7 @@ from torch import nn
 import cipa
 from cipa.cli.main import main
 from cipa.inference import save
-from cipa.io.dicom import source
+from cipa.io.dicom import seg, source
 from dicom_files import write_series
 from studies import SPOILT, spoil, without_weight, write_study
 
@@ -269,3 +269,14 @@ def test_two_processes_share_the_studies_and_one_reports(here):
     assert out.count("2 of 3 studies finished; tables of all: out") == 1
     assert done.stderr.count(f"cipa: failed: [2/3] p2: {SPOILT}") == 1
     assert sorted(path.name for path in Path("out").iterdir()) == ["lesions.csv", "p1", "p3", "patients.csv"]
+
+
+def test_what_writes_seg_is_loaded_only_where_one_is_written(here, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(seg, "load_writer", lambda: loaded.append(True))
+    write_study(here / "study")
+    assert predict("study", "-o", "mask.nii.gz") == 0
+    assert loaded == []
+    assert predict("study", "-o", "out", "--no-report") == 0
+    assert loaded == [True]
+    assert (here / "out" / "segmentation.dcm").is_file()

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cipa.inference.lesions import label_lesions, measure_lesions, without_short, without_small
+from cipa.inference.labelling import label_lesions
+from cipa.inference.lesions import measure_lesions
 from cipa.io.grid import resample
 from cipa.io.nifti import Volume
 
@@ -14,19 +15,6 @@ def measured(mask, pet_on_ct, affine=AFFINE, pet=None, probability=None):
     chances = mask.astype(np.float32) if probability is None else probability
     own = Volume(pet_on_ct, affine) if pet is None else pet
     return measure_lesions(labels, chances, pet_on_ct.astype(np.float32), affine, own)
-
-
-def test_lesions_are_numbered_from_the_largest():
-    mask = np.zeros((9, 9, 9), np.uint8)
-    mask[0, 0, 0] = 1
-    mask[3:6, 3:6, 3] = mask[6, 6, 4] = 1  # the last touches by a corner
-    mask[0:2, 8, 8] = 1
-    labels, count = label_lesions(mask)
-    assert count == 3
-    assert labels.dtype == np.uint16
-    assert (labels[6, 6, 4], labels[3, 3, 3], labels[1, 8, 8], labels[0, 0, 0]) == (1, 1, 2, 3)
-    assert np.array_equal(labels > 0, mask > 0)
-    assert label_lesions(np.zeros_like(mask))[1] == 0
 
 
 def test_numbers_of_a_lesion_by_hand():
@@ -71,26 +59,21 @@ def test_a_lesion_smaller_than_a_pet_voxel_takes_what_is_interpolated():
     assert (lesion.suv_max, lesion.suv_mean) == (3, 3)
 
 
-def test_lesions_below_the_smallest_volume_are_left_out_and_the_others_keep_their_numbers():
-    mask = np.zeros((12, 4, 4), np.uint8)
-    mask[0:4, 0, 0] = mask[6:8, 0, 0] = mask[10, 0, 0] = 1
-    labels, _ = label_lesions(mask)
-    kept, count = without_small(labels, 0.1, 0.2)
-    assert count == 2
-    np.testing.assert_array_equal(kept, np.where(labels == 3, 0, labels))
-    assert without_small(labels, 0.1, 0.0)[0] is labels
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_lesions_that_span_too_few_slices_are_left_out_and_the_others_numbered_anew(order):
-    mask = np.zeros((8, 9, 6), np.uint8, order=order)
-    mask[0:4, 0:4, 0] = 1  # one slice of 3 mm, the largest
-    mask[0:2, 7, 1:4] = 1  # three
-    mask[6, 0, 3:5] = 1  # two
-    labels, _ = label_lesions(mask)
-    kept, count = without_short(labels, AFFINE, 6.0)
-    assert count == 2
-    np.testing.assert_array_equal(kept, np.where(labels > 1, labels - 1, 0))
-    assert (kept.dtype, kept.strides) == (labels.dtype, labels.strides)
-    assert without_short(labels, AFFINE, 9.1)[1] == 0
-    assert without_short(labels, AFFINE, 0.0)[0] is labels
+def test_pet_s_own_highest_voxel_is_found_on_any_grid():
+    """As on the whole grid of PET: turned against the CT's, larger than it, and coarse."""
+    turn = np.array([[0.98, -0.17, 0.1], [0.17, 0.98, 0.0], [-0.1, 0.0, 0.99]])
+    coarse = np.eye(4)
+    coarse[:3, :3], coarse[:3, 3] = turn @ np.diag([3.0, -2.5, 4.0]), (-6, 42, -9)
+    fine = np.diag([1.1, 1.3, 2.0, 1.0])
+    rng = np.random.default_rng(0)
+    own = rng.random((20, 22, 18), dtype=np.float32)
+    mask = np.zeros((30, 28, 16), np.uint8)
+    for corner in ((0, 0, 0), (8, 9, 3), (20, 3, 9), (22, 20, 12), (3, 18, 0)):
+        mask[tuple(slice(start, start + size) for start, size in zip(corner, (6, 5, 4), strict=True))] = 1
+    labels, count = label_lesions(mask)
+    suv = np.zeros(mask.shape, np.float32)
+    found = measure_lesions(labels, mask.astype(np.float32), suv, fine, Volume(own, coarse))
+    owner = resample(labels, fine, coarse, own.shape, nearest=True)
+    expected = [own[owner == number].max(initial=0) for number in range(1, count + 1)]
+    assert [lesion.suv_max for lesion in found] == pytest.approx(expected)
+    assert min(expected) > 0

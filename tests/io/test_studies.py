@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from cipa.io.dicom.study import choose_pair, read_study
-from cipa.io.studies import find_studies
+from cipa.io.studies import find_studies, lone_place, nifti_place
 from studies import write_study
 
 
@@ -26,6 +26,14 @@ def test_one_study_is_the_folder_itself_however_deep_its_files_lie(tmp_path):
     touch(tmp_path / "patient" / "readme.txt", tmp_path / "patient" / "a" / "x.png")
     (place,) = find_studies(tmp_path / "patient")
     assert (place.name, place.ct, place.pet, place.folders) == ("patient", tmp_path / "patient", None, None)
+
+
+def test_a_place_knows_whether_it_is_dicom(tmp_path):
+    study(tmp_path / "patient", 1)
+    file = tmp_path / "ct.nii"
+    assert find_studies(tmp_path / "patient")[0].is_dicom
+    assert not nifti_place("pair", file, file).is_dicom
+    assert not lone_place("alone", file, "ct").is_dicom
 
 
 def test_folders_and_zips_of_many_studies_are_named_by_their_path(tmp_path):

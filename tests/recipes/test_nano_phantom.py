@@ -12,7 +12,7 @@ from cipa.data.layout import image_path, read_ids
 from cipa.data.pclt20k import PCLT20K
 from cipa.evaluation.counts import Counts
 from cipa.evaluation.lesions import match_lesions
-from cipa.inference.lesions import label_lesions, without_short, without_small
+from cipa.inference.labelling import label_lesions, without_short
 from cipa.io.png import write_grey
 from cipa.models.registry import create_model
 from cipa.training.config_file import read_recipe
@@ -150,8 +150,8 @@ def test_every_level_and_smallest_lesion_scores_as_the_evaluation_does():
     assert len(np.unique(scores)) > 50
     for place in np.ndindex(scores.shape[:3]):
         case = cases[place[0]]
-        labels, _ = label_lesions((case.values >= levels[place[1]]).view(np.uint8))
-        labels, _ = without_small(labels, 0.02, leasts[place[2]][0])
+        mask = (case.values >= levels[place[1]]).view(np.uint8)
+        labels, _ = label_lesions(mask, 0.02, leasts[place[2]][0])
         answer = without_short(labels, ALONG, leasts[place[2]][1])[0] > 0
         lesions = match_lesions(answer, case.truth > 0)
         expected = [Counts.of(answer, case.truth).dice, lesions.f1, lesions.sensitivity, lesions.precision]

@@ -1,7 +1,8 @@
 """`cipa predict` on studies: where they are, this process's share, a line a study, failures at the end."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,15 +62,26 @@ def _is_whole(root: Path, place: "StudyPlace") -> bool:
     return place.ct == root or (place.pet is not None and place.ct.parent == root)
 
 
-def _job(arguments: Namespace, device: str, progress: Callable[[int, int], None]) -> "Job":
+def _job(
+    arguments: Namespace,
+    device: str,
+    progress: Callable[[int, int], None],
+    to_save: Sequence["StudyPlace"] = (),
+) -> "Job":
+    """Load the network, and what will write the results of the studies `to_save`."""
     from cipa.inference.batch import Job
+    from cipa.io.dicom.seg import load_writer
 
     given = {name: arguments[name] for name in VOLUME_DEFAULTS if arguments[name] is not None}
     options = VOLUME_DEFAULTS | given
     options["ct_window"] = None if options["ct_window"] is None else tuple(options["ct_window"])
     studies = {name: value for name, value in study_options(arguments).items() if value is not None}
-    also = () if arguments.no_report else _report_writers()
-    return Job(make_predictor(arguments, device), options, studies, also, arguments.overwrite, progress)
+    with ThreadPoolExecutor(1) as beside:  # while the GPU's kernels are made
+        if any(place.is_dicom for place in to_save):
+            beside.submit(load_writer)
+        also = () if arguments.no_report else _report_writers()
+        predictor = make_predictor(arguments, device)
+    return Job(predictor, options, studies, also, arguments.overwrite, progress)
 
 
 def _report_writers() -> tuple[Any, ...]:
@@ -92,7 +104,7 @@ def _one(arguments: Namespace, place: "StudyPlace", out: Path) -> int:
 
     refuse_taken(out, overwrite=True)
     with study_bars(1) as bars:
-        job = _job(arguments, arguments.device, bars.slices)
+        job = _job(arguments, arguments.device, bars.slices, [place])
         outcome = run_study(job, place, out)
     _warn(outcome.warnings)
     _print_lesions(out)
@@ -126,7 +138,7 @@ def _many(arguments: Namespace, places: list["StudyPlace"], out: Path, rank: Ran
     mine = rank.share(places)
     failures = []
     with study_bars(len(mine)) as bars:
-        job = _job(arguments, rank.device(arguments.device), bars.slices)
+        job = _job(arguments, rank.device(arguments.device), bars.slices, mine)
         for number, outcome in enumerate(run_studies(job, mine, out)):
             place = rank.index + number * rank.count + 1
             print(f"[{place}/{len(places)}] {_line(outcome)}", flush=True)

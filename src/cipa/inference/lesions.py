@@ -13,14 +13,14 @@ body-weight SUV:
 """
 
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
+from cipa.inference.labelling import lesion_boxes
 from cipa.inference.peak import Box, highest_mean, millilitre_sphere
-from cipa.io.components import label_components
 from cipa.io.grid import resample
 from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack, spacing
@@ -67,79 +67,6 @@ class Lesion:
         return values | {"first_slice": first, "last_slice": last}
 
 
-def label_lesions(mask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.generic], int]:
-    """Number the lesions of a mask, largest first.
-
-    Args:
-        mask: (I, J, K), 1 inside.
-
-    Returns:
-        Labels of the same shape and memory layout, uint16 (int32 beyond 65535 lesions), 0 outside and 1 to N
-        inside, and N. Of equal sizes the one met first in the order of the axes comes first.
-    """
-    box = _box(mask)
-    if box is None:
-        return np.zeros_like(mask, dtype=np.uint16), 0
-    found, count = label_components(mask[box])
-    sizes = np.bincount(found.ravel(), minlength=count + 1)[1:]
-    kind = np.uint16 if count <= np.iinfo(np.uint16).max else np.int32
-    numbers = np.zeros(count + 1, dtype=kind)
-    numbers[1 + np.argsort(-sizes, kind="stable")] = np.arange(1, count + 1)
-    labels = np.zeros_like(mask, dtype=kind)
-    labels[box] = numbers[found]
-    return labels, count
-
-
-def without_small(
-    labels: npt.NDArray[Any], voxel_ml: float, smallest_ml: float
-) -> tuple[npt.NDArray[Any], int]:
-    """Leave out the lesions below a volume.
-
-    Args:
-        labels: as `label_lesions` numbers them.
-        voxel_ml: volume of a voxel, mL.
-        smallest_ml: least volume that stays, mL.
-
-    Returns:
-        The labels, themselves where nothing is left out, and how many lesions they have.
-    """
-    flat = labels.ravel(order="K")  # as they lie in memory: by index it takes ten times as long
-    sizes = np.bincount(flat[flat > 0].astype(np.intp))[1:] * voxel_ml
-    kept = int(np.count_nonzero(sizes >= smallest_ml))
-    return labels if kept == len(sizes) else np.where(labels > kept, labels.dtype.type(0), labels), kept
-
-
-def without_short(
-    labels: npt.NDArray[Any], affine: npt.NDArray[np.float64], shortest_mm: float
-) -> tuple[npt.NDArray[Any], int]:
-    """Leave out the lesions that span too few axial slices.
-
-    A network that sees one slice at a time marks vessels and organs in one slice and not in the next; what
-    takes up FDG spans at least the blur of PET, some 6 mm, in every direction.
-
-    Args:
-        labels: (I, J, K), 1 to N as `label_lesions` numbers them.
-        affine: (4, 4), indices of these to world millimetres, RAS+.
-        shortest_mm: least number of slices times their spacing that stays, mm.
-
-    Returns:
-        The labels, themselves where nothing is left out, else numbered anew in the same order and memory
-        layout; and how many lesions they have.
-    """
-    stack, world = axial_stack(labels, affine)
-    thick = spacing(world)[0]
-    boxes = ndimage.find_objects(stack)
-    long = [n for n, box in enumerate(boxes, 1) if (box[0].stop - box[0].start) * thick >= shortest_mm]
-    if len(long) == len(boxes):
-        return labels, len(long)
-    kept = np.zeros_like(labels)
-    kept_stack, _ = axial_stack(kept, affine)
-    for new, number in enumerate(long, start=1):
-        box = boxes[number - 1]
-        kept_stack[box][stack[box] == number] = new
-    return kept, len(long)
-
-
 def measure_lesions(
     labels: npt.NDArray[np.generic],
     probability: npt.NDArray[np.float32],
@@ -161,8 +88,8 @@ def measure_lesions(
     """
     names, world = axial_stack(labels, affine)
     chances, suv = (axial_stack(array, affine)[0] for array in (probability, pet_on_ct))
-    boxes = ndimage.find_objects(names)
-    highest = _own_highest(names, world, pet, len(boxes))
+    boxes = lesion_boxes(names)
+    highest = _own_highest(names, boxes, world, pet)
     sphere = millilitre_sphere(spacing(world))
     voxel_ml = float(abs(np.linalg.det(affine[:3, :3]))) / 1000
     return [
@@ -202,15 +129,35 @@ def _measure(
 
 
 def _own_highest(
-    names: npt.NDArray[np.generic], world: npt.NDArray[np.float64], pet: Volume, count: int
+    names: npt.NDArray[np.generic], boxes: list[Box], world: npt.NDArray[np.float64], pet: Volume
 ) -> npt.NDArray[np.float64]:
     """Return by label the highest of PET's own voxels with a centre in the lesion; -inf where none has."""
-    highest = np.full(count + 1, -np.inf)
-    if count:
-        owner = resample(names, world, pet.affine, pet.array.shape, nearest=True).astype(np.intp)
-        inside = owner > 0
-        np.maximum.at(highest, owner[inside], pet.array[inside].astype(np.float64))
+    highest = np.full(len(boxes) + 1, -np.inf)
+    for number, box in enumerate(boxes, start=1):
+        near = _voxels_near(box, np.linalg.inv(pet.affine) @ world, pet.shape)
+        values = pet.array[near]
+        first = pet.affine.copy()
+        first[:, 3] = pet.affine @ [*(side.start for side in near), 1.0]
+        inside = resample(names, world, first, values.shape, nearest=True) == number
+        highest[number] = values[inside].max(initial=-np.inf)
     return highest
+
+
+def _voxels_near(box: Box, step: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Box:
+    """Return the voxels of another grid that lie in a box or close to it.
+
+    Args:
+        box: in voxels of the one grid.
+        step: (4, 4), its indices to those of the other one.
+        shape: voxels of the other one.
+    """
+    ends = ((side.start - 1, side.stop) for side in box)
+    corners = np.array([[*corner, 1.0] for corner in product(*ends)]) @ step[:3].T
+    low, high = np.floor(corners.min(axis=0)).astype(int), np.ceil(corners.max(axis=0)).astype(int) + 1
+    return tuple(
+        slice(min(max(first, 0), length), min(max(last, 0), length))
+        for first, last, length in zip(low.tolist(), high.tolist(), shape, strict=True)
+    )
 
 
 def _centre(inside: npt.NDArray[np.bool_], box: Box) -> list[float]:
@@ -220,14 +167,3 @@ def _centre(inside: npt.NDArray[np.bool_], box: Box) -> list[float]:
         counts = np.count_nonzero(inside, axis=tuple(other for other in range(3) if other != axis))
         centre.append(side.start + float(np.average(np.arange(len(counts)), weights=counts)))
     return centre
-
-
-def _box(mask: npt.NDArray[np.uint8]) -> tuple[slice, ...] | None:
-    """Return the smallest box that holds all of a mask, None where it is empty."""
-    sides = []
-    for axis in range(3):
-        there = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        if not len(there):
-            return None
-        sides.append(slice(int(there[0]), int(there[-1]) + 1))
-    return tuple(sides)

@@ -1,7 +1,6 @@
 """The whole tool as one object: a study in, measured lesions out; or grey slices in, probabilities out."""
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -46,6 +45,7 @@ class Predictor:
         precision: `float32`, `bf16` or `fp16`: of a compiled network, or by autocast.
         tta: `flips` for the mean over four flips of every slice, or None.
         inputs: what the networks are shown, None for what each was trained on.
+        digest: sixteen hexadecimal digits that are the same for the same weights.
     """
 
     def __init__(
@@ -90,7 +90,9 @@ class Predictor:
         self.inputs = inputs
         self._check()
         self.device = choose_device(device)
-        self.models = [with_inputs(model, inputs).to(self.device).eval() for model in self.models]
+        self.models = [with_inputs(model, inputs).eval() for model in self.models]
+        self.digest = digest_of(self.models)  # before they go to a GPU: copied back it takes longer
+        self.models = [model.to(self.device) for model in self.models]
         self._networks = compile_on_gpu(self.models, self.batch_size, precision)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -101,11 +103,6 @@ class Predictor:
         """Compile again what was left out."""
         vars(self).update(state)
         self._networks = compile_on_gpu(self.models, self.batch_size, self.precision)
-
-    @cached_property
-    def digest(self) -> str:
-        """Sixteen hexadecimal digits that are the same for the same weights."""
-        return digest_of(self.models)
 
     def predict(
         self,

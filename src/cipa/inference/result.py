@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from cipa.data.modalities import BOTH
+from cipa.inference.labelling import lesion_boxes
 from cipa.inference.lesions import Lesion
 from cipa.io.dicom.volumes import PetCt
 from cipa.io.nifti import Volume
@@ -109,9 +109,9 @@ class Prediction:
         return axial_stack(self.ct.array, self.ct.affine)[1]
 
     @cached_property
-    def boxes(self) -> list[tuple[slice, ...] | None]:
+    def boxes(self) -> list[tuple[slice, ...]]:
         """Where in `axial(labels)` each lesion lies, by its number less 1."""
-        return list(ndimage.find_objects(self.axial(self.labels)))
+        return lesion_boxes(self.axial(self.labels))
 
     def table(self) -> list[dict[str, Any]]:
         """Return a row a lesion: `pandas.DataFrame(prediction.table())` is the data frame."""

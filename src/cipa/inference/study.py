@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,7 +15,8 @@ import cipa
 from cipa.data.modalities import BOTH
 from cipa.errors import DataError
 from cipa.inference.inputs import PetCtInput
-from cipa.inference.lesions import label_lesions, measure_lesions, without_short, without_small
+from cipa.inference.labelling import label_lesions, without_short
+from cipa.inference.lesions import measure_lesions
 from cipa.inference.modalities import takes, trained_inputs
 from cipa.inference.result import Prediction
 from cipa.inference.volume import Progress, predict_volume
@@ -44,17 +46,16 @@ def predict_study(
     """
     began = time.monotonic()
     _refuse_half(predictor, pair)
-    maps = predict_volume(predictor, pair.ct, pair.pet, progress=progress, inputs=pair.inputs, **options)
-    mask = predictor.mask(maps.probability)
-    labels, count = label_lesions(mask)
-    labels, _ = without_small(labels, pair.ct.voxel_ml, predictor.smallest_ml)
-    labels, kept = without_short(labels, pair.ct.affine, predictor.shortest_mm)
-    if kept < count:
-        mask = labels.astype(bool).view(np.uint8)
+    with ThreadPoolExecutor(1) as beside:
+        region = beside.submit(doubts_of_region, pair.ct, pair.body_part) if "ct" in pair.inputs else None
+        maps = predict_volume(predictor, pair.ct, pair.pet, progress=progress, inputs=pair.inputs, **options)
+    labels, _ = label_lesions(maps.mask, pair.ct.voxel_ml, predictor.smallest_ml)
+    labels, _ = without_short(labels, pair.ct.affine, predictor.shortest_mm)
+    whole = predictor.smallest_ml <= 0 and predictor.shortest_mm <= 0
+    mask = maps.mask if whole else labels.astype(bool).view(np.uint8)
     lesions = measure_lesions(labels, maps.probability, maps.pet_on_ct, pair.ct.affine, pair.pet)
     if "pet" not in pair.inputs:
         lesions = [lesion.without_suv() for lesion in lesions]
-    region = doubts_of_region(pair.ct, pair.body_part) if "ct" in pair.inputs else []
     facts = {
         "study": pair.name,
         **pair.facts,
@@ -71,7 +72,7 @@ def predict_study(
         pet_on_ct=maps.pet_on_ct,
         lesions=lesions,
         facts=facts,
-        warnings=[*pair.notes, *region, *maps.doubts],
+        warnings=[*pair.notes, *(region.result() if region else ()), *maps.doubts],
         source=pair.source,
         inputs=pair.inputs,
     )

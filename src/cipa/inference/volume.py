@@ -38,11 +38,13 @@ class Maps:
 
     Attributes:
         probability: float32, of tumour, 0 to 1.
+        mask: uint8, 1 where the probability reaches the predictor's threshold.
         pet_on_ct: float32, SUV.
         doubts: what `cipa.io.checks.doubts_of` says of the pair.
     """
 
     probability: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.uint8]
     pet_on_ct: npt.NDArray[np.float32]
     doubts: tuple[str, ...]
 
@@ -76,7 +78,7 @@ def predict_volume(
         inputs: `ct` or `pet` where the other one only stands in and is black; it is not checked.
 
     Returns:
-        Probability and PET at the CT's voxels.
+        Probability, mask and PET at the CT's voxels.
 
     Raises:
         DataError: as `cipa.io.checks.doubts_of` and `Predictor.predict_slices`.
@@ -87,7 +89,8 @@ def predict_volume(
     plane = plan_plane(ct, predictor.image_size, fit, field_of_view)
     doubts = doubts_of(ct if "ct" in inputs else None, pet if "pet" in inputs else None)
     probability, uptake = (np.empty_like(ct.array, dtype=np.float32) for _ in range(2))
-    answers, activity = (axial_stack(array, ct.affine)[0] for array in (probability, uptake))
+    mask = np.empty_like(ct.array, dtype=np.uint8)
+    answers, activity, marked = (axial_stack(array, ct.affine)[0] for array in (probability, uptake, mask))
     slices, world = axial_stack(ct.array, ct.affine)
     sample = SliceSampler(*axial_stack(pet.array, pet.affine), world, slices.shape)
 
@@ -102,7 +105,8 @@ def predict_volume(
         return grey
 
     def keep(batch: slice, maps: npt.NDArray[np.float32]) -> None:
-        answers[batch] = plane.to_source(maps)
+        answers[batch] = chances = plane.to_source(maps)
+        marked[batch] = predictor.mask(chances)
 
     batches = list(predictor.batches(len(slices)))
     with ThreadPoolExecutor(BESIDE) as beside:
@@ -113,7 +117,7 @@ def predict_volume(
                 progress(batch.stop, len(slices))
         for done in kept:
             done.result()
-    return Maps(probability, uptake, tuple(doubts))
+    return Maps(probability, mask, uptake, tuple(doubts))
 
 
 def _ahead(

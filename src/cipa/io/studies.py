@@ -56,6 +56,11 @@ class StudyPlace:
     fingerprint: str = ""
     alone: str = ""
 
+    @property
+    def is_dicom(self) -> bool:
+        """Whether it is a DICOM study, and not one or two NIfTI files."""
+        return self.pet is None and not self.alone
+
 
 @quiet()
 def find_studies(root: Path, keep_names: bool = False) -> list[StudyPlace]:

@@ -5,9 +5,7 @@ import os
 from matplotlib.figure import Figure
 
 from cipa.files import atomic_file
-
-COMPRESSION = 2
-"""Of zlib's levels 1 to 9: a third of the time of 6, the usual one, for files a quarter larger."""
+from cipa.report.canvas import COMPRESSION
 
 
 def save_figure(path: str | os.PathLike[str], figure: Figure, dpi: int) -> None:

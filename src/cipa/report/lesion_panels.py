@@ -4,25 +4,24 @@ import os
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cipa.data.modalities import BOTH
 from cipa.inference.lesions import Lesion
 from cipa.inference.result import Prediction
 from cipa.io.orientation import spacing
-from cipa.report.figure_file import save_figure
+from cipa.report.canvas import Canvas, Extent, Frame
 from cipa.report.pet_style import (
+    EDGE,
     INK,
+    OUTLINE,
     QUIET,
     SUV_TOP,
-    Extent,
-    outline,
+    ct_picture,
+    fused_picture,
+    outlines,
+    pet_picture,
     scale_bar,
-    show_ct,
-    show_fused,
-    show_pet,
     sides,
 )
 
@@ -50,34 +49,32 @@ def save_lesion_panel(path: str | os.PathLike[str], prediction: Prediction, lesi
     Raises:
         OSError: the file cannot be written; nothing is left under its name.
     """
-    names = prediction.axial(prediction.labels)
-    first, last = lesion.slices
-    index = first + int(np.argmax((names[first : last + 1] == lesion.number).sum(axis=(1, 2))))
-    box, extent = _view(names[index] == lesion.number, prediction)
+    index = _largest_slice(prediction, lesion)
     labels, hu, suv = (
-        prediction.axial(array)[index][box]
+        prediction.axial(array)[index]
         for array in (prediction.labels, prediction.ct.array, prediction.pet_on_ct)
     )
+    box, extent = _view(labels == lesion.number, prediction)
     titles = _titles(prediction.inputs)
-    width = len(titles) * (CELL + GAP) - GAP
-    figure = Figure(figsize=(width, CELL + TOP), facecolor="white")
+    canvas = Canvas(len(titles) * (CELL + GAP) - GAP, CELL + TOP, DPI)
+    cell, top = canvas.pixels(CELL), canvas.pixels(TOP)
     for place, (column, title) in enumerate(titles.items()):
-        left = place * (CELL + GAP) / width
-        axes = figure.add_axes((left, 0.0, CELL / width, CELL / (CELL + TOP)))
-        _draw(axes, column, hu, suv, extent)
-        _outlines(axes, labels, lesion.number, extent)
-        _finish(axes, extent, "white" if column != 1 else INK)
-        figure.text(left + 0.005, (CELL + 0.06) / (CELL + TOP), title, fontsize=8, color=QUIET)
-    figure.text(
-        0.005,
-        1 - 0.08 / (CELL + TOP),
-        _title(lesion, index, prediction.inputs),
-        va="top",
-        fontsize=9.5,
-        color=INK,
-        weight="bold",
-    )
-    save_figure(path, figure, DPI)
+        left = canvas.pixels(place * (CELL + GAP))
+        frame = _frame_within(left, top, cell, extent)
+        canvas.show(_picture(column, hu[box], suv[box], frame.size), frame.left, frame.top)
+        _outline(canvas, frame, labels[box], lesion.number)
+        _finish(canvas, frame, "white" if column != 1 else INK)
+        canvas.words((left + canvas.points(3), top - canvas.points(8)), title, 8, QUIET)
+    title = _title(lesion, index, prediction.inputs)
+    canvas.words((canvas.points(3), canvas.points(10.5)), title, 9.5, INK, bold=True)
+    canvas.save(path)
+
+
+def _largest_slice(prediction: Prediction, lesion: Lesion) -> int:
+    """Return the axial slice with most voxels of a lesion, the first of several."""
+    box = prediction.boxes[lesion.number - 1]
+    inside = prediction.axial(prediction.labels)[box] == lesion.number
+    return lesion.slices[0] + int(np.argmax(np.count_nonzero(inside, axis=(1, 2))))
 
 
 def _titles(inputs: str) -> dict[int, str]:
@@ -120,30 +117,28 @@ def _window(places: NDArray[np.intp], count: float, length: int) -> slice:
     return slice(start, start + wanted)
 
 
-def _draw(axes: Axes, column: int, hu: NDArray[Any], suv: NDArray[Any], extent: Extent) -> None:
+def _frame_within(left: int, top: int, cell: int, extent: Extent) -> Frame:
+    """Return where a view lies in a square cell: all of it, or its middle where the view is not square."""
+    wide, high = extent[1] - extent[0], extent[2] - extent[3]
+    width, height = (round(cell * length / max(wide, high)) for length in (wide, high))
+    return Frame(left + (cell - width) // 2, top + (cell - height) // 2, width, height, extent)
+
+
+def _picture(column: int, hu: NDArray[Any], suv: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
     if column == 0:
-        show_ct(axes, hu, extent)
-    elif column == 1:
-        show_pet(axes, suv, extent)
-    else:
-        show_fused(axes, hu, suv, extent)
+        return ct_picture(hu, size)
+    return pet_picture(suv, size) if column == 1 else fused_picture(hu, suv, size)
 
 
-def _outlines(axes: Axes, labels: NDArray[Any], number: int, extent: Extent) -> None:
-    outline(axes, (labels > 0) & (labels != number), extent, linewidths=0.7, linestyles="dotted")
-    outline(axes, labels == number, extent, linewidths=1.4)
+def _outline(canvas: Canvas, frame: Frame, labels: NDArray[Any], number: int) -> None:
+    others = (labels > 0) & (labels != number)
+    canvas.dotted(outlines(others, frame.extent, frame), OUTLINE, 0.7, frame)
+    canvas.lines(outlines(labels == number, frame.extent, frame), OUTLINE, 1.4, frame)
 
 
-def _finish(axes: Axes, extent: Extent, colour: str) -> None:
-    """Fix the view, fill what is not square with black, and say where left and right are."""
-    axes.set_xlim(extent[:2])
-    axes.set_ylim(extent[2:])
-    axes.set_facecolor("black")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.set_aspect("equal")
-    for spine in axes.spines.values():
-        spine.set(color="#c8ccd0", linewidth=0.6)
-    sides(axes, "R L A P", colour)
-    side = extent[1] - extent[0]
-    scale_bar(axes, max(bar for bar in BARS_MM if bar == BARS_MM[0] or bar <= side / 4), colour)
+def _finish(canvas: Canvas, frame: Frame, colour: str) -> None:
+    """Say where left and right are, and how long a centimetre is."""
+    sides(canvas, frame, "R L A P", colour)
+    side = frame.extent[1] - frame.extent[0]
+    scale_bar(canvas, frame, max(bar for bar in BARS_MM if bar == BARS_MM[0] or bar <= side / 4), colour)
+    canvas.frame(frame.box, EDGE)

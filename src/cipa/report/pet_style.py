@@ -2,11 +2,12 @@
 
 from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.patheffects import withStroke
+from contourpy import contour_generator
 from numpy.typing import NDArray
+from PIL import Image
+
+from cipa.report.canvas import Canvas, Extent, Frame, Line
 
 SUV_TOP = 7.0
 """SUV shown black: PET is inverted grey from 0 to here in every picture, a usual window for FDG."""
@@ -14,88 +15,91 @@ SUV_TOP = 7.0
 LUNG_WINDOW = (-1350.0, 150.0)
 """HU shown black and white: centre -600, width 1500."""
 
-OUTLINE, INK, QUIET = "#e6007e", "#1b1f24", "#667079"
+OUTLINE, INK, QUIET, EDGE = "#e6007e", "#1b1f24", "#667079", "#c8ccd0"
 
 FUSED_OPACITY = 0.62
 """Of PET over CT where uptake is `FUSED_FROM` or more; it fades to nothing at SUV 0."""
 
 FUSED_FROM = 2.5
 
-Extent = tuple[float, float, float, float]
-"""Left, right, bottom and top of an image in millimetres, as matplotlib's `extent`."""
+HOT = np.stack(
+    [
+        np.interp(np.linspace(0, 1, 256), (low, high), (first, 1.0))
+        for low, high, first in ((0.0, 0.365, 0.04), (0.365, 0.746, 0.0), (0.746, 1.0, 0.0))
+    ],
+    axis=1,
+)
+"""(256, 3), black over red and yellow to white."""
 
 
-def show_ct(axes: Axes, hu: NDArray[Any], extent: Extent) -> None:
-    """Show CT (H, W) in the lung window."""
+def ct_picture(hu: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return CT (H, W) in the lung window as grey of another size, (width, height)."""
     low, high = LUNG_WINDOW
-    axes.imshow(hu, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="bilinear")
+    return _bytes((_resized(hu, size) - low) / (high - low))
 
 
-def show_pet(axes: Axes, suv: NDArray[Any], extent: Extent) -> None:
-    """Show PET (H, W) in SUV, inverted grey."""
-    axes.imshow(suv, cmap="gray_r", vmin=0, vmax=SUV_TOP, extent=extent, interpolation="bilinear")
+def pet_picture(suv: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return PET (H, W) in SUV as inverted grey of another size, (width, height)."""
+    return _bytes(1 - _resized(suv, size) / SUV_TOP)
 
 
-def show_fused(axes: Axes, hu: NDArray[Any], suv: NDArray[Any], extent: Extent) -> None:
-    """Show CT (H, W) with PET in colours over it, the more opaque the hotter."""
-    show_ct(axes, hu, extent)
-    colours = matplotlib.colormaps["hot"](np.clip(suv / SUV_TOP, 0, 1))
-    colours[..., 3] = FUSED_OPACITY * np.clip(suv / FUSED_FROM, 0, 1)
-    axes.imshow(colours, extent=extent, interpolation="bilinear")
+def fused_picture(hu: NDArray[Any], suv: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return CT (H, W) with PET in colours over it, the more opaque the hotter, in RGB of another size."""
+    grey, uptake = ct_picture(hu, size)[..., None], _resized(suv, size)
+    opacity = FUSED_OPACITY * np.clip(uptake / FUSED_FROM, 0, 1)[..., None]
+    colours = HOT[_bytes(uptake / SUV_TOP)]
+    return _bytes(grey / 255 * (1 - opacity) + colours * opacity)
 
 
-def outline(axes: Axes, inside: NDArray[Any], extent: Extent, **style: Any) -> None:
-    """Draw the edge of a mask (H, W), closed where it meets the image's border.
+def outlines(inside: NDArray[Any], extent: Extent, frame: Frame) -> list[Line]:
+    """Return the edge of a mask (H, W) as closed lines in pixels, also where it meets the image's border.
 
     Args:
-        axes: where the image is shown with the same `extent`.
         inside: what is not 0 is inside.
-        extent: of the image, rows from top to bottom.
-        style: as `Axes.contour` takes it, in place of this module's.
+        extent: of the mask, rows from top to bottom.
+        frame: where it is shown.
     """
     if not np.any(inside):
-        return
+        return []
     left, right, bottom, top = extent
     rows, columns = inside.shape
     x = left + (np.arange(-1, columns + 1) + 0.5) * (right - left) / columns
     y = top + (np.arange(-1, rows + 1) + 0.5) * (bottom - top) / rows
-    style = dict[str, Any](colors=[OUTLINE], linewidths=1.2) | style
-    axes.contour(x, y, np.pad(inside.astype(bool), 1).astype(np.float32), levels=[0.5], **style)
+    edge = contour_generator(*frame.place(x, y), np.pad(np.asarray(inside, bool), 1).astype(np.float32))
+    lines: list[Line] = [np.asarray(line) for line in edge.lines(0.5)]
+    return [np.concatenate([line, line[1:2]]) for line in lines]  # so that both ends are joined round
 
 
-def scale_bar(axes: Axes, millimetres: float, colour: str) -> None:
-    """Draw a bar of so many millimetres at the lower right of an image whose axes are in millimetres."""
-    left, right = axes.get_xlim()
-    bottom, top = axes.get_ylim()
-    wide, high = abs(right - left), abs(top - bottom)
-    end, level = right - 0.05 * wide, bottom + 0.05 * high * np.sign(top - bottom)
-    halo = [withStroke(linewidth=3.2, foreground="black" if colour == "white" else "white")]
-    axes.plot([end - millimetres, end], [level, level], color=colour, linewidth=2, path_effects=halo)
-    axes.annotate(
-        f"{millimetres:g} mm",
-        (end - millimetres / 2, level),
-        (0, 3),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=7,
-        color=colour,
-        path_effects=halo,
-    )
+def scale_bar(canvas: Canvas, frame: Frame, millimetres: float, colour: str) -> None:
+    """Draw a bar of so many millimetres at the lower right of a frame."""
+    long = millimetres * frame.pixels_per_mm
+    end, level = frame.part(0.95, 0.95)
+    bar = [np.array([[end - long, level], [end, level]])]
+    about = canvas.points(0.6)
+    halo = [np.array([[end - long - about, level], [end + about, level]])]
+    canvas.lines(halo, _behind(colour), 3.2)
+    canvas.lines(bar, colour, 2.0)
+    place = end - long / 2, level - canvas.points(2.5)
+    canvas.words(place, f"{millimetres:g} mm", 7, colour, "md", halo=(1.4, _behind(colour)))
 
 
-def sides(axes: Axes, words: str, colour: str) -> None:
+def sides(canvas: Canvas, frame: Frame, words: str, colour: str) -> None:
     """Write which side of the patient is left, right, top and bottom: `words` is as in "R L H F"."""
-    places = {"left": (0.02, 0.5), "right": (0.98, 0.5), "top": (0.5, 0.98), "bottom": (0.5, 0.02)}
-    halo = [withStroke(linewidth=2.4, foreground="black" if colour == "white" else "white")]
-    for (side, place), word in zip(places.items(), words.split(), strict=True):
-        axes.text(
-            *place,
-            word,
-            transform=axes.transAxes,
-            fontsize=8,
-            color=colour,
-            path_effects=halo,
-            ha=side if side in ("left", "right") else "center",
-            va=side if side in ("top", "bottom") else "center",
-        )
+    places = {"lm": (0.02, 0.5), "rm": (0.98, 0.5), "ma": (0.5, 0.015), "md": (0.5, 0.985)}
+    for (anchor, place), word in zip(places.items(), words.split(), strict=True):
+        canvas.words(frame.part(*place), word, 8, colour, anchor, halo=(1.1, _behind(colour)))
+
+
+def _behind(colour: str) -> str:
+    return "black" if colour == "white" else "white"
+
+
+def _resized(values: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Interpolate linearly; (0, 0) and the last value are centres of the outermost cells before and after."""
+    image = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+
+
+def _bytes(parts: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return 0 to 1 as 0 to 255."""
+    return np.asarray(np.clip(255 * parts + 0.5, 0, 255), dtype=np.uint8)

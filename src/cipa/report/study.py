@@ -2,11 +2,15 @@
 
 import base64
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from cipa import __version__
+from cipa.data.parallel import processors
 from cipa.files import atomic_file
 from cipa.inference.result import DISCLAIMER, Prediction
 from cipa.report.facts import Row, fact_rows
@@ -39,18 +43,27 @@ def write_study_report(prediction: Prediction, folder: str | os.PathLike[str]) -
     folder = Path(folder)
     pictures = folder / PICTURES
     study = str(prediction.facts.get("study") or "study")
-    mip = pictures / "mip.png" if "pet" in prediction.inputs else None
-    if mip is not None:
-        save_mip(mip, prediction, heading=study)
     shown = prediction.lesions[:MOST_PANELS]
-    panels = []
-    for lesion in shown:
-        panels.append(pictures / f"lesion_{lesion.number:02d}.png")
-        save_lesion_panel(panels[-1], prediction, lesion)
-    page = render_page(prediction, study, mip, panels)
+    with ThreadPoolExecutor(processors()) as pool:
+        mip = None
+        if "pet" in prediction.inputs:
+            mip = pool.submit(_drawn, save_mip, pictures / "mip.png", prediction, study)
+        panels = [
+            pool.submit(_drawn, save_lesion_panel, pictures / f"lesion_{one.number:02d}.png", prediction, one)
+            for one in shown
+        ]
+    page = render_page(
+        prediction, study, None if mip is None else mip.result(), [panel.result() for panel in panels]
+    )
     with atomic_file(folder / REPORT) as partial:
         partial.write_text(page, encoding="utf-8", newline="\n")
     return folder / REPORT
+
+
+def _drawn(draw: Callable[..., None], path: Path, *about: object) -> Path:
+    """Draw a picture and return its path."""
+    draw(path, *about)
+    return path
 
 
 def render_page(prediction: Prediction, study: str, mip: Path | None, panels: list[Path]) -> str:
@@ -92,9 +105,9 @@ def _or_dash(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
 
 
-def _inline(picture: Path) -> str:
-    """Return a picture as a data URL."""
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")
+def _inline(picture: Path) -> Markup:
+    """Return a picture as a data URL; nothing in it is to be escaped, and looking would take long."""
+    return Markup("data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii"))
 
 
 __all__ = ["MOST_PANELS", "PICTURES", "REPORT", "write_study_report"]

@@ -7,7 +7,7 @@ from pydicom import dcmread
 from scipy.spatial.transform import Rotation
 
 from cipa.errors import DataError
-from cipa.io.dicom.seg import write_seg
+from cipa.io.dicom.seg import load_writer, write_seg
 from cipa.io.dicom.study import read_study
 from cipa.io.dicom.volumes import read_pet_ct
 from dicom_files import write_series
@@ -122,3 +122,10 @@ def test_a_ct_that_cannot_be_referred_to_is_one_line(tmp_path):
     with pytest.raises(DataError, match="DICOM SEG cannot be written"):
         write_seg(tmp_path / "seg.dcm", asymmetric(), pair.ct_slices, "CIPA nano", "1")
     assert not (tmp_path / "seg.dcm").exists()
+
+
+def test_the_writer_s_tables_can_be_loaded_before_they_are_needed():
+    table = highdicom._standard_utils.get_module_attribute_map
+    table.cache_clear()
+    load_writer()
+    assert table.cache_info().currsize == 1

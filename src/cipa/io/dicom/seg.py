@@ -5,6 +5,7 @@ without a tumour are kept: viewers that count frames instead of reading position
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,11 +63,21 @@ def write_seg(
         segmentation.save_as(partial)
 
 
+def load_writer() -> None:
+    """Load what `write_seg` needs of highdicom before its first use: half a second, most of it one table."""
+    import highdicom.seg  # noqa: F401
+
+    with suppress(ImportError, AttributeError):  # highdicom's own affair: without it the first SEG loads it
+        from highdicom._standard_utils import get_module_attribute_map
+
+        get_module_attribute_map()
+
+
 def make_seg(
     mask: npt.NDArray[np.uint8], slices: Sequence[Slice], model: str, version: str
 ) -> "Segmentation":
     """Build the data set that `write_seg` writes."""
-    import highdicom  # half a second that only those who write SEG wait for
+    import highdicom  # as `load_writer` says: only those who write SEG wait for it
     from highdicom.seg import Segmentation, SegmentationTypeValues
 
     try:

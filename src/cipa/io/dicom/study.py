@@ -22,6 +22,13 @@ DIRECTORY = "1.2.840.10008.1.3.10"
 """SOP class of DICOMDIR, a table of contents."""
 
 
+HEADER_THREADS = 8
+"""Enough to wait for slow disks together; parsing holds Python's lock, for which more would only queue."""
+
+PIXEL_THREADS = max(4, min(32, os.cpu_count() or 1))
+"""Decoding frees Python's lock and takes a processor a thread."""
+
+
 @dataclass(frozen=True)
 class Study:
     """What was found.
@@ -53,7 +60,7 @@ def read_study(path: str | os.PathLike[str], folders: Sequence[Path] | None = No
     """
     path = Path(path)
     entries = list_files(path, folders)
-    with reading_threads() as pool:
+    with reading_threads(HEADER_THREADS) as pool:
         found = list(pool.map(_read_header, entries))
     slices = [one for one in found if one is not None and one.header]
     damaged = tuple(entry.name for entry, one in zip(entries, found, strict=True) if one is None)
@@ -101,9 +108,9 @@ def choose_pair(study: Study, ct: str | None = None, pet: str | None = None) -> 
 
 
 @contextmanager
-def reading_threads() -> Iterator[ThreadPoolExecutor]:
+def reading_threads(count: int) -> Iterator[ThreadPoolExecutor]:
     """Give a pool for reading; an interruption does not wait for thousands of files that have not begun."""
-    pool = ThreadPoolExecutor(2 * (os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(count)
     try:
         yield pool
     finally:

@@ -9,7 +9,7 @@ from cipa.errors import DataError
 from cipa.io.dicom.pixels import read_pixels
 from cipa.io.dicom.quiet import quiet
 from cipa.io.dicom.series import Series, Slice
-from cipa.io.dicom.study import Study, choose_pair, reading_threads
+from cipa.io.dicom.study import PIXEL_THREADS, Study, choose_pair, reading_threads
 from cipa.io.dicom.suv import SuvScale, suv_scale
 from cipa.io.dicom.tags import number
 from cipa.io.nifti import Volume
@@ -93,7 +93,7 @@ def read_series(series: Series, factors: npt.NDArray[np.float64]) -> tuple[Volum
     dtype = _dtype(series, factors)
     columns, rows, count = series.shape
     stack = np.empty((count, rows, columns), dtype=dtype)
-    with reading_threads() as pool:
+    with reading_threads(PIXEL_THREADS) as pool:
         good = np.array(list(pool.map(_decode, series.slices, factors, stack)))
     kept = np.flatnonzero(good)
     bad = [one.entry.name for one, fine in zip(series.slices, good, strict=True) if not fine]
