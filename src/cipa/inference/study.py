@@ -50,7 +50,8 @@ def predict_study(
         region = beside.submit(doubts_of_region, pair.ct, pair.body_part) if "ct" in pair.inputs else None
         maps = predict_volume(predictor, pair.ct, pair.pet, progress=progress, inputs=pair.inputs, **options)
     labels, _ = label_lesions(maps.mask, pair.ct.voxel_ml, predictor.smallest_ml)
-    labels, _ = without_short(labels, pair.ct.affine, predictor.shortest_mm)
+    if predictor.shortest_mm > 0:
+        labels, _ = without_short(labels, pair.ct.affine, predictor.shortest_mm)
     whole = predictor.smallest_ml <= 0 and predictor.shortest_mm <= 0
     mask = maps.mask if whole else labels.astype(bool).view(np.uint8)
     lesions = measure_lesions(labels, maps.probability, maps.pet_on_ct, pair.ct.affine, pair.pet)
