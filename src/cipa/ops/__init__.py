@@ -1,12 +1,13 @@
 """The selective scan (S6), its two-dimensional form SS2D, and the fused passes around it.
 
 Public: `selective_scan`, `ss2d`, `ss2d_norm_gate`, `conv_scan_norm_gate`, `project`, `depthwise_silu`,
-`add_norm`, `channel_factors`, `upsample2`, `upsample2_norm_project`, and the choice of kernels
-(`CIPA_KERNELS`, `use_kernels`). The ops know tensors only, nothing of images or medicine; each folder's
-README holds the mathematics.
+`add_norm`, `add_branch`, `bias_gelu`, `bias_relu`, `channel_factors`, `upsample2`, `upsample2_norm_project`,
+and the choice of kernels (`CIPA_KERNELS`, `use_kernels`). The ops know tensors only, nothing of images or
+medicine; each folder's README holds the mathematics.
 """
 
-from cipa.ops.add_norm import add_norm
+from cipa.ops.add_norm import ScaledBranch, add_branch, add_norm
+from cipa.ops.bias_activation import bias_gelu, bias_relu
 from cipa.ops.channel_factors import channel_factors
 from cipa.ops.conv_scan import conv_scan_norm_gate, project
 from cipa.ops.depthwise_silu import depthwise_silu
@@ -17,7 +18,11 @@ from cipa.ops.ss2d import ss2d
 from cipa.ops.upsample import upsample2, upsample2_norm_project
 
 __all__ = [
+    "ScaledBranch",
+    "add_branch",
     "add_norm",
+    "bias_gelu",
+    "bias_relu",
     "channel_factors",
     "conv_scan_norm_gate",
     "depthwise_silu",
