@@ -9,8 +9,10 @@ from cipa.ops import (
     ScaledBranch,
     add_branch,
     add_norm,
+    amplify,
     bias_gelu,
     bias_relu,
+    map_tokens,
     use_kernels,
 )
 from op_inputs import relative_error
@@ -24,11 +26,15 @@ TYPES = {torch.float32: 1e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
 pytestmark = pytest.mark.usefixtures("kernels", "nan_scratch")
 
 
-def cases(tiny=TINY, real=REAL):
-    """Every size and type on a GPU; the interpreter is slow and takes narrow types at one size."""
+def cases(tiny=TINY, real=REAL, bfloat16=True):
+    """Every size and type on a GPU; the interpreter is slow and takes narrow types at one size.
+
+    It multiplies no bfloat16: without, that runs on a GPU alone.
+    """
     listed = []
     for size, dtype in itertools.product(tiny + real, TYPES):
         interpreted = size in tiny and (dtype == torch.float32 or size == tiny[-1])
+        interpreted &= bfloat16 or dtype != torch.bfloat16
         name = "x".join(map(str, size)) + f"-{dtype}".replace("torch.", "")
         marks = ANYWHERE if interpreted else [pytest.mark.gpu]
         listed.append(pytest.param(size, dtype, marks=marks, id=name))
@@ -97,3 +103,55 @@ def test_maps_need_not_be_contiguous(device):
             lambda x: bias_gelu(x, bias),
         ):
             assert torch.equal(op(strided), op(x))
+
+
+@pytest.mark.parametrize(("size", "dtype"), cases(bfloat16=False))
+@pytest.mark.parametrize("affine", [True, False])
+def test_map_tokens(size, dtype, affine, device):
+    height, columns = size[1:3]
+    pixels, width = height * columns, 40 if height > 9 else 5
+    first, second, norm_weight, norm_bias, weight, bias = normal(
+        size, size, (pixels,), (pixels,), (width, pixels), (width,)
+    )
+    if not affine:
+        hold(lambda *a: map_tokens(*a[:2], None, None, *a[2:]), [first, second, weight, bias], device, dtype)
+        return
+    inputs = [first + 3, second - 3, norm_weight + 1, norm_bias, weight * pixels**-0.5, bias]
+    hold(map_tokens, inputs, device, dtype, 3e-6 if dtype == torch.float32 else None)
+
+
+@pytest.mark.interpreter
+@pytest.mark.gpu
+def test_a_nearly_constant_map_keeps_its_digits(device):
+    first, second, weight, bias = normal((1, 4, 40, 8), (1, 4, 40, 8), (6, 160), (6,))
+    inputs = [100 + 0.1 * first, second - 50, weight, bias]
+    hold(lambda *a: map_tokens(*a[:2], None, None, *a[2:]), inputs, device, torch.float32, 2e-4)
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.interpreter
+@pytest.mark.gpu
+def test_a_map_may_be_cut_in_any_number_of_pieces(pieces, device, monkeypatch):
+    from cipa.ops.triton import map_tokens as module
+
+    monkeypatch.setattr(module, "MOST_PIECES", pieces)
+    monkeypatch.setattr(module, "JOINED", 2)
+    inputs = normal((1, 9, 15, 8), (1, 9, 15, 8), (135,), (135,), (6, 135), (6,))
+    hold(map_tokens, inputs, device, torch.float32, 3e-6)
+
+
+@pytest.mark.parametrize(("size", "dtype"), cases())
+def test_amplify(size, dtype, device):
+    hold(amplify, normal(size, size, (size[0], 2 * size[-1])), device, dtype)
+
+
+@pytest.mark.interpreter
+@pytest.mark.gpu
+def test_halves_of_one_map_are_not_copied(device):
+    from cipa.ops.triton.map_tokens import both_maps
+
+    whole = torch.randn(4, 2, 3, 8, device=device)
+    first, second = whole.chunk(2)
+    assert both_maps(first, second).data_ptr() == whole.data_ptr()
+    assert torch.equal(both_maps(first, second), whole)
+    assert torch.equal(both_maps(second, first), torch.cat([second, first]))
