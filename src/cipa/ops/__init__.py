@@ -1,9 +1,10 @@
 """The selective scan (S6), its two-dimensional form SS2D, and the fused passes around it.
 
 Public: `selective_scan`, `ss2d`, `ss2d_norm_gate`, `conv_scan_norm_gate`, `project`, `depthwise_silu`,
-`add_norm`, `add_branch`, `bias_gelu`, `bias_relu`, `channel_factors`, `map_tokens`, `amplify`, `upsample2`,
-`upsample2_norm_project`, and the choice of kernels (`CIPA_KERNELS`, `use_kernels`). The ops know tensors
-only, nothing of images or medicine; each folder's README holds the mathematics.
+`add_norm`, `add_branch`, `bias_gelu`, `bias_relu`, `channel_factors`, `map_tokens`, `amplify`, `window_norm`,
+`add_windows`, `upsample2`, `upsample2_norm_project`, and the choice of kernels (`CIPA_KERNELS`,
+`use_kernels`). The ops know tensors only, nothing of images or medicine; each folder's README holds the
+mathematics.
 """
 
 from cipa.ops.add_norm import ScaledBranch, add_branch, add_norm
@@ -17,11 +18,13 @@ from cipa.ops.map_tokens import amplify, map_tokens
 from cipa.ops.selective_scan import selective_scan
 from cipa.ops.ss2d import ss2d
 from cipa.ops.upsample import upsample2, upsample2_norm_project
+from cipa.ops.windows import add_windows, window_norm
 
 __all__ = [
     "ScaledBranch",
     "add_branch",
     "add_norm",
+    "add_windows",
     "amplify",
     "bias_gelu",
     "bias_relu",
@@ -36,4 +39,5 @@ __all__ = [
     "upsample2",
     "upsample2_norm_project",
     "use_kernels",
+    "window_norm",
 ]

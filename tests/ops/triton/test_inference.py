@@ -9,11 +9,13 @@ from cipa.ops import (
     ScaledBranch,
     add_branch,
     add_norm,
+    add_windows,
     amplify,
     bias_gelu,
     bias_relu,
     map_tokens,
     use_kernels,
+    window_norm,
 )
 from op_inputs import relative_error
 
@@ -155,3 +157,15 @@ def test_halves_of_one_map_are_not_copied(device):
     assert both_maps(first, second).data_ptr() == whole.data_ptr()
     assert torch.equal(both_maps(first, second), whole)
     assert torch.equal(both_maps(second, first), torch.cat([second, first]))
+
+
+@pytest.mark.parametrize(
+    ("size", "dtype"), cases([(1, 4, 4, 8), (2, 8, 12, 13)], [(2, 128, 128, 96), (1, 16, 32, 768)])
+)
+def test_windows(size, dtype, device):
+    batch, height, width, channels = size
+    x, weight, bias = normal(size, (16 * channels,), (16 * channels,))
+    windows = (batch * height * width // 16, 4, 4, channels)
+    hold(lambda *a: window_norm(a[0], 4, *a[1:]), [x, weight, bias], device, dtype)
+    inputs = normal(size, size, size, windows, (batch, height // 4, width // 4, channels))
+    hold(add_windows, inputs, device, dtype)
