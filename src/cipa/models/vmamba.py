@@ -7,12 +7,12 @@ Letters: B images, C = dim * 2^i channels of stage i on a grid of H/4/2^i x W/4/
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cipa.models.layers import DropPath, LayerNorm, drop_path_rates
 from cipa.models.ss2d import SS2D
+from cipa.ops import merge_norm
 
 STATES = 16
 PATCH = 4
@@ -82,11 +82,7 @@ class Downsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Halve a map (B, H, W, C); odd sides are first zero-padded at the bottom and the right."""
-        height, width = x.shape[1:3]
-        if height % 2 or width % 2:
-            x = F.pad(x, (0, 0, 0, width % 2, 0, height % 2))
-        corners = [x[:, row::2, column::2] for column in (0, 1) for row in (0, 1)]
-        return self.reduction(self.norm(torch.cat(corners, dim=-1)))
+        return self.reduction(merge_norm(x, self.norm.weight, self.norm.bias, self.norm.eps))
 
 
 class Stage(nn.Module):

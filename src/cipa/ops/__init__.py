@@ -1,10 +1,10 @@
 """The selective scan (S6), its two-dimensional form SS2D, and the fused passes around it.
 
 Public: `selective_scan`, `ss2d`, `ss2d_norm_gate`, `conv_scan_norm_gate`, `project`, `depthwise_silu`,
-`add_norm`, `add_branch`, `bias_gelu`, `bias_relu`, `channel_factors`, `map_tokens`, `amplify`, `window_norm`,
-`add_windows`, `upsample2`, `upsample2_norm_project`, and the choice of kernels (`CIPA_KERNELS`,
-`use_kernels`). The ops know tensors only, nothing of images or medicine; each folder's README holds the
-mathematics.
+`add_norm`, `add_branch`, `bias_gelu`, `bias_relu`, `channel_factors`, `map_tokens`, `amplify`, `merge_norm`,
+`window_norm`, `add_windows`, `upsample2`, `upsample2_norm_project`, and the choice of kernels
+(`CIPA_KERNELS`, `use_kernels`). The ops know tensors only, nothing of images or medicine; each folder's
+README holds the mathematics.
 """
 
 from cipa.ops.add_norm import ScaledBranch, add_branch, add_norm
@@ -15,6 +15,7 @@ from cipa.ops.depthwise_silu import depthwise_silu
 from cipa.ops.gated_scan import ss2d_norm_gate
 from cipa.ops.kernels import use_kernels
 from cipa.ops.map_tokens import amplify, map_tokens
+from cipa.ops.merge_norm import merge_norm
 from cipa.ops.selective_scan import selective_scan
 from cipa.ops.ss2d import ss2d
 from cipa.ops.upsample import upsample2, upsample2_norm_project
@@ -32,6 +33,7 @@ __all__ = [
     "conv_scan_norm_gate",
     "depthwise_silu",
     "map_tokens",
+    "merge_norm",
     "project",
     "selective_scan",
     "ss2d",

@@ -14,6 +14,7 @@ from cipa.ops import (
     bias_gelu,
     bias_relu,
     map_tokens,
+    merge_norm,
     use_kernels,
     window_norm,
 )
@@ -169,3 +170,8 @@ def test_windows(size, dtype, device):
     hold(lambda *a: window_norm(a[0], 4, *a[1:]), [x, weight, bias], device, dtype)
     inputs = normal(size, size, size, windows, (batch, height // 4, width // 4, channels))
     hold(add_windows, inputs, device, dtype)
+
+
+@pytest.mark.parametrize(("size", "dtype"), cases())
+def test_merge_norm(size, dtype, device):
+    hold(merge_norm, normal(size, (4 * size[-1],), (4 * size[-1],)), device, dtype)

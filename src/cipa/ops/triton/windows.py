@@ -1,4 +1,4 @@
-"""Windows of a map, cut and normalised or put back and added, a read and a write each: kernels and launches."""
+"""Windows of a map, cut and normalised or put back and added, one read and one write: kernels, launches."""
 
 import torch
 import triton
