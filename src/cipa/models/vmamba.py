@@ -43,8 +43,9 @@ class PatchEmbedding(nn.Module):
         patches = (
             image.reshape(batch, height // PATCH, PATCH, width // PATCH, PATCH).transpose(2, 3).flatten(-2)
         )
-        grey_kernel = self.projection.weight.sum(1).flatten(1)
-        return self.norm(F.linear(patches, grey_kernel, self.projection.bias))
+        kernel = self.projection.weight
+        grey_kernel = kernel if kernel.shape[1] == 1 else kernel.sum(1, keepdim=True)  # summed when compiled
+        return self.norm(F.linear(patches, grey_kernel.flatten(1), self.projection.bias))
 
 
 class Block(nn.Module):
