@@ -7,18 +7,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from cipa.ops.triton.activations import activate
 from cipa.ops.triton.norm import load_beside
 
 ELEMENTS = 2048
 """Values a program holds at once: rows times channels, the latter rounded up to a power of two."""
-
-HALF_ROOT = tl.constexpr(0.7071067811865476)
-
-
-@triton.jit
-def activate(x, ACTIVATION: tl.constexpr):
-    """Return GELU or ReLU of float32 values; a NaN stays one."""
-    return 0.5 * x * (1.0 + tl.erf(x * HALF_ROOT)) if ACTIVATION == "gelu" else tl.where(x <= 0.0, 0.0, x)
 
 
 @triton.jit(do_not_specialize=["rows"])

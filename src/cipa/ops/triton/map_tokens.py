@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from cipa.ops.triton.bias_activation import activate
+from cipa.ops.triton.activations import activate
 from cipa.ops.triton.norm import load_beside, tile_of
 from cipa.ops.triton.plan import multiprocessors
 

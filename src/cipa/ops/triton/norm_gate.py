@@ -5,6 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from cipa.ops.triton.activations import silu
 from cipa.ops.triton.norm import load_beside, norm_backward, plan_backward, standardise, tile_of
 
 
@@ -28,7 +29,7 @@ def merge_norm_gate_forward(
     shift = load_beside(bias, d, mask)
     z = tl.load(gate + at, mask=mask, other=0.0).to(tl.float32)
     if SILU:
-        z = z * tl.sigmoid(z)
+        z = silu(z)
     tl.store(out + at, ((normed * scale + shift) * z).to(out.dtype.element_ty), mask=mask)
 
 

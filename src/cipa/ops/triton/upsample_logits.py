@@ -6,7 +6,7 @@ the map, so that with centred pixels c_k = x_k - mean(x_k) its logits are, up to
     sum a_k (w . c_k) / sqrt(sum a_k a_l (c_k . c_l) / C + eps),
 
 and each product of the sums serves every doubled pixel it is met in. The first kernel makes them, of a pixel
-with itself, its neighbours and the projections, for a quarter of what the doubled pixels took in instructions;
+with itself, its neighbours and the projections, for a quarter of the instructions that doubled pixels took;
 the second weighs them.
 """
 
