@@ -25,8 +25,8 @@ class ScaledBranch(NamedTuple):
     factors: Tensor
 
     def work_out(self) -> Tensor:
-        """Return the branch, (B, H, W, D)."""
-        return (self.value + self.bias.to(self.value.dtype)) * self.factors
+        """Return the branch, (B, H, W, D); of the maps it keeps for its gradient only the value."""
+        return torch.addcmul(self.bias.to(self.value.dtype) * self.factors, self.value, self.factors)
 
 
 def add_norm(

@@ -21,6 +21,7 @@ MOST_CHANNELS = {True: 64, False: 128}
 WARPS = 8
 PROGRAMS_PER_UNIT = 2
 MOST_PIECES = 32
+"""Of a map; float32's is cut in as many, for tensor cores cut their sums off in place of rounding them."""
 JOINED = 8
 """Pieces that the second kernel reads together."""
 
@@ -158,7 +159,9 @@ def launch_map_tokens(
     block = min(MOST_CHANNELS[exact], max(16, triton.next_power_of_2(channels)))
     block = block if channels < block else 64
     blocks = triton.cdiv(channels, block)
-    wanted = triton.cdiv(PROGRAMS_PER_UNIT * multiprocessors(x.device), images * blocks)
+    wanted = MOST_PIECES
+    if not exact:
+        wanted = triton.cdiv(PROGRAMS_PER_UNIT * multiprocessors(x.device), images * blocks)
     chunk = triton.cdiv(triton.cdiv(pixels, min(wanted, MOST_PIECES)), step) * step
     pieces = triton.cdiv(pixels, chunk)
     parts = torch.empty(images, pieces, width, channels, dtype=torch.float32, device=x.device)
