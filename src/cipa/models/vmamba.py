@@ -7,12 +7,11 @@ Letters: B images, C = dim * 2^i channels of stage i on a grid of H/4/2^i x W/4/
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cipa.models.layers import DropPath, LayerNorm, drop_path_rates
 from cipa.models.ss2d import SS2D
-from cipa.ops import merge_norm
+from cipa.ops import embed_norm, merge_norm
 
 STATES = 16
 PATCH = 4
@@ -34,18 +33,15 @@ class PatchEmbedding(nn.Module):
         """Embed grey images.
 
         The published network repeats the grey value in three channels; the sum of the three kernels applied
-        to one channel is the same function. A stride equal to the kernel makes it one product over patches.
+        to one channel is the same function.
 
         Args:
             image: (B, 1, H, W), sides multiples of 4.
         """
-        batch, _, height, width = image.shape
-        patches = (
-            image.reshape(batch, height // PATCH, PATCH, width // PATCH, PATCH).transpose(2, 3).flatten(-2)
-        )
-        kernel = self.projection.weight
+        kernel, norm = self.projection.weight, self.norm
         grey_kernel = kernel if kernel.shape[1] == 1 else kernel.sum(1, keepdim=True)  # summed when compiled
-        return self.norm(F.linear(patches, grey_kernel.flatten(1), self.projection.bias))
+        bias = cast(Tensor, self.projection.bias)
+        return embed_norm(image, grey_kernel, bias, norm.weight, norm.bias, norm.eps)
 
 
 class Block(nn.Module):

@@ -13,6 +13,7 @@ from cipa.ops import (
     amplify,
     bias_gelu,
     bias_relu,
+    embed_norm,
     map_tokens,
     merge_norm,
     use_kernels,
@@ -175,3 +176,12 @@ def test_windows(size, dtype, device):
 @pytest.mark.parametrize(("size", "dtype"), cases())
 def test_merge_norm(size, dtype, device):
     hold(merge_norm, normal(size, (4 * size[-1],), (4 * size[-1],)), device, dtype)
+
+
+@pytest.mark.parametrize(
+    ("size", "dtype"), cases([(1, 4, 4, 8), (2, 8, 20, 13)], [(2, 512, 512, 96)], bfloat16=False)
+)
+def test_embed_norm(size, dtype, device):
+    batch, height, width, channels = size
+    vectors = normal(*[(channels,)] * 3, seed=1)
+    hold(embed_norm, [*normal((batch, 1, height, width), (channels, 1, 4, 4)), *vectors], device, dtype)
