@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cipa.ops import add_norm
+from cipa.ops import ScaledBranch, add_branch, add_norm
 
 
 def draw(*shapes, dtype=torch.float64):
@@ -25,6 +25,25 @@ def test_the_sum_and_its_norm_are_the_definition(eps):
         total, out = add_norm(*arguments, weight, bias, eps)
         torch.testing.assert_close(total, expected)
         torch.testing.assert_close(out, by_hand(expected, weight, bias, eps))
+
+
+def test_a_branch_may_come_with_a_bias_and_factors_to_be_worked_in():
+    x, value, branch_bias, skip, weight, bias = draw((2, 3, 4, 6), (2, 3, 4, 6), (6,), (6,), (6,), (6,))
+    (factors,) = draw((2, 1, 1, 6))
+    branch = ScaledBranch(value, branch_bias, factors)
+    expected = x * skip + (value + branch_bias) * factors
+    total, out = add_norm(x, branch, skip, weight, bias)
+    torch.testing.assert_close(total, expected)
+    torch.testing.assert_close(out, by_hand(expected, weight, bias, 1e-5))
+    torch.testing.assert_close(add_branch(x, branch, skip), expected)
+
+
+@pytest.mark.parametrize(("place", "name"), [(0, "branch"), (1, "branch's bias"), (2, "branch's factors")])
+def test_a_part_of_a_branch_that_does_not_fit_is_named(place, name):
+    x, *parts = draw((2, 3, 4, 6), (2, 3, 4, 6), (6,), (2, 1, 1, 6))
+    parts[place] = parts[place][..., :-1]
+    with pytest.raises(ValueError, match=f"add_branch: {name} is"):
+        add_branch(x, ScaledBranch(*parts), torch.ones(6))
 
 
 def test_without_a_branch_the_stream_itself_comes_back():

@@ -17,8 +17,13 @@ def test_mean_and_maximum_pass_the_same_two_layers():
     torch.testing.assert_close(channel_factors(x, down, up)[:, 0, 0], expected)
 
 
+def test_a_bias_counts_as_part_of_the_map():
+    x, down, up, bias = draw((2, 3, 4, 6), (2, 6), (6, 2), (6,))
+    torch.testing.assert_close(channel_factors(x, down, up, bias), channel_factors(x + bias, down, up))
+
+
 def test_every_gradient_is_the_finite_difference():
-    inputs = draw((2, 2, 3, 4), (2, 4), (4, 2))
+    inputs = draw((2, 2, 3, 4), (2, 4), (4, 2), (4,))
     assert torch.autograd.gradcheck(channel_factors, [tensor.requires_grad_() for tensor in inputs])
 
 

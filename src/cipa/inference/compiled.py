@@ -7,6 +7,7 @@ an H200: 42 ms without, 8 ms with).
 """
 
 import copy
+import math
 import threading
 from contextlib import nullcontext
 from typing import Any, cast
@@ -19,6 +20,7 @@ from cipa.errors import DataError, UsageError
 from cipa.inference.modalities import WithInputs
 from cipa.inference.products import ExactProducts
 from cipa.models.cipa import CIPA
+from cipa.models.crm import CRM
 from cipa.models.scan import SelectiveScan
 from cipa.models.ss2d import SS2D
 from cipa.models.vmamba import PatchEmbedding
@@ -93,8 +95,8 @@ class CompiledModel(nn.Module):
                 self._pass(ct[i : i + self.batch], pet[i : i + self.batch])
                 for i in range(0, len(ct), self.batch)
             ]
-        logits = torch.cat(parts)
-        if not bool(logits.isfinite().all()):
+        logits = parts[0] if len(parts) == 1 else torch.cat(parts)
+        if not math.isfinite(logits.sum().item()):  # one reduction, where isfinite().all() is five kernels
             raise DataError(
                 f"the network's answer in {self.dtype} is not finite: its input is not, or its values leave "
                 f"the range of {self.dtype}; try bf16, whose range is float32's"
@@ -190,6 +192,8 @@ def prepared(model: nn.Module, dtype: torch.dtype) -> nn.Module:
         elif isinstance(module, PatchEmbedding):
             grey = module.projection.weight.sum(1, keepdim=True)
             module.projection.weight = nn.Parameter(grey, requires_grad=False)
+        elif isinstance(module, CRM):
+            _fold_map_norm(module)
     kept = {
         id(tensor): tensor.data
         for module in model.modules()
@@ -210,6 +214,14 @@ def prepared(model: nn.Module, dtype: torch.dtype) -> nn.Module:
 def _by_tap(weight: Tensor) -> Tensor:
     """Lay (D, 1, 3, 3) out in memory as (9, D), as the kernel reads it: no pass copies it then."""
     return weight.reshape(len(weight), 9).t().contiguous().t().view(len(weight), 1, 3, 3)
+
+
+def _fold_map_norm(crm: CRM) -> None:
+    """Let the projection of a channel's map do what its norm did to single pixels."""
+    norm, proj = crm.map_norm, crm.map_proj
+    proj.bias.data = proj.bias + proj.weight @ norm.bias
+    proj.weight.data = proj.weight * norm.weight
+    crm.map_norm = nn.LayerNorm(norm.normalized_shape, norm.eps, elementwise_affine=False)
 
 
 def _fold_batch_norms(sequence: nn.Sequential) -> None:

@@ -83,7 +83,7 @@ class CIPA(PretrainedFolder):
         rectified = self.crm[stage](ct, pet) if self.config.crm else (ct, pet)
         if not self.config.dcim:
             return rectified[0] + rectified[1]
-        return ct + pet + self.dcim[stage](*rectified)
+        return self.dcim[stage](*rectified, residual=(ct, pet))
 
     def _check(self, ct: Tensor, pet: Tensor) -> None:
         check_pair(ct, pet)

@@ -4,10 +4,11 @@ From CIPA (CVPR 2025). A token is one channel's whole map, so the layers are siz
 belong to one image size.
 """
 
-import torch
 from torch import Tensor, nn
 
+from cipa.models.layers import LayerNorm
 from cipa.models.ss2d import SS1D
+from cipa.ops import amplify, map_tokens
 
 STATES = 16
 
@@ -24,9 +25,8 @@ class CRM(nn.Module):
         super().__init__()
         self.map_norm = nn.LayerNorm(pixels)
         self.map_proj = nn.Linear(pixels, width)
-        self.activation = nn.GELU()
         self.ss1d = SS1D(width, STATES)
-        self.norm = nn.LayerNorm(width)
+        self.norm = LayerNorm(width)
         self.weight_proj = nn.Linear(width, 1)
 
     def forward(self, ct: Tensor, pet: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,8 +39,6 @@ class CRM(nn.Module):
         Returns:
             ct (1 + w_ct) and pet (1 + w_pet), with a weight in (0, 1) for each image and channel.
         """
-        channels = torch.cat([ct, pet], dim=-1).flatten(1, 2).transpose(1, 2)
-        tokens = self.activation(self.map_proj(self.map_norm(channels)))
-        weights = torch.sigmoid(self.weight_proj(self.norm(self.ss1d(tokens))))
-        ct_weight, pet_weight = weights.reshape(ct.shape[0], 1, 1, -1).chunk(2, dim=-1)
-        return ct * (1 + ct_weight), pet * (1 + pet_weight)
+        norm, proj = self.map_norm, self.map_proj
+        tokens = map_tokens(ct, pet, norm.weight, norm.bias, proj.weight, proj.bias, norm.eps)
+        return amplify(ct, pet, self.weight_proj(self.norm(self.ss1d(tokens))).squeeze(-1))

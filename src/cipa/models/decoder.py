@@ -12,7 +12,14 @@ from torch import Tensor, nn
 
 from cipa.models.layers import Conv2d, DropPath, LayerNorm, drop_path_rates
 from cipa.models.ss2d import SS2D
-from cipa.ops import channel_factors, upsample2, upsample2_norm_project
+from cipa.ops import (
+    ScaledBranch,
+    add_branch,
+    bias_gelu,
+    channel_factors,
+    upsample2,
+    upsample2_norm_project,
+)
 
 STATES = 4
 BLOCKS = 4
@@ -20,7 +27,7 @@ LARGEST_DROP_PATH = 0.1
 
 
 class ChannelAttention(nn.Module):
-    """Scale channels by what their mean and their maximum say: (B, H, W, w) -> (B, H, W, w).
+    """Weigh channels by what their mean and their maximum say: (B, H, W, w) -> (B, 1, 1, w), each in (0, 1).
 
     Args:
         width: w.
@@ -32,9 +39,14 @@ class ChannelAttention(nn.Module):
         self.down = Conv2d(width, narrow, 1, bias=False)
         self.up = Conv2d(narrow, width, 1, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Scale a map (B, H, W, w)."""
-        return x * channel_factors(x, self.down.weight.flatten(1), self.up.weight.flatten(1))
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Return the factors of the map x + bias.
+
+        Args:
+            x: (B, H, W, w).
+            bias: (w,).
+        """
+        return channel_factors(x, self.down.weight.flatten(1), self.up.weight.flatten(1), bias)
 
 
 class DecoderBlock(nn.Module):
@@ -61,7 +73,7 @@ class DecoderBlock(nn.Module):
         self.attention = ChannelAttention(width)
         self.skip2 = nn.Parameter(torch.ones(width))
 
-    def forward(self, x: Tensor, normed: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, normed: Tensor) -> tuple[Tensor, ScaledBranch]:
         """Mix a map.
 
         Args:
@@ -72,7 +84,10 @@ class DecoderBlock(nn.Module):
             The stream, and the branch to be added to it times `skip2`.
         """
         x, normed = self.norm2.after(x, self.drop_path(self.ss2d(normed)), self.skip1)
-        return x, self.attention(self.convs(normed))
+        first, second = cast(Conv2d, self.convs[0]), cast(Conv2d, self.convs[2])
+        bias = cast(Tensor, second.bias)
+        branch = second.without_bias(bias_gelu(first.without_bias(normed), cast(Tensor, first.bias)))
+        return x, ScaledBranch(branch, bias, self.attention(branch, bias))
 
 
 class DecoderStage(nn.ModuleList):
@@ -86,12 +101,13 @@ class DecoderStage(nn.ModuleList):
     def __init__(self, width: int, drop_paths: Sequence[float]) -> None:
         super().__init__(DecoderBlock(width, rate) for rate in drop_paths)
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+    def forward(self, x: Tensor, skip: Tensor, norm: LayerNorm | None = None) -> Tensor:
         """Run the blocks on the sum of two maps.
 
         Args:
             x: from the coarser stage, (B, H, W, w).
             skip: fused map of this grid, (B, H, W, w).
+            norm: of what comes out, applied in the pass that adds the last branch.
         """
         first, *others = blocks = [cast(DecoderBlock, block) for block in self]
         x, normed = first.norm1.after(x.to(first.skip1.dtype), skip)  # under autocast x may be narrow
@@ -99,7 +115,9 @@ class DecoderStage(nn.ModuleList):
             x, branch = block(x, normed)
             x, normed = following.norm1.after(x, branch, block.skip2)
         x, branch = blocks[-1](x, normed)
-        return torch.addcmul(branch, x, blocks[-1].skip2)
+        if norm is None:
+            return add_branch(x, branch, blocks[-1].skip2)
+        return norm.after(x, branch, blocks[-1].skip2)[1]
 
 
 class Expand(nn.Module):
@@ -177,7 +195,7 @@ class Decoder(nn.Module):
         self.stages = nn.ModuleList(
             DecoderStage(dim * 2**i, rates[BLOCKS * i : BLOCKS * (i + 1)]) for i in (2, 1, 0)
         )
-        self.upsamples = nn.ModuleList([Upsample(4 * dim), Upsample(2 * dim), nn.Identity()])
+        self.upsamples = nn.ModuleList([Upsample(4 * dim), Upsample(2 * dim)])
         self.norm = LayerNorm(dim)
         self.final_upsample = FinalUpsample(dim)
         self.output = Conv2d(dim, num_classes, 1, bias=False)
@@ -195,6 +213,7 @@ class Decoder(nn.Module):
             Logits, channel last, (B, 4H, 4W, num_classes).
         """
         x = self.expand(fused[3])
-        for blocks, upsample, skip in zip(self.stages, self.upsamples, fused[2::-1], strict=True):
+        for blocks, upsample, skip in zip(self.stages, self.upsamples, fused[2:0:-1], strict=False):
             x = upsample(blocks(x, skip))
-        return self.final_upsample(self.norm(x), self.output.weight.flatten(1))
+        x = self.stages[-1](x, fused[0], self.norm)
+        return self.final_upsample(x, self.output.weight.flatten(1))

@@ -7,7 +7,7 @@ format: nothing is copied on the way in or out.
 import torch
 from torch import Tensor, nn
 
-from cipa.ops import add_norm
+from cipa.ops import ScaledBranch, add_norm
 
 
 def channels_first(x: Tensor) -> Tensor:
@@ -31,6 +31,14 @@ class Conv2d(nn.Conv2d):
         """
         return channels_last(super().forward(channels_first(x)))
 
+    def without_bias(self, x: Tensor) -> Tensor:
+        """Convolve a map and leave the bias to the pass that comes next.
+
+        Args:
+            x: (B, H, W, C_in).
+        """
+        return channels_last(self._conv_forward(channels_first(x), self.weight, None))
+
 
 class LayerNorm(nn.LayerNorm):
     """LayerNorm over the channels of a channel-last map, by `cipa.ops.add_norm`."""
@@ -39,12 +47,14 @@ class LayerNorm(nn.LayerNorm):
         """Normalise (..., D)."""
         return add_norm(x, None, None, self.weight, self.bias, self.eps)[1]
 
-    def after(self, x: Tensor, branch: Tensor, skip: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def after(
+        self, x: Tensor, branch: Tensor | ScaledBranch, skip: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Add a residual branch first.
 
         Args:
             x: the stream, (..., D).
-            branch: (..., D).
+            branch: (..., D), or how to make it.
             skip: factor of the stream's channels, (D,).
 
         Returns:

@@ -48,7 +48,7 @@ class SS2D(nn.Module):
 class SS1D(nn.Module):
     """Gated scan of a token list in one direction, without convolution (CIPA's CRM): (B, L, C) -> (B, L, C).
 
-    Unlike SS2D, scanned half and gate both pass a SiLU before the scan, and the gate none after it.
+    As in SS2D the gate passes a SiLU; the scanned half does too, which there comes of the convolution.
 
     Args:
         width: C.
@@ -72,6 +72,6 @@ class SS1D(nn.Module):
         Returns:
             (B, L, C).
         """
-        scanned, gate = (F.silu(F.linear(tokens, half)) for half in self.in_proj.weight.chunk(2))
-        one_row = (half.unsqueeze(1) for half in (scanned, gate))  # a token list is a map of one row
-        return self.out_proj(self.scan(*one_row, self.out_norm, silu=False).squeeze(1))
+        scanned, gate = (F.linear(tokens, half) for half in self.in_proj.weight.chunk(2))
+        one_row = (half.unsqueeze(1) for half in (F.silu(scanned), gate))  # a token list is a map of one row
+        return self.out_proj(self.scan(*one_row, self.out_norm).squeeze(1))

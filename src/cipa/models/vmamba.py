@@ -7,12 +7,11 @@ Letters: B images, C = dim * 2^i channels of stage i on a grid of H/4/2^i x W/4/
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cipa.models.layers import DropPath, LayerNorm, drop_path_rates
 from cipa.models.ss2d import SS2D
+from cipa.ops import embed_norm, merge_norm
 
 STATES = 16
 PATCH = 4
@@ -34,17 +33,15 @@ class PatchEmbedding(nn.Module):
         """Embed grey images.
 
         The published network repeats the grey value in three channels; the sum of the three kernels applied
-        to one channel is the same function. A stride equal to the kernel makes it one product over patches.
+        to one channel is the same function.
 
         Args:
             image: (B, 1, H, W), sides multiples of 4.
         """
-        batch, _, height, width = image.shape
-        patches = (
-            image.reshape(batch, height // PATCH, PATCH, width // PATCH, PATCH).transpose(2, 3).flatten(-2)
-        )
-        grey_kernel = self.projection.weight.sum(1).flatten(1)
-        return self.norm(F.linear(patches, grey_kernel, self.projection.bias))
+        kernel, norm = self.projection.weight, self.norm
+        grey_kernel = kernel if kernel.shape[1] == 1 else kernel.sum(1, keepdim=True)  # summed when compiled
+        bias = cast(Tensor, self.projection.bias)
+        return embed_norm(image, grey_kernel, bias, norm.weight, norm.bias, norm.eps)
 
 
 class Block(nn.Module):
@@ -82,11 +79,7 @@ class Downsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Halve a map (B, H, W, C); odd sides are first zero-padded at the bottom and the right."""
-        height, width = x.shape[1:3]
-        if height % 2 or width % 2:
-            x = F.pad(x, (0, 0, 0, width % 2, 0, height % 2))
-        corners = [x[:, row::2, column::2] for column in (0, 1) for row in (0, 1)]
-        return self.reduction(self.norm(torch.cat(corners, dim=-1)))
+        return self.reduction(merge_norm(x, self.norm.weight, self.norm.bias, self.norm.eps))
 
 
 class Stage(nn.Module):

@@ -7,7 +7,7 @@ from torch import Tensor
 from cipa.ops.kernels import form_for, require_fit
 
 
-def channel_factors(x: Tensor, down: Tensor, up: Tensor) -> Tensor:
+def channel_factors(x: Tensor, down: Tensor, up: Tensor, bias: Tensor | None = None) -> Tensor:
     """Turn each channel's mean and maximum into its factor (CBAM, arXiv 1807.06521, equation 2, with SiLU).
 
     Without gradients on a GPU the map is read once for both, and what follows is one kernel.
@@ -16,6 +16,7 @@ def channel_factors(x: Tensor, down: Tensor, up: Tensor) -> Tensor:
         x: (B, H, W, D).
         down: first layer of the perceptron that mean and maximum share, (R, D).
         up: second layer, (D, R).
+        bias: still to be added to the map's channels, (D,): mean and maximum grow by as much.
 
     Returns:
         sigmoid(up SiLU(down mean) + up SiLU(down maximum)), (B, 1, 1, D).
@@ -24,11 +25,16 @@ def channel_factors(x: Tensor, down: Tensor, up: Tensor) -> Tensor:
         ValueError: a shape or device that does not fit, named.
     """
     narrow, channels = len(down), x.shape[-1]
-    require_fit("channel_factors", x, {"down": (down, (narrow, channels)), "up": (up, (channels, narrow))})
+    require_fit(
+        "channel_factors",
+        x,
+        {"down": (down, (narrow, channels)), "up": (up, (channels, narrow)), "bias": (bias, (channels,))},
+    )
     if form_for(x) == "triton" and not torch.is_grad_enabled():
         from cipa.ops.triton.channel_factors import launch_channel_factors
 
-        return launch_channel_factors(x.contiguous(), down, up)
+        return launch_channel_factors(x.contiguous(), down, up, bias)
     pooled = torch.stack([x.mean((1, 2)), x.amax((1, 2))])
+    pooled = pooled if bias is None else pooled + bias.to(pooled.dtype)
     mean, largest = F.linear(F.silu(F.linear(pooled, down)), up)
     return torch.sigmoid(mean + largest)[:, None, None]

@@ -58,7 +58,7 @@ def upsample2_norm_project(
     if form_for(x) == "triton":
         if torch.is_grad_enabled():
             return _UpsampleNormProject.apply(x, weight, bias, projection, eps)
-        from cipa.ops.triton.upsample import launch_double_norm_project
+        from cipa.ops.triton.upsample_logits import launch_double_norm_project
 
         return launch_double_norm_project(x, weight, bias, projection, eps)
     return F.linear(F.layer_norm(upsample2(x), weight.shape, weight, bias, eps), projection)
@@ -81,7 +81,7 @@ class _Upsample(torch.autograd.Function):
 class _UpsampleNormProject(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, projection: Tensor, eps: float) -> Tensor:
-        from cipa.ops.triton.upsample import launch_double_norm_project
+        from cipa.ops.triton.upsample_logits import launch_double_norm_project
 
         x = x.contiguous()
         ctx.save_for_backward(x, weight, bias, projection)

@@ -18,17 +18,18 @@ pytestmark = pytest.mark.usefixtures("kernels", "nan_scratch")
 
 @pytest.mark.parametrize(("size", "narrow"), SIZES)
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-6), (torch.float16, 1e-3)])
-def test_the_factors_are_float64s(size, narrow, dtype, bound, device):
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_the_factors_are_float64s(size, narrow, dtype, bound, with_bias, device):
     make = torch.Generator().manual_seed(0)
-    x, down, up = (
+    x, down, up, *bias = (
         torch.randn(shape, generator=make).to(dtype)
-        for shape in (size, (narrow, size[-1]), (size[-1], narrow))
+        for shape in (size, (narrow, size[-1]), (size[-1], narrow), *[(size[-1],)] * with_bias)
     )
     x -= 6 * (torch.arange(size[-1]) % 2)  # channels with a negative maximum too
     with use_kernels("reference"):
-        expected = channel_factors(x.double(), down.double(), up.double())
+        expected = channel_factors(*(tensor.double() for tensor in (x, down, up, *bias)))
     with torch.no_grad():
-        found = channel_factors(x.to(device), down.to(device), up.to(device))
+        found = channel_factors(*(tensor.to(device) for tensor in (x, down, up, *bias)))
     assert found.dtype == dtype
     torch.testing.assert_close(found.cpu().double(), expected, rtol=0, atol=bound)
 

@@ -115,6 +115,16 @@ def test_one_program_may_take_many_tiles(device, monkeypatch):
     check(upsample2_norm_project, [small, weight, bias, projection], upstream, device, bounds=(5e-6, 1e-5))
 
 
+@pytest.mark.interpreter
+@pytest.mark.gpu
+def test_silu_has_its_limits(device):
+    x = torch.zeros(1, 1, 1, 6, device=device)
+    bias = torch.tensor([-1e30, -200, -20, 20, 200, 1e30])
+    y = depthwise_silu(x, torch.zeros(6, 1, 3, 3, device=device), bias.to(device))
+    expected = bias.double() * bias.double().sigmoid()
+    torch.testing.assert_close(y.flatten().cpu().double(), expected, rtol=1e-5, atol=1e-30)
+
+
 @pytest.mark.parametrize("used", [0, 1])
 @pytest.mark.interpreter
 @pytest.mark.gpu

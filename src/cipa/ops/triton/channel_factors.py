@@ -16,6 +16,9 @@ MOST_ROWS, TILE = 16, 2048
 MOST_CHUNKS = 128
 """Of an image: one program joins them all."""
 PROGRAMS_PER_UNIT = 8
+JOINED, JOINING_WARPS = 16384, 16
+"""Values of a tile and warps of the program that joins an image's chunks: it waits for memory alone, so its
+reads go out together."""
 
 
 @triton.jit(do_not_specialize=["pixels", "chunk"])
@@ -41,10 +44,10 @@ def pool_chunks(x, parts, pixels, chunk, channels, ROWS: tl.constexpr, BD: tl.co
 
 @triton.jit(do_not_specialize=["pixels", "chunks"])
 def attend(
-    parts, down, up, out, pixels, chunks, channels, narrow,
-    ROWS: tl.constexpr, BD: tl.constexpr, BR: tl.constexpr,
+    parts, down, up, bias, out, pixels, chunks, channels, narrow,
+    BIAS: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr, BR: tl.constexpr,
 ):  # fmt: skip
-    """Fill out (B, D) with the factors of an image."""
+    """Fill out (B, D) with the factors of an image, of the map + bias where BIAS."""
     d = tl.arange(0, BD)
     known = d < channels
     total = tl.zeros([ROWS, BD], tl.float32)
@@ -57,6 +60,10 @@ def attend(
         largest = tl.maximum(largest, tl.load(at + channels, mask=mask, other=float("-inf")))
     mean = tl.sum(total, axis=0) / pixels
     peak = tl.where(known, tl.max(largest, axis=0), 0.0)
+    if BIAS:
+        shift = tl.load(bias + d, mask=known, other=0.0).to(tl.float32)
+        mean += shift
+        peak += shift
     r = tl.arange(0, BR)[:, None]
     mask = (r < narrow) & known[None, :]
     weight = tl.load(down + r * channels + d[None, :], mask=mask, other=0.0).to(tl.float32)
@@ -68,8 +75,8 @@ def attend(
     tl.store(out + tl.program_id(0) * channels + d, factor.to(out.dtype.element_ty), mask=known)
 
 
-def launch_channel_factors(x: Tensor, down: Tensor, up: Tensor) -> Tensor:
-    """Return the factors (B, 1, 1, D) of x (B, H, W, D); down is (R, D), up (D, R)."""
+def launch_channel_factors(x: Tensor, down: Tensor, up: Tensor, bias: Tensor | None) -> Tensor:
+    """Return the factors (B, 1, 1, D) of x (B, H, W, D) + bias; down is (R, D), up (D, R)."""
     batch, height, width, channels = x.shape
     pixels = height * width
     block = triton.next_power_of_2(channels)
@@ -81,7 +88,9 @@ def launch_channel_factors(x: Tensor, down: Tensor, up: Tensor) -> Tensor:
     out = x.new_empty(batch, 1, 1, channels)
     pool_chunks[(chunks, batch)](x, parts, pixels, chunk, channels, ROWS=rows, BD=block)
     attend[(batch,)](
-        parts, down.contiguous(), up.contiguous(), out, pixels, chunks, channels, len(down),
-        ROWS=rows, BD=block, BR=triton.next_power_of_2(len(down)),
+        parts, down.contiguous(), up.contiguous(), down if bias is None else bias, out,
+        pixels, chunks, channels, len(down),
+        BIAS=bias is not None, ROWS=min(triton.next_power_of_2(chunks), max(1, JOINED // block)), BD=block,
+        BR=triton.next_power_of_2(len(down)), num_warps=JOINING_WARPS,
     )  # fmt: skip
     return out

@@ -13,6 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from cipa.ops.triton.activations import silu
 from cipa.ops.triton.plan import multiprocessors
 
 ROWS = 8
@@ -82,11 +83,11 @@ def depthwise_forward(
     shift = tl.load(bias + d, mask=d < channels, other=0.0).to(tl.float32)
     for row in tl.static_range(BH):
         value = convolve(band, row, taps) + shift
-        sigmoid = tl.sigmoid(value)
         if BACK:
+            sigmoid = tl.sigmoid(value)
             value = upstream[row].to(tl.float32) * sigmoid * (1.0 + value * (1.0 - sigmoid))
         else:
-            value = value * sigmoid
+            value = silu(value)
         at = out + start + (first + row) * width * channels + place
         tl.store(at, value.to(out.dtype.element_ty), mask=here & (first + row < height))
 

@@ -9,6 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from cipa.ops.add_norm import ScaledBranch
 from cipa.ops.triton.plan import multiprocessors
 
 ELEMENTS = 2048
@@ -19,6 +20,16 @@ ELEMENTS_BACK = 1024
 
 WARPS_PER_UNIT = 20
 """Warps that a multiprocessor holds of a backward pass at its use of registers."""
+
+
+@triton.jit
+def load_beside(vector, d, mask):
+    """Load a vector's values for each place of a tile, float32: mask is the tile's, d (1, channels).
+
+    Loaded once and spread, it would be the vector that says which lane holds what, and every tile would pass
+    through shared memory to get there. These reads hit the cache.
+    """
+    return tl.load(vector + tl.broadcast_to(d, mask.shape), mask=mask, other=0.0).to(tl.float32)
 
 
 @triton.jit
@@ -48,24 +59,34 @@ def norm_backward(x, upstream, mask, channels, eps):
 
 @triton.jit(do_not_specialize=["rows"])
 def add_norm_forward(
-    x, branch, skip, weight, bias, total, out, rows, channels, eps,
-    BRANCH: tl.constexpr, SKIP: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
+    x, branch, branch_bias, factors, skip, weight, bias, total, out, rows, channels, eps,
+    BRANCH: tl.constexpr, SCALED: tl.constexpr, SKIP: tl.constexpr, NORM: tl.constexpr,
+    ROWS: tl.constexpr, BD: tl.constexpr,
 ):  # fmt: skip
-    """Fill total = x skip + branch (where there is a branch) and out = LayerNorm(total)."""
+    """Fill total = x skip + branch (where there is a branch) and, where NORM, out = LayerNorm(total).
+
+    Where SCALED the branch is (branch + its bias) factors (images, channels), and rows are an image's.
+    """
+    image = tl.program_id(1).to(tl.int64)
     row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]
     d = tl.arange(0, BD)[None, :]
     mask = (row < rows) & (d < channels)
-    at = row * channels + d
+    at = (image * rows + row) * channels + d
     value = tl.load(x + at, mask=mask, other=0.0).to(tl.float32)
     if SKIP:
-        value *= tl.load(skip + d, mask=d < channels, other=0.0).to(tl.float32)
+        value *= load_beside(skip, d, mask)
     if BRANCH:
-        value += tl.load(branch + at, mask=mask, other=0.0).to(tl.float32)
+        added = tl.load(branch + at, mask=mask, other=0.0).to(tl.float32)
+        if SCALED:
+            added += load_beside(branch_bias, d, mask)
+            added *= load_beside(factors + image * channels, d, mask)
+        value += added
         tl.store(total + at, value.to(total.dtype.element_ty), mask=mask)
-    normed, _ = standardise(value, mask, channels, eps)
-    scale = tl.load(weight + d, mask=d < channels, other=0.0).to(tl.float32)
-    shift = tl.load(bias + d, mask=d < channels, other=0.0).to(tl.float32)
-    tl.store(out + at, (normed * scale + shift).to(out.dtype.element_ty), mask=mask)
+    if NORM:
+        normed, _ = standardise(value, mask, channels, eps)
+        scale = load_beside(weight, d, mask)
+        shift = load_beside(bias, d, mask)
+        tl.store(out + at, (normed * scale + shift).to(out.dtype.element_ty), mask=mask)
 
 
 @triton.jit(do_not_specialize=["rows"])
@@ -127,7 +148,7 @@ def plan_backward(rows: int, channels: int, device: torch.device) -> tuple[int, 
 
 def launch_add_norm(
     x: Tensor,
-    branch: Tensor | None,
+    branch: Tensor | ScaledBranch | None,
     skip: Tensor | None,
     weight: Tensor,
     bias: Tensor,
@@ -135,17 +156,44 @@ def launch_add_norm(
     dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor]:
     """Return x skip + branch in x's type (x itself where there is no branch) and its LayerNorm in `dtype`."""
-    channels = x.shape[-1]
     x = x.contiguous()
     total = x if branch is None else torch.empty_like(x)
     out = torch.empty(x.shape, dtype=dtype, device=x.device)
-    rows, block = tile_of(channels)
-    add_norm_forward[(triton.cdiv(x.numel() // channels, rows),)](
-        x, x if branch is None else branch.contiguous(), weight if skip is None else skip, weight, bias,
-        total, out, x.numel() // channels, channels, eps,
-        BRANCH=branch is not None, SKIP=skip is not None, ROWS=rows, BD=block,
-    )  # fmt: skip
+    _add_norm(x, branch, skip, weight, bias, eps, total, out)
     return total, out
+
+
+def launch_add_branch(x: Tensor, branch: ScaledBranch, skip: Tensor) -> Tensor:
+    """Return x skip + branch in x's type."""
+    x = x.contiguous()
+    total = torch.empty_like(x)
+    _add_norm(x, branch, skip, skip, skip, 0.0, total, None)
+    return total
+
+
+def _add_norm(
+    x: Tensor,
+    branch: Tensor | ScaledBranch | None,
+    skip: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    eps: float,
+    total: Tensor,
+    out: Tensor | None,
+) -> None:
+    channels = x.shape[-1]
+    scaled = isinstance(branch, ScaledBranch)
+    value, branch_bias, factors = branch if isinstance(branch, ScaledBranch) else (branch, weight, weight)
+    images = len(x) if scaled else 1
+    count = x.numel() // channels // images
+    rows, block = tile_of(channels)
+    add_norm_forward[(triton.cdiv(count, rows), images)](
+        x, x if value is None else value.contiguous(), branch_bias, factors.contiguous(),
+        weight if skip is None else skip, weight, bias, total, total if out is None else out,
+        count, channels, eps,
+        BRANCH=branch is not None, SCALED=scaled, SKIP=skip is not None, NORM=out is not None,
+        ROWS=rows, BD=block,
+    )  # fmt: skip
 
 
 def launch_add_norm_backward(

@@ -5,7 +5,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from cipa.ops.triton.norm import norm_backward, plan_backward, standardise, tile_of
+from cipa.ops.triton.activations import silu
+from cipa.ops.triton.norm import load_beside, norm_backward, plan_backward, standardise, tile_of
 
 
 @triton.jit(do_not_specialize=["rows"])
@@ -16,8 +17,7 @@ def merge_norm_gate_forward(
     """Fill out = LayerNorm(sum of source over K) SiLU(gate), and the sum itself where SAVE."""
     row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]
     d = tl.arange(0, BD)[None, :]
-    known = d < channels
-    mask = (row < rows) & known
+    mask = (row < rows) & (d < channels)
     total = tl.zeros([ROWS, BD], tl.float32)
     for k in tl.static_range(K):
         total += tl.load(source + (row * K + k) * channels + d, mask=mask, other=0.0).to(tl.float32)
@@ -25,11 +25,11 @@ def merge_norm_gate_forward(
     if SAVE:
         tl.store(merged + at, total.to(merged.dtype.element_ty), mask=mask)
     normed, _ = standardise(total, mask, channels, eps)
-    scale = tl.load(weight + d, mask=known, other=0.0).to(tl.float32)
-    shift = tl.load(bias + d, mask=known, other=0.0).to(tl.float32)
+    scale = load_beside(weight, d, mask)
+    shift = load_beside(bias, d, mask)
     z = tl.load(gate + at, mask=mask, other=0.0).to(tl.float32)
     if SILU:
-        z = z * tl.sigmoid(z)
+        z = silu(z)
     tl.store(out + at, ((normed * scale + shift) * z).to(out.dtype.element_ty), mask=mask)
 
 

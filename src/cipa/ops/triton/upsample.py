@@ -1,11 +1,11 @@
-"""Bilinear doubling of channel-last maps, alone and with the decoder's last LayerNorm and projection behind.
+"""Bilinear doubling of channel-last maps, and the way back through LayerNorm and projection behind it.
 
 Corners are not aligned: output 2i takes a quarter of input i-1 and three quarters of i, output 2i+1 three
 quarters of i and a quarter of i+1; at a border the missing neighbour is the border itself. The gradient
 gathers, each input pixel from the outputs it went into: no atomic addition.
 
 The last map of the decoder, 512 x 512 x 96, is 50 MB a slice in bfloat16 and only the logits of it are
-wanted: made in registers, it is never written.
+wanted: it is never written (`upsample_logits.py`), and on the way back made again in registers.
 """
 
 import torch
@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from cipa.ops.triton.norm import norm_backward, standardise
+from cipa.ops.triton.norm import norm_backward
 from cipa.ops.triton.plan import multiprocessors
 
 PIXELS = 16
@@ -77,30 +77,6 @@ def double_backward(dout, dx, height, width, channels, BW: tl.constexpr, BD: tl.
         at = ((image * 2 * height + row) * (2 * width) + column) * channels + d
         total += row_weight * column_weight * tl.load(dout + at, mask=mask, other=0.0).to(tl.float32)
     tl.store(dx + ((image * height + i) * width + j) * channels + d, total.to(dx.dtype.element_ty), mask=mask)
-
-
-@triton.jit(do_not_specialize=["height", "width"])
-def double_norm_project_forward(
-    x, weight, bias, projection, logits, height, width, channels, eps,
-    CLASSES: tl.constexpr, BW: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
-    """Fill logits (B, 2H, 2W, CLASSES) = projection LayerNorm(doubled x)."""
-    strips = tl.cdiv(2 * width, BW)
-    image = (tl.program_id(0) // (strips * 2 * height)).to(tl.int64)
-    i = (tl.program_id(0) // strips) % (2 * height)
-    j = (tl.program_id(0) % strips) * BW + tl.arange(0, BW)
-    d = tl.arange(0, BD)[None, :]
-    mask = (j < 2 * width)[:, None] & (d < channels)
-    value = doubled(x, image, i, j[:, None], d, mask, height, width, channels)
-    normed, _ = standardise(value, mask, channels, eps)
-    scale = tl.load(weight + d, mask=d < channels, other=0.0).to(tl.float32)
-    shift = tl.load(bias + d, mask=d < channels, other=0.0).to(tl.float32)
-    normed = normed * scale + shift
-    at = (image * 2 * height + i) * (2 * width) + j
-    for c in tl.static_range(CLASSES):
-        factor = tl.load(projection + c * channels + d, mask=d < channels, other=0.0).to(tl.float32)
-        logit = tl.sum(normed * factor, axis=1)
-        tl.store(logits + at * CLASSES + c, logit.to(logits.dtype.element_ty), mask=j < 2 * width)
 
 
 @triton.jit(do_not_specialize=["strips_in_all", "height", "width"])
@@ -168,20 +144,6 @@ def launch_double_backward(dout: Tensor) -> Tensor:
     grid = (batch * height * triton.cdiv(width, columns), triton.cdiv(channels, CHANNELS))
     double_backward[grid](dout.contiguous(), dx, height, width, channels, BW=columns, BD=CHANNELS)
     return dx
-
-
-def launch_double_norm_project(
-    x: Tensor, weight: Tensor, bias: Tensor, projection: Tensor, eps: float
-) -> Tensor:
-    """Return logits (B, 2H, 2W, classes), float32, of x (B, H, W, D); projection is (classes, D)."""
-    batch, height, width, channels = x.shape
-    logits = torch.empty(batch, 2 * height, 2 * width, len(projection), dtype=torch.float32, device=x.device)
-    columns = min(PIXELS, triton.next_power_of_2(2 * width))
-    double_norm_project_forward[(batch * 2 * height * triton.cdiv(2 * width, columns),)](
-        x.contiguous(), weight, bias, projection.contiguous(), logits, height, width, channels, eps,
-        CLASSES=len(projection), BW=columns, BD=triton.next_power_of_2(channels),
-    )  # fmt: skip
-    return logits
 
 
 def launch_double_norm_project_backward(
