@@ -53,7 +53,8 @@ def test_float32_logits_and_gradients_are_the_published_ones(tiny, pair):
 def test_without_gradients_the_logits_are_the_same(tiny, pair):
     with torch.inference_mode():
         inferred = tiny[0](*pair)
-    torch.testing.assert_close(inferred, tiny[0](*pair).detach(), rtol=0, atol=1e-5)
+    # Fused passes sum in another order: each of the two lies about 1e-5 from the published logits.
+    torch.testing.assert_close(inferred, tiny[0](*pair).detach(), rtol=0, atol=5e-5)
 
 
 def test_a_pairs_logits_do_not_depend_on_the_pairs_beside_it(tiny, pair):
