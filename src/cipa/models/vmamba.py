@@ -7,6 +7,7 @@ Letters: B images, C = dim * 2^i channels of stage i on a grid of H/4/2^i x W/4/
 from collections.abc import Iterator, Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from cipa.models.layers import DropPath, LayerNorm, drop_path_rates
@@ -22,10 +23,14 @@ class PatchEmbedding(nn.Module):
 
     Args:
         dim: channels of a patch's embedding.
+
+    Attributes:
+        dtype: type of the embeddings, where it is not the weights' own or autocast's.
     """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
+        self.dtype: torch.dtype | None = None
         self.projection = nn.Conv2d(3, dim, PATCH, stride=PATCH)
         self.norm = LayerNorm(dim)
 
@@ -41,7 +46,7 @@ class PatchEmbedding(nn.Module):
         kernel, norm = self.projection.weight, self.norm
         grey_kernel = kernel if kernel.shape[1] == 1 else kernel.sum(1, keepdim=True)  # summed when compiled
         bias = cast(Tensor, self.projection.bias)
-        return embed_norm(image, grey_kernel, bias, norm.weight, norm.bias, norm.eps)
+        return embed_norm(image, grey_kernel, bias, norm.weight, norm.bias, norm.eps, self.dtype)
 
 
 class Block(nn.Module):

@@ -9,11 +9,18 @@ from cipa.ops.kernels import form_for, require_fit
 
 
 def embed_norm(
-    image: Tensor, kernel: Tensor, bias: Tensor, weight: Tensor, norm_bias: Tensor, eps: float = EPS
+    image: Tensor,
+    kernel: Tensor,
+    bias: Tensor,
+    weight: Tensor,
+    norm_bias: Tensor,
+    eps: float = EPS,
+    dtype: torch.dtype | None = None,
 ) -> Tensor:
     """Cut an image into patches, project each and normalise it over channels.
 
-    A stride equal to the kernel makes the convolution one product over patches.
+    A stride equal to the kernel makes the convolution one product over patches. Autocast does not reach into
+    it: bfloat16 has fewer digits than an image's grey values.
 
     Args:
         image: (B, 1, H, W), sides multiples of P.
@@ -22,9 +29,10 @@ def embed_norm(
         weight: LayerNorm's, (C,).
         norm_bias: LayerNorm's, (C,).
         eps: added to the variance.
+        dtype: of the result; by default what autocast computes in where it is on, else the image's.
 
     Returns:
-        (B, H / P, W / P, C), in the type autocast computes in where it is on, else in the image's.
+        (B, H / P, W / P, C).
 
     Raises:
         ValueError: a shape or device that does not fit, named.
@@ -41,10 +49,13 @@ def embed_norm(
             "norm_bias": (norm_bias, width),
         },
     )
+    dtype = dtype or compute_dtype(image)
     if form_for(image) == "triton" and not torch.is_grad_enabled():
         from cipa.ops.triton.embed_norm import launch_embed_norm
 
-        return launch_embed_norm(image, kernel, bias, weight, norm_bias, eps, compute_dtype(image))
+        return launch_embed_norm(image, kernel, bias, weight, norm_bias, eps, dtype)
     batch, _, height, columns = image.shape
     patches = image.reshape(batch, height // side, side, columns // side, side).transpose(2, 3).flatten(-2)
-    return add_norm(F.linear(patches, kernel.flatten(1), bias), None, None, weight, norm_bias, eps)[1]
+    with torch.autocast(image.device.type, enabled=False):
+        embedded = F.linear(patches, kernel.flatten(1), bias)
+        return add_norm(embedded, None, None, weight, norm_bias, eps)[1].to(dtype)
