@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from cipa import load_model
-from cipa.data.layout import read_ids
+from cipa.data.layout import Split, read_ids
 from cipa.data.parallel import Run, processors, runner
 from cipa.inference.predictor import Predictor
 from held_out import (
@@ -40,10 +40,7 @@ def pack(work: Path, held: Sequence[Part], arguments: argparse.Namespace) -> Non
         held: patients held out, drawn.
         arguments: of the script.
     """
-    tuning, tested = (
-        [one for part in held for one in read_patients(part.folder, read_ids(part.folder, split), part.size)]
-        for split in ("train", "test")
-    )
+    tuning, tested = read_held(held, "train"), read_held([part for part in held if part.tested], "test")
     full = load_model(work / "stage-2" / "last")
     with runner(processors()) as run, ThreadPoolExecutor(1) as beside:
         on_pet = beside.submit(_pet, run, tuning, tested)
@@ -83,6 +80,13 @@ def pack(work: Path, held: Sequence[Part], arguments: argparse.Namespace) -> Non
     summary = json.dumps(about | {"scores": scores}, indent=2)
     (work / "scores.json").write_text(summary + "\n")
     print(f"{summary}\nwritten: {folder}")
+
+
+def read_held(held: Sequence[Part], split: Split) -> list[HeldOut]:
+    """Return the patients that a split of each of these parts lists."""
+    return [
+        one for part in held for one in read_patients(part.folder, read_ids(part.folder, split), part.size)
+    ]
 
 
 def _pet(

@@ -197,25 +197,27 @@ def test_weights_are_packed_with_their_threshold_and_their_card(tmp_path, monkey
     monkeypatch.setattr(packing, "processors", lambda: 1)
     spot = np.zeros((128, 128), np.uint8)
     spot[60:70, 60:70] = 255
-    held = Part(tmp_path / "held", 2, 0, 128)
-    for name in ("0001_001", "0002_001"):
-        for kind in ("CT", "PET", "mask"):
-            write_grey(image_path(held.folder, name, kind), spot)
-    (held.folder / "train.txt").write_text("0001_001\n")
-    (held.folder / "test.txt").write_text("0002_001\n")
-    (held.folder / "metadata.json").write_text('{"spacing_mm": [3.0, 1.0, 1.0]}')
+    held = Part(tmp_path / "held", 2, 0, 128, 1.0, 0.5), Part(tmp_path / "tuning", 1, 1, 128)
+    for part, train, test in zip(held, ("0001_001\n", "0003_001\n"), ("0002_001\n", ""), strict=True):
+        for name in (train + test).split():
+            for kind in ("CT", "PET", "mask"):
+                write_grey(image_path(part.folder, name, kind), spot)
+        (part.folder / "train.txt").write_text(train)
+        (part.folder / "test.txt").write_text(test)
+        (part.folder / "metadata.json").write_text('{"spacing_mm": [3.0, 1.0, 1.0]}')
     (tmp_path / "training").mkdir()
     (tmp_path / "training" / "train.txt").write_text("a0001_001\n")
     for stage in ("stage-1", "stage-2"):
         (tmp_path / stage).mkdir()
         (tmp_path / stage / "config.yaml").write_text(f"weights: {tmp_path}/here\n")
     create_model("nano", image_size=128).save_pretrained(tmp_path / "stage-2" / "last")
-    packing.pack(tmp_path, [held], Namespace(device="cpu", patients=7, study_size=128))
+    packing.pack(tmp_path, held, Namespace(device="cpu", patients=7, study_size=128))
     config = load_model(tmp_path / "nano").config
     scores = json.loads((tmp_path / "scores.json").read_text())
     for name in ("threshold", "smallest_ml", "shortest_mm"):
         assert getattr(config, name) == scores[name]
     assert scores["scores"]["pet"]["dice"] == 1.0
+    assert (scores["tuning_patients"], scores["test_patients"]) == (2, 1)
     card = (tmp_path / "nano" / "MODEL_CARD.md").read_text()
     assert "weights: WORK/here" in card
     assert "7 computer-drawn thorax PET-CT phantoms" in card

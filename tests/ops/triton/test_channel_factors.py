@@ -17,13 +17,19 @@ pytestmark = pytest.mark.usefixtures("kernels", "nan_scratch")
 
 
 @pytest.mark.parametrize(("size", "narrow"), SIZES)
-@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-6), (torch.float16, 1e-3)])
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 3e-6), (torch.float16, 1e-3)])
 @pytest.mark.parametrize("with_bias", [False, True])
 def test_the_factors_are_float64s(size, narrow, dtype, bound, with_bias, device):
+    """PyTorch's own float32 is up to 1.2e-6 away."""
     make = torch.Generator().manual_seed(0)
     x, down, up, *bias = (
-        torch.randn(shape, generator=make).to(dtype)
-        for shape in (size, (narrow, size[-1]), (size[-1], narrow), *[(size[-1],)] * with_bias)
+        (torch.randn(shape, generator=make) / inputs**0.5).to(dtype)
+        for shape, inputs in (
+            (size, 1),
+            ((narrow, size[-1]), size[-1]),
+            ((size[-1], narrow), narrow),
+            *[((size[-1],), 1)] * with_bias,
+        )
     )
     x -= 6 * (torch.arange(size[-1]) % 2)  # channels with a negative maximum too
     with use_kernels("reference"):

@@ -15,7 +15,9 @@ SIZES = [  # images, pixels, K, D, R, N, parts of the gradients of B and C
     pytest.param((4, 100, 4, 1536, 48, 16, 3), marks=[pytest.mark.gpu]),
     pytest.param((2, 100, 2, 256, 130, 16, 2), marks=[pytest.mark.gpu]),
 ]
-TYPES = {torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
+TYPES = {torch.float32: (2e-6, 2e-6), torch.float16: (1e-3, 3e-5), torch.bfloat16: (8e-3, 3e-5)}
+"""Bounds for the projection's gradient, rounded to its type, and for the weight's. Of half-precision products
+tensor cores add up 16 at a time and cut off what does not fit, 2^-24 of the sum: 410 times in a row here."""
 
 
 @pytest.mark.parametrize("held", [None, 1])
@@ -44,5 +46,5 @@ def test_projection_and_weight_get_their_gradients(size, dtype, held, device, na
     truth = torch.cat([lifted, dvalues.double().sum(3)], dim=-1).view(shape)
     assert found.dtype == dtype
     assert dweight.dtype == torch.float32
-    assert relative_error(found.cpu(), truth) < TYPES[dtype]
-    assert relative_error(dweight.cpu(), torch.einsum("blkd,blkr->kdr", draw.double(), low)) < 2e-6
+    assert relative_error(found.cpu(), truth) < TYPES[dtype][0]
+    assert relative_error(dweight.cpu(), torch.einsum("blkd,blkr->kdr", draw.double(), low)) < TYPES[dtype][1]

@@ -165,17 +165,6 @@ def test_results_are_bit_equal_from_run_to_run(dtype, batch):
 
 
 @pytest.mark.gpu
-def test_a_batch_over_the_scratch_limit_goes_in_turns(monkeypatch):
-    from cipa.ops.triton import launch
-
-    inputs = [tensor.cuda() for tensor in ss2d_inputs(batch=7, height=9, width=11)]
-    _, expected = gradients(ss2d, inputs, torch.ones_like(inputs[0]))
-    monkeypatch.setattr(launch, "SCRATCH_BYTES", 1)
-    _, found = gradients(ss2d, inputs, torch.ones_like(inputs[0]))
-    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
-
-
-@pytest.mark.gpu
 @pytest.mark.parametrize("shape", [{}, {"batch": 1, "height": 40, "width": 40}], ids=["one chunk", "chunks"])
 def test_the_custom_op_keeps_pytorchs_rules(shape):
     inputs = [tensor.cuda().requires_grad_() for tensor in ss2d_inputs(**shape)]
