@@ -1,5 +1,6 @@
 import bz2
 import gzip
+import zlib
 
 import nibabel
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from nibabel.nifti1 import Nifti1Extension
 
 from cipa.errors import DataError
+from cipa.io import nifti
 from cipa.io.nifti import Volume, read_volume, write_volume
 
 AFFINE = np.array([[-0.9, 0.05, 0.1, 80.0], [0.02, -0.9, 0.3, 60.0], [0.0, 0.2, 3.2, -500.0], [0, 0, 0, 1.0]])
@@ -86,6 +88,19 @@ def test_nothing_that_may_name_the_patient_is_copied(tmp_path):
     write_volume(tmp_path / "mask.nii", np.zeros(VOXELS.shape, np.uint8), read_volume(tmp_path / "ct.nii"))
     assert b"Jane" in (tmp_path / "ct.nii").read_bytes()
     assert b"Jane" not in (tmp_path / "mask.nii").read_bytes()
+
+
+def test_pieces_compressed_side_by_side_are_one_stream(tmp_path, monkeypatch):
+    monkeypatch.setattr(nifti, "PIECE", 1000)
+    array = np.random.default_rng(0).random((9, 10, 11), dtype=np.float32)
+    for name in ("a.nii.gz", "b.nii.gz"):
+        write_volume(tmp_path / name, array, Volume(array, np.eye(4)))
+    packed = (tmp_path / "a.nii.gz").read_bytes()
+    assert (tmp_path / "b.nii.gz").read_bytes() == packed
+    first = zlib.decompressobj(31)  # of one member alone
+    voxels = first.decompress(packed)
+    assert (first.eof, first.unused_data) == (True, b"")
+    assert voxels.endswith(array.tobytes(order="F"))
 
 
 def test_volume_made_in_memory_is_written_on_its_affine(tmp_path):

@@ -7,7 +7,9 @@ front, z to the head).
 import bz2
 import gzip
 import os
+import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,13 @@ PLACE = (
 VOXEL_MM = (0.01, 100.0)
 """Voxel edges believed to be millimetres; metres and micrometres fall outside."""
 
+GZIP_HEADER = bytes((0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 4, 255))
+"""RFC 1952: deflate, no name, no time, fastest, unknown system."""
+
+PIECE = 2**24
+"""Bytes deflated at once by one of PACKERS threads."""
+
+PACKERS = 4
 
 COMPRESSED: dict[str, type[gzip.GzipFile] | type[bz2.BZ2File]] = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File}
 """What opens a file of this last suffix."""
@@ -125,12 +134,23 @@ def write_volume(
 def _save_gzip(image: nibabel.Nifti1Image, path: Path) -> None:
     """Write `.nii.gz` by ISA-L: a tenth of zlib's time (0.4 s against 4.2 s for 141 MB) for files as small.
 
-    Neither name nor time is written into its header, so that equal voxels give equal bytes.
+    Pieces are deflated side by side, each ending at a byte, and stand one behind the other in one stream, as
+    any reader of gzip takes it. Neither name nor time is in its header: equal voxels give equal bytes.
     """
-    from isal.igzip import IGzipFile
+    from isal import isal_zlib
 
-    with path.open("wb") as raw, IGzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as packed:
-        image.to_stream(packed)
+    whole = memoryview(image.to_bytes())
+
+    def deflated(start: int) -> bytes:
+        packer = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
+        end = isal_zlib.Z_FINISH if start + PIECE >= len(whole) else isal_zlib.Z_SYNC_FLUSH
+        return packer.compress(whole[start : start + PIECE]) + packer.flush(end)
+
+    with path.open("wb") as file, ThreadPoolExecutor(PACKERS) as pool:
+        file.write(GZIP_HEADER)
+        for piece in pool.map(deflated, range(0, len(whole), PIECE)):
+            file.write(piece)
+        file.write(struct.pack("<LL", isal_zlib.crc32(whole), len(whole) % 2**32))
 
 
 def _empty_image(array: npt.NDArray[np.generic], like: Volume) -> nibabel.Nifti1Image:

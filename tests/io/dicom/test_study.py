@@ -5,7 +5,7 @@ import pytest
 from pydicom import dcmread
 
 from cipa.errors import DataError
-from cipa.io.dicom.study import choose_pair, read_study
+from cipa.io.dicom.study import HEAD, choose_pair, read_study
 from dicom_files import save, write_series
 
 VALUES = np.arange(4 * 4 * 5).reshape(4, 4, 5)
@@ -48,6 +48,22 @@ def test_the_same_file_twice_is_left_out_with_a_note(study):
     file = next((study / "b").iterdir())
     (study / "copy.dcm").write_bytes(file.read_bytes())
     assert pair(study)[1].notes == ("copies of other files left out: 1",)
+
+
+def test_a_header_longer_than_what_is_read_at_once_is_read_whole(study):
+    def longer(file, size):
+        whole = dcmread(file)
+        whole.add_new(0x00090010, "LO", "MAKER")
+        whole.add_new(0x00091001, "OB", bytes(size))  # before most of what a slice needs
+        whole.save_as(file)
+
+    for file in (study / "a" / "ct").iterdir():
+        longer(file, 2 * HEAD)
+    for file, size in zip((study / "b").iterdir(), range(HEAD - 600, HEAD, 100), strict=False):
+        longer(file, size)
+    ct, pet = pair(study)
+    assert (ct.shape, pet.shape) == ((8, 6, 6), (5, 4, 5))
+    assert read_study(study).damaged == ()
 
 
 def test_a_damaged_file_is_named(study):
