@@ -46,4 +46,3 @@ def test_each_direction_reads_its_own_projection():
     gate, norm = torch.randn_like(x), torch.nn.LayerNorm(16)
     torch.nn.init.normal_(norm.weight)
     assert torch.allclose(both(x, gate, norm), norm(total) * F.silu(gate), atol=1e-5)
-    assert torch.allclose(both(x, gate, norm, silu=False), norm(total) * gate, atol=1e-5)

@@ -50,21 +50,20 @@ class SelectiveScan(nn.Module):
         self.A_logs.copy_(torch.arange(1, self.A_logs.shape[-1] + 1).log().expand_as(self.A_logs))
         self.Ds.fill_(1)
 
-    def forward(self, x: Tensor, gate: Tensor, norm: nn.LayerNorm, silu: bool = True) -> Tensor:
-        """Scan along every direction, sum, normalise, gate.
+    def forward(self, x: Tensor, gate: Tensor, norm: nn.LayerNorm) -> Tensor:
+        """Scan along every direction, sum, normalise, gate by a SiLU.
 
         Args:
             x: (B, H, W, D).
             gate: (B, H, W, D).
             norm: LayerNorm(D) of the sum.
-            silu: pass the gate through a SiLU first.
 
         Returns:
             (B, H, W, D).
         """
         return ss2d_norm_gate(
             x, project(x, self.x_proj), self.dt_weight, self.dt_bias, self.A_logs, self.Ds,
-            gate, norm.weight, norm.bias, self.directions, silu, norm.eps,
+            gate, norm.weight, norm.bias, self.directions, norm.eps,
         )  # fmt: skip
 
     def after_convolution(self, x: Tensor, depthwise: nn.Conv2d, gate: Tensor, norm: nn.LayerNorm) -> Tensor:

@@ -73,7 +73,7 @@ def conv_scan_norm_gate(
     if form_for(x) == "triton" and torch.is_grad_enabled():
         return _Recomputing.apply(x, taps, taps_bias, x_proj, *parts, tuple(directions), eps)
     x = depthwise_silu(x, taps, taps_bias)
-    return ss2d_norm_gate(x, project(x, x_proj), *parts, directions, True, eps)
+    return ss2d_norm_gate(x, project(x, x_proj), *parts, directions, eps)
 
 
 def project(x: Tensor, x_proj: Tensor) -> Tensor:
@@ -96,10 +96,10 @@ class _Recomputing(torch.autograd.Function):
         check_scan(convolved, projection, dt_weight, dt_bias, A_logs, Ds, directions)
         out, merged, states = scan_norm_gate_forward(
             convolved, projection, dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias,
-            directions, True, eps, keep=True,
+            directions, eps, keep=True,
         )  # fmt: skip
         ctx.save_for_backward(x, taps, taps_bias, x_proj, *parts, merged, states)
-        ctx.settings = directions, True, eps
+        ctx.settings = directions, eps
         return out
 
     @staticmethod

@@ -23,7 +23,6 @@ def ss2d_norm_gate(
     norm_weight: Tensor,
     norm_bias: Tensor,
     directions: Sequence[int] = ALL_DIRECTIONS,
-    silu: bool = True,
     eps: float = EPS,
 ) -> Tensor:
     """Scan a map, normalise the result over channels, gate it: LayerNorm(ss2d(...)) SiLU(gate).
@@ -42,7 +41,6 @@ def ss2d_norm_gate(
         norm_weight: LayerNorm's, (D,).
         norm_bias: LayerNorm's, (D,).
         directions: K codes, see `cipa.ops.ss2d`.
-        silu: pass the gate through a SiLU first.
         eps: added to the variance.
 
     Returns:
@@ -71,11 +69,11 @@ def ss2d_norm_gate(
         y = F.layer_norm(ss2d(*scan, directions), norm_weight.shape, norm_weight, norm_bias, eps)
         if dtype == torch.float16:
             y = y.half()
-        return y * (F.silu(gate) if silu else gate)
+        return y * F.silu(gate)
     check_scan(*scan, directions)
     if torch.is_grad_enabled():
-        return _GatedScan.apply(*scan, gate, norm_weight, norm_bias, tuple(directions), silu, eps)
-    out, _, _ = scan_norm_gate_forward(*scan, gate, norm_weight, norm_bias, directions, silu, eps, keep=False)
+        return _GatedScan.apply(*scan, gate, norm_weight, norm_bias, tuple(directions), eps)
+    out, _, _ = scan_norm_gate_forward(*scan, gate, norm_weight, norm_bias, directions, eps, keep=False)
     return out
 
 
@@ -90,7 +88,6 @@ def scan_norm_gate_forward(
     norm_weight: Tensor,
     norm_bias: Tensor,
     directions: Sequence[int],
-    silu: bool,
     eps: float,
     *,
     keep: bool,
@@ -104,7 +101,7 @@ def scan_norm_gate_forward(
     from cipa.ops.triton.norm_gate import launch_merge_norm_gate
 
     y, states = launch_scan(x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, keep)
-    out, merged = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, silu, keep, x.dtype)
+    out, merged = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, keep, x.dtype)
     return out.view(x.shape), merged, states
 
 
@@ -122,7 +119,6 @@ def scan_norm_gate_backward(
     merged: Tensor,
     states: Tensor,
     directions: Sequence[int],
-    silu: bool,
     eps: float,
 ) -> tuple[Tensor, ...]:
     """Return the gradients of `scan_norm_gate_forward`'s nine tensors, from what it kept."""
@@ -130,7 +126,7 @@ def scan_norm_gate_backward(
     from cipa.ops.triton.norm_gate import launch_norm_gate_backward
 
     dmerged, dgate, dweight, dbias = launch_norm_gate_backward(
-        dout, merged, gate, norm_weight, norm_bias, eps, silu
+        dout, merged, gate, norm_weight, norm_bias, eps
     )
     scan = launch_backward(
         dmerged.view(x.shape), x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, states
@@ -145,10 +141,10 @@ class _GatedScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> Tensor:
         out, merged, states = scan_norm_gate_forward(*arguments, keep=True)
-        ctx.save_for_backward(*arguments[:-3], merged, states)
-        ctx.settings = arguments[-3:]
+        ctx.save_for_backward(*arguments[:-2], merged, states)
+        ctx.settings = arguments[-2:]
         return out
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
-        return (*scan_norm_gate_backward(dout, *ctx.saved_tensors, *ctx.settings), None, None, None)
+        return (*scan_norm_gate_backward(dout, *ctx.saved_tensors, *ctx.settings), None, None)

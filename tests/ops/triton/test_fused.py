@@ -169,15 +169,14 @@ def test_upsample2_norm_project(size, dtype, device):
         pytest.param({"batch": 2, "height": 4, "width": 4, "channels": 1536}, marks=[pytest.mark.gpu]),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("silu", [True, False])
-def test_ss2d_norm_gate(shape, silu, device):
+def test_ss2d_norm_gate(shape, device):
     scan = ss2d_inputs(**shape)
     directions = tuple(range(shape.get("directions", 4)))
     gate, upstream = normal(scan[0].shape, scan[0].shape, seed=2)
     weight, bias = normal((shape["channels"],), (shape["channels"],))
 
     def op(*inputs):
-        return ss2d_norm_gate(*inputs, directions=directions, silu=silu)
+        return ss2d_norm_gate(*inputs, directions=directions)
 
     check(op, [*scan, gate, weight, bias], [upstream], device, bounds=(3e-6, 1e-5))
 

@@ -12,7 +12,7 @@ from cipa.ops.triton.norm import load_beside, norm_backward, plan_backward, stan
 @triton.jit(do_not_specialize=["rows"])
 def merge_norm_gate_forward(
     source, gate, weight, bias, merged, out, rows, channels, eps,
-    K: tl.constexpr, SAVE: tl.constexpr, SILU: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
+    K: tl.constexpr, SAVE: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
 ):  # fmt: skip
     """Fill out = LayerNorm(sum of source over K) SiLU(gate), and the sum itself where SAVE."""
     row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]
@@ -27,16 +27,14 @@ def merge_norm_gate_forward(
     normed, _ = standardise(total, mask, channels, eps)
     scale = load_beside(weight, d, mask)
     shift = load_beside(bias, d, mask)
-    z = tl.load(gate + at, mask=mask, other=0.0).to(tl.float32)
-    if SILU:
-        z = silu(z)
+    z = silu(tl.load(gate + at, mask=mask, other=0.0).to(tl.float32))
     tl.store(out + at, ((normed * scale + shift) * z).to(out.dtype.element_ty), mask=mask)
 
 
 @triton.jit(do_not_specialize=["rows"])
 def norm_gate_backward(
     dout, merged, gate, weight, bias, dmerged, dgate, dweight, dbias, rows, channels, eps,
-    SILU: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
+    ROWS: tl.constexpr, BD: tl.constexpr,
 ):  # fmt: skip
     """Fill the gradients of the sum and of the gate, and each program's part of weight's and bias's."""
     d = tl.arange(0, BD)[None, :]
@@ -52,11 +50,9 @@ def norm_gate_backward(
         value = tl.load(merged + at, mask=mask, other=0.0).to(tl.float32)
         z = tl.load(gate + at, mask=mask, other=0.0).to(tl.float32)
         upstream = tl.load(dout + at, mask=mask, other=0.0).to(tl.float32)
-        through, slope = z, 1.0
-        if SILU:
-            sigmoid = tl.sigmoid(z)
-            through = z * sigmoid
-            slope = sigmoid * (1.0 + z - through)
+        sigmoid = tl.sigmoid(z)
+        through = z * sigmoid
+        slope = sigmoid * (1.0 + z - through)
         gated = upstream * through
         normed, gradient = norm_backward(value, gated * scale, mask, channels, eps)
         dz = upstream * (normed * scale + shift) * slope
@@ -75,7 +71,6 @@ def launch_merge_norm_gate(
     weight: Tensor,
     bias: Tensor,
     eps: float,
-    silu: bool,
     save: bool,
     dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor]:
@@ -90,13 +85,13 @@ def launch_merge_norm_gate(
     rows, block = tile_of(channels)
     merge_norm_gate_forward[(triton.cdiv(batch * length, rows),)](
         source, gate.contiguous(), weight, bias, merged, out, batch * length, channels, eps,
-        K=count, SAVE=save, SILU=silu, ROWS=rows, BD=block,
+        K=count, SAVE=save, ROWS=rows, BD=block,
     )  # fmt: skip
     return out, merged
 
 
 def launch_norm_gate_backward(
-    dout: Tensor, merged: Tensor, gate: Tensor, weight: Tensor, bias: Tensor, eps: float, silu: bool
+    dout: Tensor, merged: Tensor, gate: Tensor, weight: Tensor, bias: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the gradients of the merged sum, gate, weight and bias; the last two float32."""
     channels = merged.shape[-1]
@@ -106,7 +101,7 @@ def launch_norm_gate_backward(
     sums = torch.empty(2, programs, channels, dtype=torch.float32, device=merged.device)
     norm_gate_backward[(programs,)](
         dout.contiguous(), merged, gate.contiguous(), weight, bias, dmerged, dgate, sums[0], sums[1],
-        count, channels, eps, SILU=silu, **constants,
+        count, channels, eps, **constants,
     )  # fmt: skip
     dweight, dbias = sums.sum(1)
     return dmerged, dgate, dweight, dbias
