@@ -54,6 +54,8 @@ def ignore_stop_signals() -> None:
 
 def _kill_readers() -> None:
     """End the readers of a run that failed: multiprocessing sends them SIGTERM and would wait for ever."""
+    if hasattr(signal, "SIGCHLD"):  # torch raises where it hears of a reader's death: one killed, others left
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for process in multiprocessing.active_children():
         if process.daemon:
             process.kill()
