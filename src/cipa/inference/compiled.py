@@ -187,7 +187,7 @@ def prepared(model: nn.Module, dtype: torch.dtype) -> nn.Module:
 
     What the scan reads in float32 anyway, its steps' bias, rates and skips, stays as it is, and so does the
     patch embedding, which takes float32 images: bfloat16 has fewer digits than their grey values, and rounded
-    ones were most of its error (the package's network: Dice with float32's mask 0.993, so 0.999).
+    ones were most of its error (the package's network, 8 slices: Dice with float32's mask 0.993, so 0.999).
     """
     model = copy.deepcopy(model).eval().requires_grad_(False)
     kept: list[Tensor] = []

@@ -4,11 +4,15 @@ import atexit
 import multiprocessing
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+PATIENCE = 1.0
+"""Seconds that child processes get at exit."""
 
 
 class StopFlag:
@@ -52,13 +56,21 @@ def ignore_stop_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _kill_readers() -> None:
-    """End the readers of a run that failed: multiprocessing sends them SIGTERM and would wait for ever."""
-    if hasattr(signal, "SIGCHLD"):  # torch raises where it hears of a reader's death: one killed, others left
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for process in multiprocessing.active_children():
-        if process.daemon:
+def _end_children() -> None:
+    """End daemonic processes as multiprocessing does at exit, but do not wait for ever for those that stay.
+
+    Readers of a run that failed still live then and ignore SIGTERM. Whatever ends by it is left to itself.
+    """
+    children = [process for process in multiprocessing.active_children() if process.daemon]
+    if children and hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's would raise in the midst of this
+    for process in children:
+        process.terminate()
+    until = time.monotonic() + PATIENCE
+    for process in children:
+        process.join(max(0.0, until - time.monotonic()))
+        if process.is_alive():
             process.kill()
 
 
-atexit.register(_kill_readers)  # runs before what multiprocessing registered earlier
+atexit.register(_end_children)  # runs before what multiprocessing registered earlier
