@@ -57,8 +57,8 @@ def plan_scan(
     """Cut a scan where it would leave most of the GPU idle: chunks make their exponentials twice.
 
     Measured on an H200, in programs that run at once: from a quarter on, one chunk is faster than any number,
-    for short walks from fewer on; below, whole waves are best (16 images, N 4: 17 chunks in 3.1 waves 1.55 ms,
-    16 in 2.9 waves 1.48 ms), one wave for short chunks, a few for long ones.
+    for short walks from fewer on; below, whole waves are best (16 images, N 4: 17 chunks, 3.1 waves, 1.55 ms,
+    16, 2.9 waves, 1.48 ms), one wave for short chunks, a few for long ones.
 
     Args:
         batch: images.
