@@ -6,8 +6,8 @@ Draws phantom patients on all processors, trains `nano` on the GPU (or the CPU) 
 tumour alone by nano-tumour.yaml, then all by nano-phantom.yaml), chooses the threshold on some patients,
 scores 20 others that nothing was chosen on, beside the best threshold on PET, and writes WORK/nano:
 model.safetensors (float16), config.json and MODEL_CARD.md. A part of the phantoms is enough for the first
-stage; the others, and those held out, are drawn beside it. Each step is skipped where its result stands, and
-a training that was interrupted goes on: run the same command again.
+stage. Drawing comes first, as it would slow training down beside it. Each step is skipped where its result
+stands, and a training that was interrupted goes on: run the same command again.
 """
 
 import argparse
@@ -27,8 +27,6 @@ FIRST_SEED, SECOND_SEED, HELD_SEED, TUNING_SEED = 1, 3, 4, 5
 FIRST_SHARE = 0.25
 TUNING_BESIDE = 12
 """Patients to tune on that are drawn with those tested on; which ones those are depends on this number."""
-SPARE = 3
-"""Processors that drawing beside training leaves alone."""
 STEADY = 0.95
 """Share of the median pace that a stage keeps: its epochs begin with readers that have nothing ready."""
 
@@ -37,21 +35,19 @@ def main(words: list[str] | None = None) -> None:
     """Run all steps; print what each gave."""
     from cipa.data.parallel import processors
     from packing import pack
-    from phantom_sets import draw, drawn_aside, gather
+    from phantom_sets import draw, gather
 
     arguments = _parser().parse_args(words)
     work = Path(arguments.work)
     work.mkdir(parents=True, exist_ok=True)
     first, second = training_parts(work, arguments)
     held = held_parts(work, arguments)
-    workers = arguments.workers or processors()
-    draw(first, workers)
-    with drawn_aside((second, *held), max(1, workers - SPARE)) as aside:
-        gather((first,), work / "training-tumour", tumour_only=True)
-        _train(work, "stage-1", work / "training-tumour", None, arguments)
-        aside.wait(second)
-        gather((first, second), work / "training")
-        _train(work, "stage-2", work / "training", work / "stage-1" / "last", arguments)
+    for part in (first, second, *held):
+        draw(part, arguments.workers or processors())
+    gather((first,), work / "training-tumour", tumour_only=True)
+    _train(work, "stage-1", work / "training-tumour", None, arguments)
+    gather((first, second), work / "training")
+    _train(work, "stage-2", work / "training", work / "stage-1" / "last", arguments)
     pack(work, held, arguments)
 
 
@@ -85,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("work", help="folder for data, run and weights; an interrupted one is gone on with")
-    add("--patients", type=int, default=600, help="phantoms to train on")
+    add("--patients", type=int, default=400, help="phantoms to train on")
     add("--tuning-patients", type=int, default=32, help="phantoms that the threshold is chosen on")
     add("--test-patients", type=int, default=20, help="phantoms to test on")
     add("--epochs", type=float, default=1.0, help="factor on the recipes' epochs")

@@ -1,12 +1,8 @@
-"""The phantoms of the recipe: drawn in parts, some while the network trains, and gathered into data sets."""
+"""The phantoms of the recipe: drawn in parts, and gathered into data sets."""
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from cipa.data.layout import file_name, image_path, list_path, patient_of, read_ids
@@ -14,9 +10,6 @@ from cipa.data.phantom import write_phantoms
 from cipa.data.phantom.patient import WHOLE
 from cipa.files import atomic_folder
 from cipa.io.png import read_grey
-
-POLITE = 10
-"""Niceness of drawing beside training, whose one thread has to keep the GPU busy."""
 
 
 @dataclass(frozen=True)
@@ -55,42 +48,6 @@ def draw(part: Part, workers: int) -> None:
         test_fraction=part.tested,
         workers=workers,
     )
-
-
-@contextmanager
-def drawn_aside(parts: Sequence[Part], workers: int) -> Iterator["Aside"]:
-    """Draw parts one after another in a process beside the block; its end waits for the last."""
-    process = get_context("spawn").Process(target=_draw_politely, args=(parts, workers))
-    process.start()
-    try:
-        yield Aside(process)
-    finally:
-        process.join()
-
-
-class Aside:
-    """Parts that are being drawn."""
-
-    def __init__(self, process: BaseProcess) -> None:
-        self._process = process
-
-    def wait(self, part: Part) -> None:
-        """Wait until a part stands.
-
-        Raises:
-            SystemExit: drawing failed.
-        """
-        while not part.folder.exists():
-            self._process.join(0.2)
-            if self._process.exitcode is not None and not part.folder.exists():
-                raise SystemExit(f"{part.folder} was not drawn: see above")
-
-
-def _draw_politely(parts: Sequence[Part], workers: int) -> None:
-    if hasattr(os, "nice"):
-        os.nice(POLITE)
-    for part in parts:
-        draw(part, workers)
 
 
 def gather(parts: Sequence[Part], out: Path, *, tumour_only: bool = False) -> None:

@@ -68,17 +68,6 @@ def test_the_first_stage_sees_slices_with_tumour_alone(tmp_path):
     assert len([*map(PCLT20K(tmp_path / "twice", ids, size=8).__getitem__, range(6))]) == 6
 
 
-def test_parts_are_drawn_beside_the_block_and_a_failure_is_told(tmp_path):
-    from phantom_sets import Part, drawn_aside
-
-    good, bad = Part(tmp_path / "good", 1, 3, 128), Part(tmp_path / "bad", 0, 4, 128)
-    with drawn_aside((good, bad), 1) as aside:
-        aside.wait(good)
-        assert read_ids(good.folder, "train")
-        with pytest.raises(SystemExit, match="was not drawn"):
-            aside.wait(bad)
-
-
 def test_the_patients_tested_on_do_not_change_with_those_to_tune_on(tmp_path):
     from nano_phantom import _parser, held_parts
 

@@ -9,7 +9,8 @@ an H200: 42 ms without, 8 ms with).
 import copy
 import math
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -94,33 +95,44 @@ class CompiledModel(nn.Module):
                     f"{name} is on {image.device}, the compiled network on {self._device}: move it there"
                 )
         with self._lock:
-            parts = [
-                self._pass(ct[i : i + self.batch], pet[i : i + self.batch])
-                for i in range(0, len(ct), self.batch)
-            ]
-        logits = parts[0] if len(parts) == 1 else torch.cat(parts)
-        if not math.isfinite(logits.sum().item()):  # one reduction, where isfinite().all() is five kernels
+            logits = self._passes(ct, pet)
+            if not _finite(logits) and isinstance(self._products, ExactProducts):
+                logits = self._passes(ct, pet, plain=True)
+        if not _finite(logits):
             raise DataError(
                 f"the network's answer in {self.dtype} is not finite: its input is not, or its values leave "
                 f"the range of {self.dtype}; try bf16, whose range is float32's"
             )
         return logits
 
-    def _pass(self, ct: Tensor, pet: Tensor) -> Tensor:
-        self._ct[: len(ct)].copy_(ct)
-        self._pet[: len(pet)].copy_(pet)
-        if self._graph is None:
-            self._logits = self._run()
-        else:
-            self._graph.replay()
-        return self._logits[: len(ct)].clone()
+    def _passes(self, ct: Tensor, pet: Tensor, *, plain: bool = False) -> Tensor:
+        """Return the logits of any number of pairs.
 
-    def _run(self) -> Tensor:
-        with self._products:
+        `plain` passes are not recorded, and PyTorch multiplies in them: its products hold all of float32's
+        range, where those on tensor cores give up at a million.
+        """
+        parts = []
+        for images in zip(ct.split(self.batch), pet.split(self.batch), strict=True):
+            for image, own in zip(images, (self._ct, self._pet), strict=True):
+                own[: len(image)].copy_(image)
+            if plain or self._graph is None:
+                logits = self._run(plain=plain)
+            else:
+                self._graph.replay()
+                logits = self._logits
+            parts.append(logits[: len(images[0])].clone())
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _run(self, *, plain: bool = False) -> Tensor:
+        with self._arithmetic(), nullcontext() if plain else self._products:
             return self.model(self._ct.to(self._images), self._pet.to(self._images)).float()
 
-    @torch.inference_mode()
-    def _record(self) -> None:
+    @contextmanager
+    def _arithmetic(self) -> Iterator[None]:
+        """Let PyTorch's products and convolutions on a GPU have the digits that `dtype` asks for."""
+        if self._device.type != "cuda":
+            yield
+            return
         precise = torch.get_float32_matmul_precision()
         allow = self.dtype != "float32"
         torch.set_float32_matmul_precision("high" if allow else "highest")
@@ -129,6 +141,14 @@ class CompiledModel(nn.Module):
                 torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=allow),
                 torch.cuda.device(self._device),
             ):
+                yield
+        finally:
+            torch.set_float32_matmul_precision(precise)
+
+    @torch.inference_mode()
+    def _record(self) -> None:
+        try:
+            with torch.cuda.device(self._device):
                 side_stream = torch.cuda.Stream()
                 side_stream.wait_stream(torch.cuda.current_stream())
                 with torch.cuda.stream(side_stream):
@@ -142,8 +162,11 @@ class CompiledModel(nn.Module):
             raise DataError(
                 f"{self._device} ran out of memory at a batch of {self.batch}: take a smaller one"
             ) from error
-        finally:
-            torch.set_float32_matmul_precision(precise)
+
+
+def _finite(logits: Tensor) -> bool:
+    """Return whether all are: by one reduction, where isfinite().all() is five kernels."""
+    return math.isfinite(logits.sum().item())
 
 
 def compile_model(model: nn.Module, batch: int = 1, dtype: str = "float32") -> CompiledModel:
