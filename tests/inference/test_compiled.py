@@ -4,7 +4,8 @@ from torch import nn
 
 import cipa
 from cipa.errors import DataError, UsageError
-from cipa.inference.compiled import prepared
+from cipa.inference import products
+from cipa.inference.folding import prepared
 
 
 @pytest.fixture
@@ -68,3 +69,32 @@ def test_settings_that_cannot_be_are_named(model, settings, message):
 def test_images_of_another_size_are_named(model):
     with pytest.raises(DataError, match="ct has shape"):
         cipa.compile_model(model)(*torch.zeros(2, 1, 1, 64, 64))
+
+
+def test_where_products_on_tensor_cores_give_up_the_pass_is_made_again_by_pytorch(model, monkeypatch):
+    def infinite(self, x, weight, bias, stride=1):
+        return x.new_full((*x.shape[:-1], len(weight)), torch.inf)
+
+    monkeypatch.setattr(products, "form_for", lambda x: "triton")
+    monkeypatch.setattr(products.ExactProducts, "_multiply", infinite)
+    monkeypatch.setattr(products.ExactProducts, "_takes", lambda self, x, weight, _: weight.dim() == 2)
+    fast = cipa.compile_model(model, batch=2)
+    expected = fast(*pairs(3))
+    fast._products = products.ExactProducts(fast.model)
+    with torch.inference_mode():
+        assert not fast._passes(*pairs(3)).isfinite().all()
+    torch.testing.assert_close(fast(*pairs(3)), expected)
+
+
+@pytest.mark.gpu
+def test_values_beyond_a_million_are_no_error(model):
+    block = model.cuda().encoder.stages[1].blocks[0]
+    with torch.no_grad():
+        block.norm.weight *= 2.0**25
+        block.norm.bias *= 2.0**25
+        block.ss2d.in_proj.weight *= 2.0**-25
+    ct, pet = pairs(1).cuda()
+    fast = cipa.compile_model(model)
+    with torch.inference_mode():
+        assert not fast._passes(ct, pet).isfinite().all()
+        torch.testing.assert_close(fast(ct, pet), model(ct, pet), rtol=1e-3, atol=1e-3)

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 import cipa
 from cipa.inference import products
-from cipa.inference.compiled import prepared
+from cipa.inference.folding import prepared
 from cipa.inference.products import ExactProducts
 
 
