@@ -6,6 +6,7 @@ replays start a thousand small kernels without Python in between (one pair on an
 
 import math
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, cast
@@ -27,6 +28,9 @@ DTYPES = {
     "fp16": torch.float16,
 }
 """Arithmetic by name: tf32 is float32 with TensorFloat-32 products; in all the scan's states are float32."""
+
+AGAIN = "a compiled float32 pass was not finite: made again by PyTorch, whose products have a wider range"
+"""Said then, as it should not go unseen: it was met once without values that large, and not explained."""
 
 WARM_UP = 2
 """Passes before the recording: kernels are compiled and libraries set themselves up in them."""
@@ -91,6 +95,7 @@ class CompiledModel(nn.Module):
         with self._lock:
             logits = self._passes(ct, pet)
             if not _finite(logits) and isinstance(self._products, ExactProducts):
+                warnings.warn(AGAIN, RuntimeWarning, stacklevel=2)
                 logits = self._passes(ct, pet, plain=True)
         if not _finite(logits):
             raise DataError(
