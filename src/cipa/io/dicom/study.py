@@ -25,11 +25,14 @@ DIRECTORY = "1.2.840.10008.1.3.10"
 
 
 HEADER_THREADS = 8
-"""Enough to wait for slow disks together; parsing holds Python's lock, for which more would only queue."""
+"""Enough to wait for slow disks together."""
 
 HEAD = 2**16
-"""Bytes of a file that are read at once for its header. pydicom reads a few at a time, and threads that do so
-from files hand Python's lock around at each (270 headers by eight threads on two cores: 0.79 s, so 0.54)."""
+"""Bytes of a file that a thread reads for its header; one thread then parses them all. pydicom holds Python's
+lock, which threads that parse only hand around (270 headers on two cores: 0.48 s, so 0.33 to 0.41)."""
+
+READ_TOGETHER = 512
+"""Files whose heads are in memory at a time: 32 MB."""
 
 PIXEL_THREADS = max(4, min(32, os.cpu_count() or 1))
 """Decoding frees Python's lock and takes a processor a thread."""
@@ -66,8 +69,7 @@ def read_study(path: str | os.PathLike[str], folders: Sequence[Path] | None = No
     """
     path = Path(path)
     entries = list_files(path, folders)
-    with reading_threads(HEADER_THREADS) as pool:
-        found = list(pool.map(_read_header, entries))
+    found = list(_read_headers(entries))
     slices = [one for one in found if one is not None and one.header]
     damaged = tuple(entry.name for entry, one in zip(entries, found, strict=True) if one is None)
     if not slices and not damaged:
@@ -123,10 +125,28 @@ def reading_threads(count: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _read_header(entry: Entry) -> Slice | None:
-    """Read a header; an empty one stands for a file that is not DICOM, None for one too damaged to use."""
+def _read_headers(entries: Sequence[Entry]) -> Iterator[Slice | None]:
+    """Give each file's header, as `_read_header` does."""
+    with reading_threads(HEADER_THREADS) as pool:
+        for first in range(0, len(entries), READ_TOGETHER):
+            together = entries[first : first + READ_TOGETHER]
+            for entry, head in zip(together, pool.map(_head, together), strict=True):
+                yield None if head is None else _read_header(entry, head)
+
+
+def _head(entry: Entry) -> bytes | None:
+    """Read a file's first bytes; None where even that fails, in one of zipfile's many ways."""
     try:
-        one = _parsed(entry)
+        with entry.open() as file:
+            return file.read(HEAD)
+    except Exception:
+        return None
+
+
+def _read_header(entry: Entry, head: bytes) -> Slice | None:
+    """Parse a header; an empty one stands for a file that is not DICOM, None for one too damaged to use."""
+    try:
+        one = _parsed(entry, head)
         return one if text(one.header, "SOPClassUID") and text(one.header, "SeriesInstanceUID") else None
     except InvalidDicomError:
         return None if entry.name.lower().endswith(DICOM_SUFFIXES) else Slice(entry, Dataset())
@@ -134,14 +154,13 @@ def _read_header(entry: Entry) -> Slice | None:
         return None
 
 
-def _parsed(entry: Entry) -> Slice:
+def _parsed(entry: Entry, head: bytes) -> Slice:
+    stream = BytesIO(head)
+    with suppress(EOFError, ValueError, OSError, struct.error):  # a header that is cut off
+        header = dcmread(stream, stop_before_pixels=True)
+        if stream.tell() < HEAD:
+            return Slice(entry, header, stream.tell())
     with entry.open() as file:
-        head = BytesIO(file.read(HEAD))
-        with suppress(EOFError, ValueError, OSError, struct.error):  # a header that is cut off
-            header = dcmread(head, stop_before_pixels=True)
-            if head.tell() < HEAD:
-                return Slice(entry, header, head.tell())
-        file.seek(0)
         return Slice(entry, dcmread(file, stop_before_pixels=True), file.tell())
 
 
