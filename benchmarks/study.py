@@ -6,8 +6,8 @@
 The study is real (135 CT slices of 512 x 512 and 135 PET slices, JPEG-LS) where it stands beside the project
 in `shared/data/acrin042`, or is given; without one nothing is measured. On a CPU the network is that in the
 package. On a GPU it is `tiny` with random weights in fp16, 16 slices a pass; what a threshold on PET marks
-stands for its answer. The target holds from the loaded network to the last file. A second study in the same process shows what the
-first one had to set up.
+stands for its answer. The target holds from the loaded network to the last file. A second study in the same
+process shows what the first one had to set up.
 """
 
 import json
