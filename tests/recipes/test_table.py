@@ -58,7 +58,7 @@ def test_cost_and_harder_slices_are_shown_where_there_are_any(folder):
     text = write_tables(folder)
     assert "| tiny | 2.00 M | 12 | 30 | - | 2.0 | a GPU |" in text
     assert "| tiny | 77.3 | 25.0 |" in text
-    assert text.count("PET SUV 2.5") == 1
+    assert text.count("PET SUV 2.5") == 2  # scores and patients
 
 
 def test_the_page_is_changed_between_its_marks(folder, tmp_path):
@@ -76,3 +76,15 @@ def test_rows_scored_on_held_out_training_patients_stay_out(folder):
     path = folder / "tiny-0" / "row.json"
     path.write_text(path.read_text().replace("test patients", "held-out training patients"))
     assert len(read_rows(folder)["tiny"]) == 1
+
+
+def test_every_patient_is_shown_and_the_losses_are_drawn(folder, tmp_path):
+    (folder / "tiny-1" / "loss.csv").write_text("step,loss,seconds\n4,2.0,1\n8,1.0,2\n")
+    page = tmp_path / "pages" / "results.md"
+    page.parent.mkdir()
+    page.write_text(f"{BEGIN}\n{END}\n")
+    text = write_tables(folder, page)
+    assert "| pixels of tumour | 100 | 100 | 100 | 100 | 100 | 100 |" in text
+    assert "| tiny | 85 | 85 | 85 | 85 | 85 | 85 |" in text
+    assert "(../curves.png)" in text
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
