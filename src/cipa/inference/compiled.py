@@ -30,7 +30,7 @@ DTYPES = {
 """Arithmetic by name: tf32 is float32 with TensorFloat-32 products; in all the scan's states are float32."""
 
 AGAIN = "a compiled float32 pass was not finite: made again by PyTorch, whose products have a wider range"
-"""Said then, as it should not go unseen: it was met once without values that large, and not explained."""
+"""Said then, as it should not go unseen: it was met once without values that large, by a race in a kernel."""
 
 WARM_UP = 2
 """Passes before the recording: kernels are compiled and libraries set themselves up in them."""
