@@ -40,7 +40,7 @@ def run(study: str | None = None, weights: str | None = None, device: str | None
         elif on == "cpu":
             rows += _measure(place, on, "nano", [])
         else:
-            rows += _measure(place, on, "tiny", ["--random", "tiny"])
+            rows += _measure(place, on, "tiny, fp16, 16 a pass", ["--random", "tiny"])
     return rows
 
 

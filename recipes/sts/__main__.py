@@ -2,7 +2,7 @@
 
     python -m recipes.sts row tiny dynunet:1 --train STS --test-last 8 -o OUT     rows, each NAME or NAME:SEED
     python -m recipes.sts thresholds --train STS --test-last 8 -o OUT             PET thresholds
-    python -m recipes.sts table OUT --page docs/results.md                        all rows of OUT as tables
+    python -m recipes.sts table OUT --page docs/results.md       all rows of OUT as tables, and OUT/curves.png
 
 --train and --test are folders of patients (CT.nii.gz, PET_SUV.nii.gz, GTV_CT.nii.gz in each; .nii.bz2 and
 .nii too), or data sets in PCLT20K layout, whose train.txt and test.txt are then used. A row that is there is

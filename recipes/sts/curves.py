@@ -3,7 +3,6 @@
 import math
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from cipa.files import atomic_file
@@ -20,7 +19,7 @@ def save_loss_curves(path: Path, curves: dict[str, list[Path]]) -> None:
 
     Args:
         path: name of the PNG.
-        curves: network to the loss.csv of its seeds, in the order of the panels.
+        curves: network to the loss.csv of its seeds, as `run_row` writes them, in the order of the panels.
 
     Raises:
         DataError: a file lacks a column or holds a cell that is not a number.
@@ -28,18 +27,18 @@ def save_loss_curves(path: Path, curves: dict[str, list[Path]]) -> None:
     """
     lines = math.ceil(len(curves) / COLUMNS)
     figure = Figure(figsize=(COLUMNS * PANEL[0], lines * PANEL[1] + 0.3), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(lines, COLUMNS, sharex=True, sharey=True)).ravel()
+    panels = figure.subplots(lines, COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, (name, files) in zip(panels, curves.items(), strict=False):
         for seed, file in enumerate(files):
             shown = read_columns(file, ("step", "loss"))
             axes.plot(shown["step"], shown["loss"], color=SEEDS[seed % len(SEEDS)], lw=0.9)
         axes.set_title(name, fontsize=9, loc="left")
-        axes.set_ylim(0)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=7)
+    panels[0].set_ylim(0)  # of all, once everything is drawn
     for axes in panels[len(curves) :]:
         axes.set_visible(False)
     figure.supxlabel("step", fontsize=8)
-    figure.supylabel("loss, mean of 4 steps", fontsize=8)
+    figure.supylabel("training loss", fontsize=8)
     with atomic_file(path) as partial:
         figure.savefig(partial, dpi=130, format="png")

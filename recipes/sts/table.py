@@ -28,12 +28,15 @@ SHOWN = ("dice", "nsd", "hd95_mm", "lesion_f1", "volume_error_relative")
 
 
 def read_rows(folder: Path, scored_on: str = "test patients") -> dict[str, list[Row]]:
-    """Read every row.json below a folder: name to its seeds, in the order of `ROWS` and then of `RULES`."""
+    """Read every row.json below a folder: name to its seeds, in the order of `ROWS` and then of `RULES`.
+
+    Each row also says where it was read: "folder".
+    """
     found: defaultdict[str, list[Row]] = defaultdict(list)
     for path in sorted(folder.glob("*/row.json")):
         row = json.loads(path.read_text(encoding="utf-8"))
         if row["scored_on"] == scored_on:
-            found[row["row"]].append(row)
+            found[row["row"]].append(row | {"folder": path.parent})
     order = [*ROWS, *RULES]
     return {
         name: found[name]
@@ -120,7 +123,7 @@ def write_tables(folder: Path, page: Path | None = None) -> str:
     if not rows:
         raise ValueError(f"{folder}: no row.json in the folders there")
     parts = [scores_table(rows), cost_table(rows), stress_table(rows), patients_table(rows)]
-    if curves := find_curves(folder, rows):
+    if curves := _curves(rows):
         save_loss_curves(folder / "curves.png", curves)
         parts.append(f"![Training loss of every row]({_link(folder / 'curves.png', page)})")
     text = "\n\n".join(part for part in parts if part)
@@ -131,12 +134,9 @@ def write_tables(folder: Path, page: Path | None = None) -> str:
     return text
 
 
-def find_curves(folder: Path, rows: dict[str, list[Row]]) -> dict[str, list[Path]]:
-    """Return the loss.csv of each network's seeds, for those that have one."""
-    files = {
-        name: [folder / f"{name.replace(' ', '-')}-{row['seed']}" / "loss.csv" for row in seeds]
-        for name, seeds in rows.items()
-    }
+def _curves(rows: dict[str, list[Row]]) -> dict[str, list[Path]]:
+    """Return the loss.csv of each network's seeds; a threshold has none."""
+    files = {name: [row["folder"] / "loss.csv" for row in seeds] for name, seeds in rows.items()}
     there = {name: [file for file in seeds if file.is_file()] for name, seeds in files.items()}
     return {name: seeds for name, seeds in there.items() if seeds}
 

@@ -32,6 +32,9 @@ DTYPES = {
 AGAIN = "a compiled float32 pass was not finite: made again by PyTorch, whose products have a wider range"
 """Said then, as it should not go unseen: it was met once without values that large, by a race in a kernel."""
 
+WAY_OUT = {"fp16": "try bf16, whose range is float32's"}
+"""What to do about an answer that is not finite, where another arithmetic may help."""
+
 WARM_UP = 2
 """Passes before the recording: kernels are compiled and libraries set themselves up in them."""
 
@@ -100,7 +103,7 @@ class CompiledModel(nn.Module):
         if not _finite(logits):
             raise DataError(
                 f"the network's answer in {self.dtype} is not finite: its input is not, or its values leave "
-                f"the range of {self.dtype}; try bf16, whose range is float32's"
+                f"the range of {self.dtype}; {WAY_OUT.get(self.dtype, 'check the images and the weights')}"
             )
         return logits
 
