@@ -3,6 +3,7 @@
     python -m benchmarks                    all of them
     python -m benchmarks scan network       some
     python -m benchmarks gpu                those of a CUDA device (some minutes)
+    python -m benchmarks scaling            training on all GPUs against one
     python -m benchmarks study --study DIR  one study from DICOM to its report, stage by stage
     python -m benchmarks --record           append the rows to benchmarks/results.csv
     python -m benchmarks table              write the tables of docs/gpu.md from there
@@ -28,7 +29,7 @@ STUDY_OPTIONS = {
     "weights": "of the network",
     "device": "cpu or cuda (both)",
 }
-NAMES = ("startup", "scan", "network", "hd95", "patients", "study", "loader", "gpu")
+NAMES = ("startup", "scan", "network", "hd95", "patients", "study", "loader", "gpu", "scaling")
 
 
 def main() -> int:

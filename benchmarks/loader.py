@@ -6,44 +6,29 @@ never waiting for the device: pure compute. Training on one batch is the real tr
 journal and its wait for every loss, but nothing read; training from files is all of it.
 """
 
-import csv
 import tempfile
 import time
-from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import torch
 
 from benchmarks.gpu_timing import gradients_of
 from benchmarks.harness import Row, require
+from benchmarks.training_run import WARM_UP, Resident, timed_training
 from cipa.data.intensity import normalise
 from cipa.data.parallel import processors
 from cipa.data.pclt20k import PCLT20K
 from cipa.data.phantom.write import write_phantoms
-from cipa.training.assembly import assembled
-from cipa.training.devices import devices, settle
-from cipa.training.interrupts import stop_signals
 from cipa.training.loader import TrainingLoader, count_workers
 from cipa.training.loss import segmentation_loss
 from cipa.training.network import build_network
 from cipa.training.optimizer import build_optimizer
-from cipa.training.recipe import (
-    NetworkRecipe,
-    OptimisationRecipe,
-    RunningRecipe,
-    TrainRecipe,
-    ValidationRecipe,
-)
-from cipa.training.run_folder import RunFolder
+from cipa.training.recipe import NetworkRecipe, OptimisationRecipe
 from cipa.training.sampler import EpochSampler
-from cipa.training.slices import Slices
 
 ON_GPU = torch.cuda.is_available()
-MODEL, SIZE, BATCH, MICRO_BATCH = ("tiny", 512, 16, 16) if ON_GPU else ("nano", 128, 8, 8)
+MODEL, SIZE, BATCH = ("tiny", 512, 16) if ON_GPU else ("nano", 128, 8)
 PATIENTS, SLICES = (16, (16, 24)) if ON_GPU else (6, (16, 24))
-EPOCHS, WARM_UP = (3, 10) if ON_GPU else (3, 4)
-"""The steps before the warm-up's end find kernels and fill caches, and are not counted."""
 BARE_STEPS = 30 if ON_GPU else 8
 
 
@@ -63,7 +48,8 @@ def run() -> list[Row]:
             Row("loader", f"{count_workers(None)} readers, {case}", _reading(dataset), "slices/s"),
         ]
         fed, resident = (
-            _training(dataset, Path(folder) / name, fed=name == "fed") for name in ("fed", "resident")
+            timed_training(dataset, Path(folder) / name, MODEL, BATCH, resident=name == "resident")
+            for name in ("fed", "resident")
         )
         bare = _bare_steps(dataset)
     case = f"{MODEL}, {BATCH} pairs {SIZE} x {SIZE}"
@@ -77,7 +63,7 @@ def run() -> list[Row]:
 
 
 def _loader(dataset: PCLT20K, device: str) -> TrainingLoader:
-    sampler = EpochSampler(len(dataset), BATCH, MICRO_BATCH, seed=0)
+    sampler = EpochSampler(len(dataset), BATCH, BATCH, seed=0)
     return TrainingLoader(dataset, sampler, count_workers(None), torch.device(device))
 
 
@@ -107,19 +93,6 @@ def _reading(dataset):
     for epoch in (1, 2):
         count += sum(len(batch["index"]) for batch in loader.epoch(epoch, 0))
     return count / (time.perf_counter() - start)
-
-
-class Resident:
-    """A loader that gives the first batch of the files again and again, from the device's memory."""
-
-    def __init__(self, loader: TrainingLoader) -> None:
-        self.ids, self.sampler, self.device = loader.ids, loader.sampler, loader.device
-        self.batches = list(islice(loader.epoch(0, 0), self.sampler.share // self.sampler.micro_batch))
-
-    def epoch(self, epoch, start):
-        """Yield the batches for ever."""
-        while True:
-            yield from self.batches
 
 
 def _bare_steps(dataset):
@@ -155,26 +128,3 @@ def _bare_steps(dataset):
         step()
     wait()
     return BARE_STEPS * BATCH / (time.perf_counter() - start)
-
-
-def _training(dataset, folder, fed):
-    optimisation = OptimisationRecipe(epochs=EPOCHS, batch_size=BATCH, micro_batch=MICRO_BATCH)
-    recipe = TrainRecipe(
-        network=NetworkRecipe(model=MODEL, image_size=SIZE),
-        optimisation=optimisation,
-        validation=ValidationRecipe(validation="none"),
-        running=RunningRecipe(save_every_epochs=0),
-    )
-    recipe = replace(recipe, optimisation=settle(optimisation, recipe.running))
-    run = RunFolder(folder)
-    folder.mkdir()
-    with devices(recipe.optimisation, recipe.running) as accelerator, stop_signals() as stop:
-        slices = Slices(dataset, None)
-        with assembled(recipe, slices, run, accelerator, stop, resume=False, silent=True) as trainer:
-            if not fed:
-                trainer.loader = Resident(trainer.loader)
-            trainer.fit()
-    with run.metrics.open(newline="") as file:
-        seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
-    require(len(seconds) > 2 * WARM_UP, f"{len(seconds)} steps are too few to time")
-    return (len(seconds) - WARM_UP) * BATCH / (seconds[-1] - seconds[WARM_UP - 1])

@@ -1,6 +1,9 @@
-"""Recorded passes against plain ones, on a GPU."""
+"""Recorded passes against plain ones, on a GPU; on two, against the whole batch on one."""
 
 import copy
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,9 +11,7 @@ import torch
 import cipa
 from cipa.training.drop_path import sample_drop_paths
 from cipa.training.loss import segmentation_loss
-from cipa.training.recorded import RecordedGradients
-
-pytestmark = pytest.mark.gpu
+from cipa.training.recorded import RecordedGradients, gradients_in_one
 
 COUNT, SIDE = 4, 256
 """Pairs and their side. At 128 pixels the smallest map has one pixel, and a batch norm over that of two pairs
@@ -32,6 +33,22 @@ def loss_of(model):
     return loss
 
 
+def test_gradients_lie_in_one_tensor_and_are_added_there():
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.Conv2d(3, 5, 1))
+    twin, images = copy.deepcopy(network), torch.randn(2, 1, 8, 8)
+    whole = gradients_in_one(network.parameters())
+    for _ in range(2):
+        network(images).square().sum().backward()
+        twin(images).square().sum().backward()
+    for parameter, expected in zip(network.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, expected.grad)
+        assert parameter.grad.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
+        assert parameter.grad.data_ptr() % 64 == 0
+    whole.zero_()
+    assert all(parameter.grad.count_nonzero() == 0 for parameter in network.parameters())
+
+
+@pytest.mark.gpu
 def test_recorded_steps_are_plain_steps():
     torch.manual_seed(0)
     plain = cipa.create_model("nano", image_size=SIDE).cuda().train()
@@ -53,3 +70,12 @@ def test_recorded_steps_are_plain_steps():
             optimizer.zero_grad(set_to_none=optimizer is optimizers[0])
     for name, tensor in plain.state_dict().items():
         torch.testing.assert_close(twin.state_dict()[name], tensor, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="two GPUs")
+def test_gradients_recorded_on_two_gpus_are_those_of_the_whole_batch():
+    script = Path(__file__).with_name("recorded_run.py")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from accelerate import Accelerator
+from accelerate.utils import broadcast
+from torch import nn
 
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.config_file import write_recipe
@@ -17,6 +19,7 @@ from cipa.training.network import build_network
 from cipa.training.optimizer import build_optimizer
 from cipa.training.progress import Display
 from cipa.training.recipe import TrainRecipe
+from cipa.training.recorded import records
 from cipa.training.run_folder import RunFolder
 from cipa.training.sampler import EpochSampler, steps_per_epoch
 from cipa.training.slices import Slices, count
@@ -79,7 +82,7 @@ def assembled(
     with Display(total, step, silent=silent or not main) as display:
         _announce(display, recipe, slices, accelerator, checkpoints)
         journal = Journal(run, display, step, write=main, tensorboard=running.tensorboard)
-        prepared = accelerator.prepare_model(model)
+        prepared = _prepared(model, recipe, accelerator)
         try:
             yield Trainer(
                 recipe,
@@ -96,6 +99,14 @@ def assembled(
             )
         finally:
             journal.close()
+
+
+def _prepared(model: nn.Module, recipe: TrainRecipe, accelerator: Accelerator) -> nn.Module:
+    """Return the network in the run's arithmetic, under DDP where its passes are not recorded."""
+    recorded = records(recipe, accelerator)
+    if recorded and accelerator.num_processes > 1:
+        broadcast(list(model.state_dict().values()))
+    return accelerator.prepare_model(model, evaluation_mode=recorded)
 
 
 def _sampler(recipe: TrainRecipe, slices: int, accelerator: Accelerator) -> EpochSampler:

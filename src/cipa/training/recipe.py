@@ -187,8 +187,8 @@ class RunningRecipe:
         save_every_epochs: epochs from one resumable state, saved with the weights, to the next; 0 saves by
             steps and time only, and at the end.
         tensorboard: write TensorBoard events too.
-        record: auto records the passes of a training step as a CUDA graph where one process trains one of our
-            networks on a GPU without fp16: the same arithmetic, started at once.
+        record: auto records the passes of a training step as a CUDA graph where one of our networks is
+            trained on GPUs without fp16: the same arithmetic, started at once.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"

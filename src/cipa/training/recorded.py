@@ -5,13 +5,48 @@ unless the batch is large (four pairs at 512 x 512 on an H200: 215 ms for 84 ms 
 starts them all at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
+from torch import distributed as dist
+
+from cipa.models.catalogue import CATALOGUE
+from cipa.training.recipe import TrainRecipe
 
 WARM_UP = 2
 """Passes before the recording: kernels are compiled and libraries set themselves up in them."""
+
+ALIGNMENT = 64
+"""Elements. Optimisers read a gradient four numbers at a time if it begins at a multiple of that."""
+
+
+def records(recipe: TrainRecipe, accelerator: Accelerator) -> bool:
+    """Tell whether a run's passes are recorded: a network of ours on GPUs, no loss scaling."""
+    return (
+        recipe.running.record == "auto"
+        and accelerator.device.type == "cuda"
+        and accelerator.scaler is None
+        and CATALOGUE[recipe.network.model].family in ("CIPA", "Sigma")
+    )
+
+
+def gradients_in_one(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """Give each parameter a gradient of zeros, all of them parts of one tensor.
+
+    Args:
+        parameters: of one device and dtype.
+
+    Returns:
+        That tensor, 1D, with unused elements between the parts so that each is aligned.
+    """
+    parameters = list(parameters)
+    sizes = [-(-parameter.numel() // ALIGNMENT) * ALIGNMENT for parameter in parameters]
+    whole = parameters[0].new_zeros(sum(sizes))
+    for parameter, part in zip(parameters, whole.split(sizes), strict=True):
+        parameter.grad = part[: parameter.numel()].view_as(parameter)
+    return whole
 
 
 class RecordedGradients:
@@ -25,6 +60,9 @@ class RecordedGradients:
         inputs: of the shapes and types to come, on a GPU.
         model: whose parameters `loss` depends on; its buffers are as before once the recording is made.
 
+    Attributes:
+        gradients: all of them, in one tensor.
+
     Source: whole-network capture as PyTorch's notes on CUDA graphs describe it.
     """
 
@@ -35,7 +73,9 @@ class RecordedGradients:
         with torch.cuda.device(self._inputs[0].device):
             self._warm_up(loss)
             # A parameter that the loss does not reach keeps no gradient: an optimiser passes over it then.
-            model.zero_grad(set_to_none=False)
+            reached = [parameter for parameter in model.parameters() if parameter.grad is not None]
+            model.zero_grad(set_to_none=True)
+            self.gradients = gradients_in_one(reached)
             self._graph = torch.cuda.CUDAGraph()
             # Threads that read data may allocate pinned memory meanwhile: only this thread's calls count.
             with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
@@ -65,3 +105,8 @@ class RecordedGradients:
             own.copy_(new)
         self._graph.replay()
         return self._loss.detach().clone()
+
+    def average(self) -> None:
+        """Average the gradients over the processes of a run, as DistributedDataParallel would."""
+        dist.all_reduce(self.gradients)
+        self.gradients /= dist.get_world_size()

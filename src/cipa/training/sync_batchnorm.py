@@ -44,7 +44,7 @@ class CPUSyncBatchNorm(nn.BatchNorm2d):
         total, squares, total_count = _SumOverProcesses.apply(moments).tensor_split([self.num_features, -1])
         mean = total / total_count
         variance = (squares / total_count - mean.square()).clamp_min(0)
-        self._update_running(mean.detach(), variance.detach(), float(total_count))
+        self._update_running(mean.detach(), variance.detach(), float(total_count.detach()))
         scale = self.weight.double() * torch.rsqrt(variance + self.eps)
         shift = self.bias.double() - mean * scale
         return torch.addcmul(shift.view(1, -1, 1, 1), wide, scale.view(1, -1, 1, 1)).to(input.dtype)

@@ -17,7 +17,6 @@ from cipa.data.augmentation import augment, sample
 from cipa.data.intensity import normalise
 from cipa.data.modalities import keep_inputs
 from cipa.errors import DataError
-from cipa.models.catalogue import CATALOGUE
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.drop_path import DropPathDraws
 from cipa.training.interrupts import StopFlag
@@ -25,7 +24,7 @@ from cipa.training.journal import Journal, Pace
 from cipa.training.loader import TrainingLoader
 from cipa.training.loss import segmentation_loss
 from cipa.training.recipe import TrainRecipe
-from cipa.training.recorded import RecordedGradients
+from cipa.training.recorded import RecordedGradients, records
 from cipa.training.schedule import learning_rate
 from cipa.training.state import Position
 from cipa.training.validation import Validator
@@ -140,7 +139,10 @@ class Trainer:
         if self._records:
             if self._recorded is None:
                 self._recorded = RecordedGradients(self._loss, samples, self.model)
-            return self._recorded(*samples)
+            loss = self._recorded(*samples)
+            if last and self.accelerator.num_processes > 1:
+                self._recorded.average()
+            return loss
         with nullcontext() if last else self.accelerator.no_sync(self.model):
             loss = self._loss(*samples)
             self.accelerator.backward(loss)
@@ -220,14 +222,3 @@ class Trainer:
             f"{what} no longer finite at step {self.position.step} (epoch {epoch + 1}){slices}: nothing "
             "of it was saved; begin a new run with a lower --lr, with --clip_norm 1 or with --precision fp32"
         )
-
-
-def records(recipe: TrainRecipe, accelerator: Accelerator) -> bool:
-    """Tell whether a run's passes are recorded: one process, a GPU, a network of ours, no loss scaling."""
-    return (
-        recipe.running.record == "auto"
-        and accelerator.device.type == "cuda"
-        and accelerator.num_processes == 1
-        and accelerator.scaler is None
-        and CATALOGUE[recipe.network.model].family in ("CIPA", "Sigma")
-    )
