@@ -7,6 +7,7 @@ the beginning of its first call to the end of its last (what is written is writt
 """
 
 import argparse
+import gc
 import json
 import resource
 import sys
@@ -59,6 +60,7 @@ def main() -> None:
     spans = _timed()
     from cipa.report.study import write_study_report
 
+    gc.freeze()  # as the command does
     loaded = time.perf_counter() - begun
     job = Job(predictor, OPTIONS, {}, (write_study_report,), overwrite=True)
 

@@ -32,6 +32,16 @@ def test_a_sample_has_its_draws_whatever_the_batch():
         torch.testing.assert_close(torch.cat([part[layer] for part in apart]), whole)
 
 
+def test_as_many_draws_again_are_written_where_the_last_ones_were():
+    model, draws = network()
+    kept(model, draws, 0, [0, 1, 2])
+    before = draws.of(0, 3)
+    values = before.clone()
+    draws.draw(1, [3, 4, 5], torch.device("cpu", 0))  # a name for the same device
+    assert draws.of(0, 3).data_ptr() == before.data_ptr()
+    assert not torch.equal(before, values)
+
+
 def test_ct_and_pet_of_a_sample_are_dropped_each_by_itself():
     model, draws = network()
     indices = list(range(500))

@@ -1,6 +1,7 @@
 """Recorded passes against plain ones, on a GPU; on two, against the whole batch on one."""
 
 import copy
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,9 @@ import cipa
 from cipa.training.drop_path import sample_drop_paths
 from cipa.training.loss import segmentation_loss
 from cipa.training.recorded import RecordedGradients, gradients_in_one
+from cipa.training.run import train
 
-COUNT, SIDE = 4, 256
-"""Pairs and their side. At 128 pixels the smallest map has one pixel, and a batch norm over that of two pairs
-enlarges whatever rounding leaves between them."""
+COUNT, SIDE = 2, 128
 
 
 def draw(seed):
@@ -70,6 +70,19 @@ def test_recorded_steps_are_plain_steps():
             optimizer.zero_grad(set_to_none=optimizer is optimizers[0])
     for name, tensor in plain.state_dict().items():
         torch.testing.assert_close(twin.state_dict()[name], tensor, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.gpu
+def test_a_recorded_run_is_a_plain_run(helpers, data, tmp_path, monkeypatch):
+    monkeypatch.setattr("cipa.training.run.draw_pictures", lambda *_: None)
+    losses = {}
+    for record in ("auto", "no"):
+        options = {"device": "cuda", "precision": "fp32", "lr": 1e-3, "drop_path": 0.3}
+        train(helpers.small_recipe(record=record, **options), data, tmp_path / record)
+        with (tmp_path / record / "metrics.csv").open(newline="") as file:
+            losses[record] = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert len(losses["no"]) == 9
+    assert losses["auto"] == pytest.approx(losses["no"], rel=1e-3)
 
 
 @pytest.mark.gpu

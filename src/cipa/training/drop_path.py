@@ -31,7 +31,9 @@ class DropPathDraws:
         self._uniform = torch.empty(0)
 
     def draw(self, epoch: int, indices: Iterable[int], device: torch.device) -> None:
-        """Draw for the samples of the next forward pass.
+        """Draw for the samples of the next forward pass, in place where there are as many as before.
+
+        A recorded pass reads the draws where they were when it was recorded.
 
         Args:
             epoch: from 0.
@@ -39,13 +41,12 @@ class DropPathDraws:
             device: of the network.
         """
         streams = (np.random.default_rng((self.seed, Purpose.DROP_PATH, epoch, index)) for index in indices)
-        draws = np.stack(
-            [stream.random((self.layers, COPIES), dtype=np.float32) for stream in streams], axis=-1
-        )
-        if self._uniform.shape == draws.shape and self._uniform.device == device:
-            self._uniform.copy_(torch.from_numpy(draws))  # a recorded pass reads them where they were
-        else:
-            self._uniform = torch.from_numpy(draws).to(device)
+        draws = [stream.random((self.layers, COPIES), dtype=np.float32) for stream in streams]
+        new = torch.from_numpy(np.stack(draws, axis=-1))
+        # Kinds are compared, not devices: "cuda" is not equal to the "cuda:0" it means.
+        if self._uniform.shape != new.shape or self._uniform.device.type != device.type:
+            self._uniform = torch.empty_like(new, device=device)
+        self._uniform.copy_(new)
 
     def of(self, layer: int, rows: int) -> Tensor:
         """Return numbers in [0, 1) for a layer's batch, (rows,): B of them, or 2 B for CT and PET stacked."""
