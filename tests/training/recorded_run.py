@@ -56,4 +56,5 @@ for step in range(2):  # the second time, what the first left behind would be se
     whole.zero_grad()
     shared.zero_grad(set_to_none=False)
 torch.testing.assert_close(shared.state_dict(), whole.state_dict(), rtol=1e-4, atol=1e-5)
+recorded.release()
 distributed.destroy_process_group()

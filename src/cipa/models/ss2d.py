@@ -42,7 +42,7 @@ class SS2D(nn.Module):
         """
         # Two products instead of one and a split: both halves come out contiguous, as the kernels want them.
         scanned, gate = (F.linear(x, half) for half in self.in_proj.weight.chunk(2))
-        return self.out_proj(self.scan.after_convolution(scanned, self.depthwise, gate, self.out_norm))
+        return self.scan.convolved_projected(scanned, self.depthwise, gate, self.out_norm, self.out_proj)
 
 
 class SS1D(nn.Module):

@@ -1,6 +1,6 @@
 """The selective scan (S6), its two-dimensional form SS2D, and the fused passes around it.
 
-Public: `selective_scan`, `ss2d`, `ss2d_norm_gate`, `conv_scan_norm_gate`, `project`, `depthwise_silu`,
+Public: `selective_scan`, `ss2d`, `ss2d_norm_gate`, `conv_scan_project`, `project`, `depthwise_silu`,
 `add_norm`, `add_branch`, `bias_gelu`, `bias_relu`, `channel_factors`, `embed_norm`, `map_tokens`, `amplify`,
 `merge_norm`, `window_norm`, `add_windows`, `upsample2`, `upsample2_norm_project`, and the choice of kernels
 (`CIPA_KERNELS`, `use_kernels`). The ops know tensors only, nothing of images or medicine; each folder's
@@ -10,7 +10,7 @@ README holds the mathematics.
 from cipa.ops.add_norm import ScaledBranch, add_branch, add_norm
 from cipa.ops.bias_activation import bias_gelu, bias_relu
 from cipa.ops.channel_factors import channel_factors
-from cipa.ops.conv_scan import conv_scan_norm_gate, project
+from cipa.ops.conv_scan import conv_scan_project, project
 from cipa.ops.depthwise_silu import depthwise_silu
 from cipa.ops.embed_norm import embed_norm
 from cipa.ops.gated_scan import ss2d_norm_gate
@@ -31,7 +31,7 @@ __all__ = [
     "bias_gelu",
     "bias_relu",
     "channel_factors",
-    "conv_scan_norm_gate",
+    "conv_scan_project",
     "depthwise_silu",
     "embed_norm",
     "map_tokens",

@@ -1,4 +1,4 @@
-"""The middle of an SS2D block, from its two halves to what the last product takes: `conv_scan_norm_gate`."""
+"""An SS2D block, from its two halves to its value: `conv_scan_project`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +9,12 @@ from torch import Tensor
 
 from cipa.ops.add_norm import EPS
 from cipa.ops.depthwise_silu import depthwise_silu
-from cipa.ops.gated_scan import scan_norm_gate_backward, scan_norm_gate_forward, ss2d_norm_gate
+from cipa.ops.gated_scan import norm_gate_backward, scan_backward, scan_norm_gate_forward, ss2d_norm_gate
 from cipa.ops.kernels import form_for, require_fit
 from cipa.ops.ss2d.op import ALL_DIRECTIONS, check_scan
 
 
-def conv_scan_norm_gate(
+def conv_scan_project(
     x: Tensor,
     taps: Tensor,
     taps_bias: Tensor,
@@ -26,13 +26,15 @@ def conv_scan_norm_gate(
     gate: Tensor,
     norm_weight: Tensor,
     norm_bias: Tensor,
+    out_proj: Tensor,
     directions: Sequence[int] = ALL_DIRECTIONS,
     eps: float = EPS,
 ) -> Tensor:
-    """Convolve, pass a SiLU, scan along every direction, sum, normalise, gate with SiLU.
+    """Convolve, pass a SiLU, scan along every direction, sum, normalise, gate with SiLU, project.
 
-    On a GPU in training the convolved map and its projection are not kept: the backward pass makes them again
-    from x, one more pass of the convolution and one product for about a quarter of the maps a block keeps.
+    On a GPU in training the convolved map, its projection and what the last product takes are not kept. The
+    backward pass makes them again: one pass of the convolution and one product more, for two fifths of what a
+    block would keep.
 
     Args:
         x: (B, H, W, D).
@@ -46,11 +48,12 @@ def conv_scan_norm_gate(
         gate: (B, H, W, D).
         norm_weight: LayerNorm's, (D,).
         norm_bias: LayerNorm's, (D,).
+        out_proj: of the gated map, (C, D).
         directions: K codes, see `cipa.ops.ss2d`.
         eps: added to the variance.
 
     Returns:
-        (B, H, W, D).
+        (B, H, W, C).
 
     Raises:
         ValueError: shapes that do not fit together, named.
@@ -59,7 +62,7 @@ def conv_scan_norm_gate(
     parts = (dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias)
     width = x.shape[-1]
     require_fit(
-        "conv_scan_norm_gate",
+        "conv_scan_project",
         x,
         {
             "taps": (taps, (width, 1, 3, 3)),
@@ -68,12 +71,13 @@ def conv_scan_norm_gate(
             "gate": (gate, tuple(x.shape)),
             "norm_weight": (norm_weight, (width,)),
             "norm_bias": (norm_bias, (width,)),
+            "out_proj": (out_proj, (len(out_proj), width)),
         },
     )
     if form_for(x) == "triton" and torch.is_grad_enabled():
-        return _Recomputing.apply(x, taps, taps_bias, x_proj, *parts, tuple(directions), eps)
+        return _Recomputing.apply(x, taps, taps_bias, x_proj, *parts, out_proj, tuple(directions), eps)
     x = depthwise_silu(x, taps, taps_bias)
-    return ss2d_norm_gate(x, project(x, x_proj), *parts, directions, eps)
+    return F.linear(ss2d_norm_gate(x, project(x, x_proj), *parts, directions, eps), out_proj)
 
 
 def project(x: Tensor, x_proj: Tensor) -> Tensor:
@@ -85,35 +89,44 @@ def project(x: Tensor, x_proj: Tensor) -> Tensor:
 
 
 class _Recomputing(torch.autograd.Function):
-    """The passes of the other ops; on the way back the first two run a second time."""
+    """The passes of the other ops; on the way back the first two and the gate run a second time."""
 
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> Tensor:
-        x, taps, taps_bias, x_proj, *parts, directions, eps = arguments
+        x, taps, taps_bias, x_proj, *parts, out_proj, directions, eps = arguments
         x = x.contiguous()
         convolved, projection = _inputs(x, taps, taps_bias, x_proj)
         dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias = parts
         check_scan(convolved, projection, dt_weight, dt_bias, A_logs, Ds, directions)
-        out, merged, states = scan_norm_gate_forward(
+        gated, merged, states = scan_norm_gate_forward(
             convolved, projection, dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias,
             directions, eps, keep=True,
         )  # fmt: skip
-        ctx.save_for_backward(x, taps, taps_bias, x_proj, *parts, merged, states)
+        ctx.save_for_backward(x, taps, taps_bias, x_proj, *parts, out_proj, merged, states)
         ctx.settings = directions, eps
-        return out
+        with torch.autocast(x.device.type, enabled=False):
+            return F.linear(gated, out_proj.to(gated.dtype))
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
         from cipa.ops.triton.depthwise import launch_depthwise_backward
 
-        x, taps, taps_bias, x_proj, *kept = ctx.saved_tensors
+        x, taps, taps_bias, x_proj, *scan, gate, weight, bias, out_proj, merged, states = ctx.saved_tensors
+        directions, eps = ctx.settings
+        gated = torch.empty_like(x)  # its product comes before the scan's way back, which needs the memory
+        with torch.autocast(x.device.type, enabled=False):
+            dgated = dout @ out_proj.to(dout.dtype)
+            dmerged, *dgate = norm_gate_backward(dgated, gate, weight, bias, merged, eps, gated)
+            dout_proj = (dout.flatten(0, 2).t() @ gated.flatten(0, 2)).to(out_proj.dtype)
+        del dgated, gated
         convolved, projection = _inputs(x, taps, taps_bias, x_proj)
-        dconvolved, dprojection, *dparts = scan_norm_gate_backward(
-            dout, convolved, projection, *kept, *ctx.settings
+        dconvolved, dprojection, *dscan = scan_backward(
+            dmerged, (convolved, projection, *scan), states, directions
         )
         dconvolved, dx_proj = _project_backward(dconvolved, dprojection, convolved, x_proj)
         dx, dtaps, dtaps_bias = launch_depthwise_backward(dconvolved, x, taps, taps_bias)
-        return (dx, dtaps.to(taps.dtype), dtaps_bias.to(taps_bias.dtype), dx_proj, *dparts, None, None)
+        dtaps, dtaps_bias = dtaps.to(taps.dtype), dtaps_bias.to(taps_bias.dtype)
+        return (dx, dtaps, dtaps_bias, dx_proj, *dscan, *dgate, dout_proj, None, None)
 
 
 def _inputs(x: Tensor, taps: Tensor, taps_bias: Tensor, x_proj: Tensor) -> tuple[Tensor, Tensor]:

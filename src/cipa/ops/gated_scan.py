@@ -105,36 +105,51 @@ def scan_norm_gate_forward(
     return out.view(x.shape), merged, states
 
 
-def scan_norm_gate_backward(
+def norm_gate_backward(
     dout: Tensor,
-    x: Tensor,
-    projection: Tensor,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
     gate: Tensor,
     norm_weight: Tensor,
     norm_bias: Tensor,
     merged: Tensor,
-    states: Tensor,
-    directions: Sequence[int],
     eps: float,
+    again: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
-    """Return the gradients of `scan_norm_gate_forward`'s nine tensors, from what it kept."""
-    from cipa.ops.triton.launch import launch_backward
+    """Return the gradients of the sum over directions, gate, weight and bias of `scan_norm_gate_forward`.
+
+    Args:
+        dout: gradient of its result.
+        gate: as it took it, like the next two.
+        norm_weight: (D,).
+        norm_bias: (D,).
+        merged: the sum that it kept.
+        eps: as it took it.
+        again: filled with its result, made once more, where given.
+    """
     from cipa.ops.triton.norm_gate import launch_norm_gate_backward
 
-    dmerged, dgate, dweight, dbias = launch_norm_gate_backward(
-        dout, merged, gate, norm_weight, norm_bias, eps
-    )
-    scan = launch_backward(
-        dmerged.view(x.shape), x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, states
-    )
+    found = launch_norm_gate_backward(dout, merged, gate, norm_weight, norm_bias, eps, again)
     return (
-        scan.x, scan.projection, scan.dt_weight, scan.dt_bias, scan.A_logs, scan.Ds,
-        dgate.view(gate.shape).to(gate.dtype), dweight.to(norm_weight.dtype), dbias.to(norm_bias.dtype),
+        found.merged.view(dout.shape), found.gate.view(gate.shape).to(gate.dtype),
+        found.weight.to(norm_weight.dtype), found.bias.to(norm_bias.dtype),
     )  # fmt: skip
+
+
+def scan_backward(
+    dmerged: Tensor, scan: Sequence[Tensor], states: Tensor, directions: Sequence[int]
+) -> tuple[Tensor, ...]:
+    """Return the gradients of the six tensors that were scanned.
+
+    Args:
+        dmerged: gradient of the sum over directions.
+        scan: x, projection, dt_weight, dt_bias, A_logs and Ds.
+        states: as `scan_norm_gate_forward` kept them.
+        directions: K codes.
+    """
+    from cipa.ops.triton.launch import launch_backward
+
+    x, projection, dt_weight, dt_bias, A_logs, Ds = scan
+    found = launch_backward(dmerged, x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, states)
+    return found.x, found.projection, found.dt_weight, found.dt_bias, found.A_logs, found.Ds
 
 
 class _GatedScan(torch.autograd.Function):
@@ -147,4 +162,7 @@ class _GatedScan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
-        return (*scan_norm_gate_backward(dout, *ctx.saved_tensors, *ctx.settings), None, None)
+        *scan, gate, norm_weight, norm_bias, merged, states = ctx.saved_tensors
+        directions, eps = ctx.settings
+        dmerged, *dgated = norm_gate_backward(dout, gate, norm_weight, norm_bias, merged, eps)
+        return (*scan_backward(dmerged, scan, states, directions), *dgated, None, None)

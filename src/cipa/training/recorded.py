@@ -106,6 +106,14 @@ class RecordedGradients:
         self._graph.replay()
         return self._loss.detach().clone()
 
+    def release(self) -> None:
+        """Let go of the recording, which is of no use afterwards.
+
+        NCCL ends a process group only after every graph that holds some of its work is gone: a run that kept
+        its recording never came back from `destroy_process_group`.
+        """
+        self._graph.reset()
+
     def average(self) -> None:
         """Average the gradients over the processes of a run, as DistributedDataParallel would."""
         dist.all_reduce(self.gradients)

@@ -81,6 +81,13 @@ class Trainer:
         Raises:
             DataError: the loss or the weights are no longer finite, or a checkpoint cannot be written.
         """
+        try:
+            return self._fit()
+        finally:
+            if self._recorded is not None:
+                self._recorded.release()
+
+    def _fit(self) -> int:
         position = self.position
         if position.step and position.step % self.epoch_steps == 0:
             self._end_epoch()

@@ -1,5 +1,7 @@
 """What follows the scan in one pass: sum over directions, LayerNorm, gate. Kernels and launches."""
 
+from typing import NamedTuple
+
 import torch
 import triton
 import triton.language as tl
@@ -33,10 +35,13 @@ def merge_norm_gate_forward(
 
 @triton.jit(do_not_specialize=["rows"])
 def norm_gate_backward(
-    dout, merged, gate, weight, bias, dmerged, dgate, dweight, dbias, rows, channels, eps,
-    ROWS: tl.constexpr, BD: tl.constexpr,
+    dout, merged, gate, weight, bias, dmerged, dgate, dweight, dbias, again, rows, channels, eps,
+    AGAIN: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
 ):  # fmt: skip
-    """Fill the gradients of the sum and of the gate, and each program's part of weight's and bias's."""
+    """Fill the gradients of the sum and of the gate, and each program's part of weight's and bias's.
+
+    Where AGAIN, what the forward pass returned is made once more.
+    """
     d = tl.arange(0, BD)[None, :]
     known = d < channels
     scale = tl.load(weight + d, mask=known, other=0.0).to(tl.float32)
@@ -55,7 +60,10 @@ def norm_gate_backward(
         slope = sigmoid * (1.0 + z - through)
         gated = upstream * through
         normed, gradient = norm_backward(value, gated * scale, mask, channels, eps)
-        dz = upstream * (normed * scale + shift) * slope
+        shifted = normed * scale + shift
+        if AGAIN:
+            tl.store(again + at, (shifted * through).to(again.dtype.element_ty), mask=mask)
+        dz = upstream * shifted * slope
         tl.store(dgate + at, dz.to(dgate.dtype.element_ty), mask=mask)
         weight_sum += gated * normed
         bias_sum += gated
@@ -90,10 +98,25 @@ def launch_merge_norm_gate(
     return out, merged
 
 
+class NormGateGradients(NamedTuple):
+    """Of the merged sum, gate, weight and bias; the last two float32."""
+
+    merged: Tensor
+    gate: Tensor
+    weight: Tensor
+    bias: Tensor
+
+
 def launch_norm_gate_backward(
-    dout: Tensor, merged: Tensor, gate: Tensor, weight: Tensor, bias: Tensor, eps: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the gradients of the merged sum, gate, weight and bias; the last two float32."""
+    dout: Tensor,
+    merged: Tensor,
+    gate: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    eps: float,
+    again: Tensor | None = None,
+) -> NormGateGradients:
+    """Return the gradients; fill `again`, of the sum's shape, with what the forward pass returned."""
     channels = merged.shape[-1]
     count = merged.numel() // channels
     programs, constants = plan_backward(count, channels, merged.device)
@@ -101,7 +124,7 @@ def launch_norm_gate_backward(
     sums = torch.empty(2, programs, channels, dtype=torch.float32, device=merged.device)
     norm_gate_backward[(programs,)](
         dout.contiguous(), merged, gate.contiguous(), weight, bias, dmerged, dgate, sums[0], sums[1],
-        count, channels, eps, **constants,
+        dgate if again is None else again, count, channels, eps, AGAIN=again is not None, **constants,
     )  # fmt: skip
     dweight, dbias = sums.sum(1)
-    return dmerged, dgate, dweight, dbias
+    return NormGateGradients(dmerged, dgate, dweight, dbias)
