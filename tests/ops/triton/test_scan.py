@@ -130,7 +130,7 @@ def test_a_nan_stays_in_its_image(images, device, cut):
     "shape",
     [
         pytest.param({"length": 11}, marks=ANYWHERE, id="short"),
-        pytest.param({"length": 1, "batch": 1}, marks=[pytest.mark.gpu], id="one position"),
+        pytest.param({"length": 1}, marks=ANYWHERE, id="one position"),
         pytest.param({"length": 384, "channels": 384, "states": 4}, marks=[pytest.mark.gpu], id="CRM"),
     ],
 )
@@ -142,6 +142,7 @@ def test_a_sequence_and_every_gradient_equal_the_float64_reference(shape, dtype,
     inputs = (u.to(dtype), dt.to(dtype), A_logs, B, C, D, dt_bias)
     forward, backward = (2e-6, 5e-6) if dtype == torch.float32 else (2e-2, 2e-2)
     upstream = torch.randn(inputs[0].shape, generator=torch.Generator().manual_seed(1))
+    upstream = upstream.to(dtype)  # at one position a gradient is a difference: rounding this alone made 4 %
     truth, expected = gradients(selective_scan_reference, [tensor.double() for tensor in inputs], upstream)
     moved = [tensor.to(device) for tensor in inputs]
     y, found = gradients(selective_scan, moved, upstream.to(device))
