@@ -19,9 +19,9 @@ import yaml
 
 from cipa.errors import CipaError
 from recipes.sts.data import prepare
+from recipes.sts.page import write_tables
 from recipes.sts.rows import ROWS, recipe_of
 from recipes.sts.run import run_row
-from recipes.sts.table import write_tables
 from recipes.sts.thresholds import SUV_MAX, run_thresholds
 
 

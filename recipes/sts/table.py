@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,11 @@ import numpy as np
 from cipa.evaluation.pooled import pooled_intervals
 from cipa.evaluation.statistics import Interval, holm, paired_difference, spread
 from cipa.report.quantities import QUANTITIES
-from recipes.sts.curves import save_loss_curves
 from recipes.sts.rows import ROWS
 from recipes.sts.run import COUNTS
 from recipes.sts.thresholds import RULES
 
 Row = dict[str, Any]
-
-BEGIN, END = "<!-- table of recipes.sts -->", "<!-- end of the table -->"
 
 HEADS = ("", "seeds", "IoU % [95 %]", "seeds' IoU", "Dice %", "Acc %", "HD95 px")
 """Of the published protocol, pixels pooled."""
@@ -109,40 +105,6 @@ def patients_table(rows: dict[str, list[Row]]) -> str:
     for name, values in scores.items():
         lines.append(_line((name, *(_number(100 * value, 0) for value in values))))
     return "\n".join(lines)
-
-
-def write_tables(folder: Path, page: Path | None = None) -> str:
-    """Make the tables of the rows below a folder, and put them into a page between its two marks.
-
-    Their losses are drawn as curves.png in the folder.
-
-    Raises:
-        ValueError: there are no rows, or the page lacks the marks.
-    """
-    rows = read_rows(folder)
-    if not rows:
-        raise ValueError(f"{folder}: no row.json in the folders there")
-    parts = [scores_table(rows), cost_table(rows), stress_table(rows), patients_table(rows)]
-    if curves := _curves(rows):
-        save_loss_curves(folder / "curves.png", curves)
-        parts.append(f"![Training loss of every row]({_link(folder / 'curves.png', page)})")
-    text = "\n\n".join(part for part in parts if part)
-    if page:
-        before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-        after = rest.split(END)[1]
-        page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
-    return text
-
-
-def _curves(rows: dict[str, list[Row]]) -> dict[str, list[Path]]:
-    """Return the loss.csv of each network's seeds; a threshold has none."""
-    files = {name: [row["folder"] / "loss.csv" for row in seeds] for name, seeds in rows.items()}
-    there = {name: [file for file in seeds if file.is_file()] for name, seeds in files.items()}
-    return {name: seeds for name, seeds in there.items() if seeds}
-
-
-def _link(picture: Path, page: Path | None) -> str:
-    return Path(os.path.relpath(picture, page.parent if page else ".")).as_posix()
 
 
 def _scores(seeds: list[Row]) -> list[str]:

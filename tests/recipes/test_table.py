@@ -3,8 +3,9 @@
 import math
 
 import pytest
+from recipes.sts.page import BEGIN, END, write_tables
 from recipes.sts.run import write_row
-from recipes.sts.table import BEGIN, END, read_rows, scores_table, write_tables
+from recipes.sts.table import read_rows, scores_table
 
 from cipa.evaluation.patient import METRICS
 
