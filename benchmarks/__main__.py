@@ -29,7 +29,7 @@ STUDY_OPTIONS = {
     "weights": "of the network",
     "device": "cpu or cuda (both)",
 }
-NAMES = ("startup", "scan", "network", "hd95", "patients", "study", "loader", "gpu", "scaling")
+NAMES = ("startup", "scan", "network", "rounding", "hd95", "patients", "study", "loader", "gpu", "scaling")
 
 
 def main() -> int:
