@@ -5,21 +5,17 @@ trained network's, and worse than anyone will see. Each row rounds one thing and
 arithmetic that rounds it so can do better than.
 """
 
-import importlib.util
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import torch
+from tests.models.parity_fill import make_pair
+from tests.models.parity_network import parity_network
 from torch import Tensor, nn
 
-import cipa
 from benchmarks.harness import Row, require
-from cipa.models.checkpoints.names import to_ours
 
-PARITY = Path(__file__).parents[1] / "tests" / "models"
 STRIDE = 5
 """Of the golden logits."""
 
@@ -31,9 +27,11 @@ KEPT = "A_logs"
 
 def run() -> list[Row]:
     """Require the published code's logits of unrounded weights, then round one thing after the other."""
-    model, pair, logits = _parity()
+    model, golden = parity_network("tiny")
+    ct, pet = map(torch.from_numpy, make_pair(7))
+    pair = ct, pet
     exact = _logits(model, pair)
-    error = np.abs(exact.numpy()[::STRIDE, ::STRIDE] - logits).max()
+    error = np.abs(exact.numpy()[::STRIDE, ::STRIDE] - golden["logits"]).max()
     require(bool(error < 5e-4), f"float32 logits are {error:.1e} from the published code's")
     rows = []
     for dtype in HALF:
@@ -89,26 +87,3 @@ def _logits(model: nn.Module, pair: tuple[Tensor, Tensor]) -> Tensor:
 def _dice(exact: Tensor, found: Tensor) -> float:
     one, other = exact > 0, found > 0
     return (2 * (one & other).sum() / (one.sum() + other.sum())).item()
-
-
-def _parity() -> tuple[nn.Module, tuple[Tensor, Tensor], np.ndarray]:
-    """Return `tiny` with the parity weights, CT and PET, and the published code's logits, thinned out."""
-    golden = dict(np.load(PARITY / "parity" / "tiny_seed7.npz"))
-    fill = _module(PARITY / "parity_fill.py")
-    shapes = (tuple(int(side) for side in text.split(",") if side) for text in golden["shapes"].tolist())
-    filled = fill.fill_all(dict(zip(golden["names"].tolist(), shapes, strict=True)))
-    model = cipa.create_model("tiny").eval()
-    own = model.state_dict()
-    model.load_state_dict(
-        {to_ours(name): torch.from_numpy(array).view_as(own[to_ours(name)]) for name, array in filled.items()}
-    )
-    ct, pet = (torch.from_numpy(image) for image in fill.make_pair(7))
-    return model, (ct, pet), golden["logits"]
-
-
-def _module(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    require(spec is not None and spec.loader is not None, f"{path} cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

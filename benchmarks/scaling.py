@@ -24,20 +24,14 @@ PER_GPU = 0.925
 """1.85 of two GPUs."""
 
 
-def run(device: str = "cuda", processes: int | None = None, options: tuple[str, ...] = ()) -> list[Row]:
-    """Time one process and all of them; their weights must be equal at the end.
-
-    Args:
-        device: "cuda", or "cpu" to try it.
-        processes: of the larger run; by default the GPUs there are.
-        options: for `benchmarks.training_run`.
-    """
-    count = processes or (torch.cuda.device_count() if device == "cuda" else 2)
-    if device == "cuda" and torch.cuda.device_count() < max(2, count):
+def run(device: str = "cuda") -> list[Row]:
+    """Time one process and one a GPU; their weights must be equal at the end. A "cpu" has two, to try it."""
+    count = torch.cuda.device_count() if device == "cuda" else 2
+    if count < 2:
         print("scaling: fewer than two CUDA devices, nothing measured", file=sys.stderr)
         return []
     size, batch, model = (512, 16, "tiny") if device == "cuda" else (128, 2, "nano")
-    options = ("--model", model, "--batch", str(batch), "--steps", str(STEPS), *options)
+    options = ("--model", model, "--batch", str(batch), "--steps", str(STEPS))
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "data")
         patients = -(-count * batch * STEPS // 16)

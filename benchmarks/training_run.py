@@ -12,7 +12,6 @@ import os
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import torch
 from accelerate.utils import gather
@@ -61,7 +60,6 @@ def timed_training(
     processes: int = 1,
     *,
     resident: bool = False,
-    record: Literal["auto", "no"] = "auto",
 ) -> float:
     """Train, each process on its whole share of a batch at once.
 
@@ -72,7 +70,6 @@ def timed_training(
         batch_size: slices a step, over all processes.
         processes: how many torchrun started; each calls this.
         resident: every process trains on its first batch only.
-        record: as the recipe's.
 
     Returns:
         Slices a second.
@@ -84,7 +81,7 @@ def timed_training(
         network=NetworkRecipe(model=model, image_size=dataset.size),
         optimisation=optimisation,
         validation=ValidationRecipe(validation="none"),
-        running=RunningRecipe(save_every_epochs=0, record=record),
+        running=RunningRecipe(save_every_epochs=0),
     )
     recipe = replace(recipe, optimisation=settle(optimisation, recipe.running))
     run = RunFolder(folder)
@@ -115,7 +112,6 @@ def main() -> None:
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--batch", type=int, default=16, help="slices a step of each process")
     parser.add_argument("--steps", type=int, default=20, help="of an epoch")
-    parser.add_argument("--record", default="auto", help="no: passes are started kernel by kernel")
     wanted = parser.parse_args()
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     whole = processes * wanted.batch
@@ -123,7 +119,7 @@ def main() -> None:
     require(len(ids) >= whole * wanted.steps, f"{wanted.data} has {len(ids)} slices only")
     first = read_grey(image_path(wanted.data, ids[0], "CT"))
     dataset = PCLT20K(wanted.data, ids[: whole * wanted.steps], len(first))
-    speed = timed_training(dataset, wanted.out, wanted.model, whole, processes, record=wanted.record)
+    speed = timed_training(dataset, wanted.out, wanted.model, whole, processes)
     if int(os.environ.get("RANK", "0")) == 0:
         print(json.dumps({"speed": speed}))
 

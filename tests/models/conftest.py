@@ -1,59 +1,10 @@
-"""Networks and files the tests of models share."""
+"""Networks the tests of models share."""
 
-import importlib.util
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 
 import cipa
-from cipa.models.checkpoints.names import to_ours, to_published
-
-PARITY = Path(__file__).with_name("parity")
-
-
-@pytest.fixture(scope="session")
-def parity_fill():
-    """The module that rebuilds the weights and inputs of the golden outputs."""
-    spec = importlib.util.spec_from_file_location("parity_fill", Path(__file__).with_name("parity_fill.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def golden():
-    """A function: variant -> arrays of its golden file, and under "published" the names and shapes."""
-
-    def read(variant):
-        arrays = dict(np.load(PARITY / f"{variant}_seed7.npz"))
-        shapes = (
-            tuple(int(side) for side in text.split(",") if side) for text in arrays.pop("shapes").tolist()
-        )
-        return arrays | {"published": dict(zip(arrays.pop("names").tolist(), shapes, strict=True))}
-
-    return read
-
-
-@pytest.fixture(scope="session")
-def parity_model(golden, parity_fill):
-    """A function: variant -> (network with the parity weights, golden arrays)."""
-
-    def build(variant):
-        arrays = golden(variant)
-        model = cipa.create_model(variant)
-        shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
-        filled = parity_fill.fill_all(arrays["published"])
-        model.load_state_dict(
-            {
-                to_ours(name): torch.from_numpy(array).reshape(shapes[to_ours(name)])
-                for name, array in filled.items()
-            }
-        )
-        return model.eval(), arrays
-
-    return build
+from cipa.models.checkpoints.names import to_published
 
 
 @pytest.fixture

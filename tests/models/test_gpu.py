@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.models.parity_fill import make_pair
+from tests.models.parity_network import parity_network
 
 import cipa
 from cipa.models.checkpoints.names import to_ours
@@ -22,14 +24,14 @@ def full_precision(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def tiny(parity_model):
-    model, arrays = parity_model("tiny")
+def tiny():
+    model, arrays = parity_network("tiny")
     return model.cuda(), arrays
 
 
 @pytest.fixture(scope="module")
-def pair(parity_fill):
-    return [torch.from_numpy(image).cuda() for image in parity_fill.make_pair(7)]
+def pair():
+    return [torch.from_numpy(image).cuda() for image in make_pair(7)]
 
 
 def test_float32_logits_and_gradients_are_the_published_ones(tiny, pair):

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.models.parity_fill import make_pair
+from tests.models.parity_network import parity_network, read_golden
 
 import cipa
 from cipa.models.checkpoints.names import to_ours
@@ -23,10 +25,10 @@ STRIDE = 5
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
-def run(request, parity_model, parity_fill):
+def run(request):
     """One forward and backward pass: (golden arrays, logits, loss, maps by golden name, network)."""
-    model, arrays = parity_model(request.param)
-    ct, pet = map(torch.from_numpy, parity_fill.make_pair(7))
+    model, arrays = parity_network(request.param)
+    ct, pet = map(torch.from_numpy, make_pair(7))
     with collected_maps(model) as maps:
         logits = model(ct, pet)
     loss = published_loss(logits)
@@ -100,8 +102,8 @@ def test_loss_and_gradients_are_the_published_ones(run):
 
 
 @pytest.mark.parametrize("variant", ["tiny", "small", "base"])
-def test_every_published_tensor_has_a_place_of_its_size(golden, variant):
+def test_every_published_tensor_has_a_place_of_its_size(variant):
     with torch.device("meta"):
         own = {name: tensor.numel() for name, tensor in cipa.create_model(variant).state_dict().items()}
-    published = golden(variant)["published"]
+    published = read_golden(variant)["published"]
     assert {to_ours(name): int(np.prod(shape)) for name, shape in published.items()} == own

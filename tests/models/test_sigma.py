@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.models.parity_fill import make_pair
+from tests.models.parity_network import parity_network, read_golden
 
 import cipa
 from cipa.models.checkpoints.names import to_ours, to_published
@@ -20,13 +22,13 @@ WIDTH = 32
 
 
 @pytest.fixture(scope="module")
-def run(parity_model, parity_fill):
+def run():
     """One forward pass: (golden arrays, logits, fused maps)."""
-    model, arrays = parity_model("sigma-tiny")
+    model, arrays = parity_network("sigma-tiny")
     fused = []
     model.decoder.register_forward_pre_hook(lambda _, inputs: fused.extend(inputs[0]))
     with torch.no_grad():
-        logits = model(*map(torch.from_numpy, parity_fill.make_pair(7)))[0, 0].numpy()
+        logits = model(*map(torch.from_numpy, make_pair(7)))[0, 0].numpy()
     return arrays, logits, fused
 
 
@@ -49,10 +51,10 @@ def test_fused_maps_are_the_published_ones(run):
         assert np.abs(flat[places] - arrays[f"fused.{stage}.samples"]).max() < 2e-4, stage
 
 
-def test_every_published_tensor_has_a_place_of_its_size_and_a_way_back(golden):
+def test_every_published_tensor_has_a_place_of_its_size_and_a_way_back():
     with torch.device("meta"):
         own = {name: tensor.numel() for name, tensor in cipa.create_model("sigma-tiny").state_dict().items()}
-    published = golden("sigma-tiny")["published"]
+    published = read_golden("sigma-tiny")["published"]
     assert len(published) == 668
     assert {to_ours(name): int(np.prod(shape)) for name, shape in published.items()} == own
     assert [to_published(to_ours(name)) for name in published] == list(published)
