@@ -12,8 +12,8 @@ from torch import Tensor
 
 from benchmarks.gpu_timing import milliseconds, replayed
 from benchmarks.harness import Row, require
-from cipa.ops import add_norm, depthwise_silu, ss2d, ss2d_norm_gate, upsample2, use_kernels
-from cipa.ops.ss2d import ss2d_reference
+from cipa.ops import add_norm, depthwise_silu, ss2d, ss2d_norm_gate, upsample2, use_backend
+from cipa.ops.scan.ss2d_reference import ss2d_reference
 
 SHAPES = {  # name: batch, side, D, N, R
     "stage 0, B 4": (4, 128, 192, 16, 6),
@@ -111,7 +111,7 @@ def check_small(dtype: torch.dtype, device: str) -> None:
 def check_first_image(name: str, inputs: list[Tensor], dtype: torch.dtype) -> None:
     """Hold the first image of the batch at its real size against the CPU kernel in float32."""
     first = [tensor[:1] if place < 2 else tensor for place, tensor in enumerate(inputs)]
-    with torch.no_grad(), use_kernels("cpu"):
+    with torch.no_grad(), use_backend("cpu"):
         expected = ss2d(*(tensor.float().cpu() for tensor in first))
     with torch.no_grad():
         error = _error(ss2d(*inputs)[:1].cpu(), expected)
@@ -135,7 +135,7 @@ def passes(name: str, shape: tuple[int, ...], device: str) -> list[Row]:
     rows = []
     with torch.no_grad():
         for title, (op, count) in cases.items():
-            with use_kernels("reference"):
+            with use_backend("reference"):
                 require(
                     _error(op(*narrow)[:1], op(*wide)) < 1e-2, f"{title} at {name}: PyTorch's form is wrong"
                 )

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cipa.training.recorded import RecordedGradients
+from cipa.training.graph_step import RecordedGradients
 
 Work = Callable[[], Any]
 

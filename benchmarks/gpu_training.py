@@ -21,7 +21,7 @@ from torch import Tensor
 import cipa
 from benchmarks.gpu_timing import gradients_of
 from cipa.data.intensity import normalise, window_ct, window_pet
-from cipa.data.phantom import draw_patient
+from cipa.phantom import draw_patient
 from cipa.training.loss import segmentation_loss
 
 WINDOW = 20

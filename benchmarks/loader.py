@@ -16,9 +16,9 @@ from benchmarks.gpu_timing import gradients_of
 from benchmarks.harness import Row, require
 from benchmarks.training_run import WARM_UP, Resident, timed_training
 from cipa.data.intensity import normalise
-from cipa.data.parallel import processors
 from cipa.data.pclt20k import PCLT20K
-from cipa.data.phantom.write import write_phantoms
+from cipa.parallel import processors
+from cipa.phantom.write import write_phantoms
 from cipa.training.loader import TrainingLoader, count_workers
 from cipa.training.loss import segmentation_loss
 from cipa.training.network import build_network

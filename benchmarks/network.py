@@ -8,7 +8,7 @@ import torch
 from benchmarks.harness import Row, require, seconds
 from cipa.models.pretrained import PretrainedFolder
 from cipa.models.registry import create_model
-from cipa.ops import use_kernels
+from cipa.ops import use_backend
 
 LARGEST_DIFFERENCE = 2e-4  # logits, float32 kernels against float32 loop
 MEMORY = """
@@ -30,7 +30,7 @@ def run() -> list[Row]:
 def _inference(model: PretrainedFolder) -> list[Row]:
     pair = [torch.randn(1, 1, 512, 512).clamp(-1.6, 1.6) for _ in range(2)]
     with torch.inference_mode():
-        with use_kernels("reference"):
+        with use_backend("reference"):
             expected = model(*pair)
             loop, loop_spread = seconds(lambda: model(*pair), repeats=1, warm_up=0)
         found = model(*pair)

@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.harness import Row, require
-from cipa.data.parallel import processors
-from cipa.data.phantom.write import write_phantoms
+from cipa.parallel import processors
+from cipa.phantom.write import write_phantoms
 
 STEPS = 20
 """Of an epoch, of three, for one GPU and for all."""

@@ -3,8 +3,8 @@
 import torch
 
 from benchmarks.harness import Row, require, seconds
-from cipa.ops import ss2d, use_kernels
-from cipa.ops.ss2d import ss2d_reference
+from cipa.ops import ss2d, use_backend
+from cipa.ops.scan.ss2d_reference import ss2d_reference
 
 SHAPES = {  # name: batch, side, D, N, R
     "encoder stage 0": (2, 128, 192, 16, 6),
@@ -32,7 +32,7 @@ def run() -> list[Row]:
     """Check a small map against the float64 reference, then time each shape."""
     small = draw(2, 9, 40, 16, 6)
     truth = ss2d_reference(*(tensor.double() for tensor in small))
-    with use_kernels("cpu"):
+    with use_backend("cpu"):
         require((ss2d(*small) - truth).norm() < 2e-6 * truth.norm(), "CPU scan differs from the reference")
         return [row for name, shape in SHAPES.items() for row in _time(name, shape)]
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from cipa.data.layout import patient_of
-from cipa.data.parallel import Run
 from cipa.data.pclt20k import PCLT20K
 from cipa.data.spacing import find_spacings
 from cipa.inference.predictor import Predictor
 from cipa.io.plane import fit_plane
+from cipa.parallel import Run
 from held_scores import NAMES, Case, Least, score_cases
 
 PROBABILITY_CANDIDATES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from cipa.data.parallel import Run
 from cipa.evaluation.counts import Counts
 from cipa.evaluation.lesions import LesionCounts
 from cipa.io.components import label_components
+from cipa.parallel import Run
 
 Least = tuple[float, float]
 """The volume (mL) and the length across slices (mm) that a lesion must have."""
@@ -38,7 +38,7 @@ def score_cases(
     """Score every case at every level and least lesion.
 
     Args:
-        run: of `cipa.data.parallel.runner`; a case is handed to it as soon as it comes.
+        run: of `cipa.parallel.runner`; a case is handed to it as soon as it comes.
         cases: one or more.
         levels: values from which a voxel is tumour.
         leasts: volumes (mL) and lengths across slices (mm) below which a lesion is left out, pair by pair.

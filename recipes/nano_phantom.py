@@ -33,7 +33,7 @@ STEADY = 0.95
 
 def main(words: list[str] | None = None) -> None:
     """Run all steps; print what each gave."""
-    from cipa.data.parallel import processors
+    from cipa.parallel import processors
     from packing import pack
     from phantom_sets import draw, gather
 

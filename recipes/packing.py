@@ -13,8 +13,8 @@ import torch
 
 from cipa import load_model
 from cipa.data.layout import Split, read_ids
-from cipa.data.parallel import Run, processors, runner
 from cipa.inference.predictor import Predictor
+from cipa.parallel import Run, processors, runner
 from held_out import (
     LEAST_CANDIDATES,
     PET_CANDIDATES,

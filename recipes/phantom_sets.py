@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cipa.data.layout import file_name, image_path, list_path, patient_of, read_ids
-from cipa.data.phantom import write_phantoms
-from cipa.data.phantom.patient import WHOLE
 from cipa.files import atomic_folder
 from cipa.io.png import read_grey
+from cipa.phantom import write_phantoms
+from cipa.phantom.patient import WHOLE
 
 
 @dataclass(frozen=True)

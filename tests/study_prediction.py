@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from cipa.inference.labelling import label_lesions
-from cipa.inference.lesions import measure_lesions
 from cipa.inference.result import Prediction
 from cipa.io.grid import resample
 from cipa.io.nifti import Volume
+from cipa.lesions.labelling import label_lesions
+from cipa.lesions.measure import measure_lesions
 
 SHAPE = (48, 40, 16)
 AFFINE = np.array([[-4.0, 0, 0, 96], [0, -5.0, 0, 100], [0, 0, 6.0, -50], [0, 0, 0, 1.0]])

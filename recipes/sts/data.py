@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cipa.data.layout import list_path
-from cipa.data.parallel import processors
 from cipa.errors import UsageError
+from cipa.parallel import processors
 from cipa.training.config_file import read_recipe
 from recipes.sts.rows import RECIPE
 

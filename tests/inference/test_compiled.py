@@ -75,7 +75,7 @@ def test_where_products_on_tensor_cores_give_up_the_pass_is_made_again_by_pytorc
     def infinite(self, x, weight, bias, stride=1):
         return x.new_full((*x.shape[:-1], len(weight)), torch.inf)
 
-    monkeypatch.setattr(products, "form_for", lambda x: "triton")
+    monkeypatch.setattr(products, "backend_for", lambda x: "triton")
     monkeypatch.setattr(products.ExactProducts, "_multiply", infinite)
     monkeypatch.setattr(products.ExactProducts, "_takes", lambda self, x, weight, _: weight.dim() == 2)
     fast = cipa.compile_model(model, batch=2)

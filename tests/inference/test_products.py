@@ -27,7 +27,7 @@ def launches(monkeypatch):
             first = x.permute(0, 3, 1, 2)
             return F.conv2d(first, weight, bias, stride=stride, padding=1).permute(0, 2, 3, 1)
 
-    monkeypatch.setattr(products, "form_for", lambda x: "triton")
+    monkeypatch.setattr(products, "backend_for", lambda x: "triton")
     monkeypatch.setattr(ExactProducts, "_multiply", multiply)
     return seen
 

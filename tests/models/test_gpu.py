@@ -10,7 +10,7 @@ from tests.models.parity_network import parity_network
 import cipa
 from cipa.models.checkpoints.names import to_ours
 from cipa.models.ss2d import SS2D
-from cipa.ops import use_kernels
+from cipa.ops import use_backend
 
 STRIDE = 5  # of the golden logits, see test_parity.py
 
@@ -132,7 +132,7 @@ def test_a_block_under_autocast_follows_float64_and_its_parameters_stay_float32(
     upstream = torch.randn(2, 9, 14, 48)
     wide = SS2D(48, 16).double()
     wide.load_state_dict(layer.state_dict())
-    with use_kernels("reference"):
+    with use_backend("reference"):
         expected = wide(x.double())
         expected.backward(upstream.double())
     layer.cuda()

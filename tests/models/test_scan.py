@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from cipa.models.scan import SelectiveScan
-from cipa.ops.ss2d import ss2d_reference
+from cipa.ops.scan.ss2d_reference import ss2d_reference
 
 
 @pytest.fixture

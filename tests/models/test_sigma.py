@@ -14,8 +14,8 @@ from tests.models.parity_network import parity_network, read_golden
 import cipa
 from cipa.models.checkpoints.names import to_ours, to_published
 from cipa.models.sigma_fusion import STATES, ConcatMamba, CrossMamba
-from cipa.ops import use_kernels
-from cipa.ops.selective_scan.reference import selective_scan_reference
+from cipa.ops import use_backend
+from cipa.ops.scan.selective_scan_reference import selective_scan_reference
 
 STRIDE = 5
 WIDTH = 32
@@ -131,7 +131,7 @@ def test_gradients_are_those_of_the_plain_loop(maps, module):
     fusion = moved(module(WIDTH))
     found = []
     for form in ("cpu", "reference"):
-        with use_kernels(form):
+        with use_backend(form):
             result = fusion(*maps)
             result = torch.cat(result) if isinstance(result, tuple) else result
             fusion.zero_grad()

@@ -12,8 +12,8 @@ from cipa.data.layout import image_path, read_ids
 from cipa.data.pclt20k import PCLT20K
 from cipa.evaluation.counts import Counts
 from cipa.evaluation.lesions import match_lesions
-from cipa.inference.labelling import label_lesions, without_short
 from cipa.io.png import write_grey
+from cipa.lesions.labelling import label_lesions, without_short
 from cipa.models.registry import create_model
 from cipa.training.config_file import read_recipe
 

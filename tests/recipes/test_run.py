@@ -12,7 +12,7 @@ from recipes.sts.stress import STRESSES, Stressed
 from recipes.sts.thresholds import run_thresholds
 
 from cipa.data.layout import patient_of, read_ids
-from cipa.data.phantom import write_phantoms
+from cipa.phantom import write_phantoms
 from cipa.training.slices import read_slices
 
 SMALL = {

@@ -10,7 +10,7 @@ from torch import nn
 
 from cipa import create_model, load_model
 from cipa.cli.main import main
-from cipa.models.baselines.config import BaselineConfig
+from cipa.models.monai.config import BaselineConfig
 from cipa.training.optimizer import split_by_decay
 from cipa.training.run import train
 from cipa.training.sync_batchnorm import synchronise_batchnorm

@@ -6,7 +6,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from cipa.training.journal import memory_mib
+from cipa.training.log import memory_mib
 from cipa.training.progress import Display
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from cipa.errors import DataError, UsageError
+from cipa.training.log_table import Table
 from cipa.training.run_folder import RunFolder
 from cipa.training.state import fingerprint, load_state, save_state
-from cipa.training.table import Table
 
 
 def test_a_table_goes_on_from_a_step_and_forgets_later_and_broken_rows(tmp_path):

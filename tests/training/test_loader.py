@@ -18,7 +18,7 @@ for batch in loader.epoch(0, 0):
 
 
 def test_a_run_that_fails_ends_though_its_readers_ignore_the_signal_to_stop(tmp_path):
-    from cipa.data.phantom.write import write_phantoms
+    from cipa.phantom.write import write_phantoms
 
     write_phantoms(tmp_path / "data", patients=2, size=128, slices=(4, 6), test_fraction=0)
     found = subprocess.run(

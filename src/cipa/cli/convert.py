@@ -181,7 +181,7 @@ def _split(arguments: Namespace) -> "SplitRule":
 
 
 def _workers(arguments: Namespace) -> int:
-    from cipa.data.parallel import processors
+    from cipa.parallel import processors
 
     return arguments.workers or processors()
 

@@ -90,9 +90,9 @@ def _run_study(arguments: Namespace, out: Path) -> None:
 
 def _draw(folder: Path, seed: int) -> "np.ndarray":
     """Write the study and its truth; return the truth as axial slices from feet to head, uint8 (S, H, W)."""
-    from cipa.data.phantom.study import write_phantom_studies
     from cipa.io.nifti import read_volume
     from cipa.io.orientation import axial_stack
+    from cipa.phantom.study import write_phantom_studies
 
     write_phantom_studies(folder / "drawn", 1, seed=seed, first=INDEX, size=SIZE)
     name = f"{INDEX + 1:04d}"

@@ -55,7 +55,7 @@ def run_training(arguments: Namespace, out: Path) -> None:
 
 
 def _draw(data: Path, seed: int) -> None:
-    from cipa.data.phantom import write_phantoms
+    from cipa.phantom import write_phantoms
 
     write_phantoms(
         data, PATIENTS, seed=seed, size=SIZE, slices=SLICES, test_fraction=TEST_FRACTION, workers=2
@@ -101,7 +101,7 @@ def _test(folder: Path) -> "PublishedResult":
 
 def _compare(folder: Path, result: "PublishedResult") -> dict[str, float]:
     from cipa.data.pclt20k import read_ids
-    from cipa.data.phantom import threshold_baseline
+    from cipa.phantom import threshold_baseline
 
     data = folder / "data"
     thresholds = threshold_baseline(data, read_ids(data, "test"), read_ids(data, "train"))

@@ -70,8 +70,8 @@ def _run_dicom(arguments: Namespace) -> int:
             option = "--" + name.replace("_", "-")
             raise UsageError(f"{option}: only for slices; --dicom writes every slice of the thorax")
 
-    from cipa.data.parallel import processors
-    from cipa.data.phantom.study import write_phantom_studies
+    from cipa.parallel import processors
+    from cipa.phantom.study import write_phantom_studies
 
     with _progress(arguments.patients) as progress:
         write_phantom_studies(
@@ -90,8 +90,8 @@ def _run_dicom(arguments: Namespace) -> int:
 
 
 def _draw(arguments: Namespace) -> None:
-    from cipa.data.parallel import processors
-    from cipa.data.phantom import write_phantoms
+    from cipa.parallel import processors
+    from cipa.phantom import write_phantoms
 
     with _progress(arguments.patients) as progress:
         write_phantoms(
@@ -124,7 +124,7 @@ def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
     from rich.table import Table
 
     from cipa.data.layout import patient_of
-    from cipa.data.phantom import threshold_baseline
+    from cipa.phantom import threshold_baseline
 
     console = Console(highlight=False)
     for split, ids in lists.items():

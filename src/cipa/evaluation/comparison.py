@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cipa.evaluation.runs import Run
-from cipa.evaluation.same_test import require_same_test
+from cipa.evaluation.same_slices import require_same_test
 from cipa.evaluation.statistics import PairedDifference, Spread, holm, paired_difference, spread
 
 

@@ -18,10 +18,10 @@ from typing import Any
 import torch
 
 from cipa.data.layout import image_path, patient_of
-from cipa.data.phantom.baseline import best_grey, read_histograms
 from cipa.data.spacing import METADATA
 from cipa.errors import DataError, UsageError
 from cipa.evaluation.scoring import Slices
+from cipa.evaluation.threshold_baseline import best_grey, read_histograms
 from cipa.io.png import read_grey
 
 WHITE = 255

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cipa.models.layers import channels_first, channels_last
-from cipa.ops.kernels import form_for
+from cipa.ops.backend import backend_for
 
 FEWEST_CHANNELS, MOST_CHANNELS = 24, 2048
 """Rows shorter are bound by memory; sums longer would need more programs than a tile's one."""
@@ -18,7 +18,7 @@ LARGEST = 2**31
 
 
 class ExactProducts(TorchFunctionMode):
-    """While entered, linear layers and 3x3 convolutions run by `cipa.ops.triton.product` where they can.
+    """While entered, linear layers and 3x3 convolutions run by `split_matmul_triton` where they can.
 
     A mode, and not other modules in place of the layers: the networks call `F.linear` with parts of their
     parameters as well. Each weight is split when first met, and kept.
@@ -57,11 +57,11 @@ class ExactProducts(TorchFunctionMode):
             and outputs > 1
             and x.numel() // channels * max(channels, outputs) < LARGEST
             and weight.untyped_storage().data_ptr() in self._parameters
-            and form_for(x) == "triton"
+            and backend_for(x) == "triton"
         )
 
     def _multiply(self, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1) -> Tensor:
-        from cipa.ops.triton.product import launch_product, split_weight
+        from cipa.ops.fused.split_matmul_triton import launch_product, split_weight
 
         key = (weight.data_ptr(), weight.shape, weight.stride())
         if key not in self._splits:

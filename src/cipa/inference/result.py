@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.data.modalities import BOTH
-from cipa.inference.labelling import lesion_boxes
-from cipa.inference.lesions import Lesion
 from cipa.io.dicom.volumes import PetCt
 from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack
+from cipa.lesions.labelling import lesion_boxes
+from cipa.lesions.measure import Lesion
 
 if TYPE_CHECKING:
     from cipa.inference.save import Writer

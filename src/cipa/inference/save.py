@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from cipa.files import atomic_folder, refuse_occupied
-from cipa.inference.lesions import Lesion
 from cipa.inference.result import DISCLAIMER, Prediction
 from cipa.io.dicom.seg import write_seg
 from cipa.io.nifti import write_volume
+from cipa.lesions.measure import Lesion
 
 MASK, PROBABILITY, SEG = "mask.nii.gz", "probability.nii.gz", "segmentation.dcm"
 RESULT, LESIONS, PATIENT = "lesions.json", "lesions.csv", "patient.csv"

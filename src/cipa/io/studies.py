@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from cipa.errors import DataError
 from cipa.files import PARTIAL
 from cipa.io.dicom.identity import TAGS, alias_of, safe_label, secrets_of
-from cipa.io.dicom.quiet import quiet
+from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.source import OTHER_SUFFIXES, list_files, looks_like_dicom
 from cipa.io.dicom.tags import text
 

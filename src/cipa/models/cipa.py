@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from cipa.errors import DataError
-from cipa.models.branches import Branches
 from cipa.models.config import CIPAConfig
 from cipa.models.crm import CRM
 from cipa.models.dcim import DCIM
@@ -19,6 +18,7 @@ from cipa.models.decoder import Decoder
 from cipa.models.layers import channels_first, initialise_linear_layers
 from cipa.models.pair import check_pair
 from cipa.models.pretrained import PretrainedFolder
+from cipa.models.side_stream import Branches
 from cipa.models.vmamba import VMamba
 
 

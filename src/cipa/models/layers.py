@@ -41,7 +41,7 @@ class Conv2d(nn.Conv2d):
 
 
 class LayerNorm(nn.LayerNorm):
-    """LayerNorm over the channels of a channel-last map, by `cipa.ops.add_norm`."""
+    """LayerNorm over the channels of a channel-last map, by `cipa.ops.fused.add_norm`."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (..., D)."""

@@ -3,11 +3,11 @@
 from typing import Any
 
 from cipa.errors import UsageError
-from cipa.models.baselines.baseline import Baseline
-from cipa.models.baselines.config import BaselineConfig
 from cipa.models.catalogue import CATALOGUE, resolve
 from cipa.models.cipa import CIPA
 from cipa.models.config import CIPAConfig, NetworkConfig, SigmaConfig
+from cipa.models.monai.baseline import Baseline
+from cipa.models.monai.config import BaselineConfig
 from cipa.models.pretrained import PretrainedFolder
 from cipa.models.sigma import Sigma
 

@@ -3,24 +3,24 @@
 Public: `selective_scan`, `ss2d`, `ss2d_norm_gate`, `conv_scan_project`, `project`, `depthwise_silu`,
 `add_norm`, `add_branch`, `bias_gelu`, `bias_relu`, `channel_factors`, `embed_norm`, `map_tokens`, `amplify`,
 `merge_norm`, `window_norm`, `add_windows`, `upsample2`, `upsample2_norm_project`, and the choice of kernels
-(`CIPA_KERNELS`, `use_kernels`). The ops know tensors only, nothing of images or medicine; each folder's
+(`CIPA_BACKEND`, `use_backend`). The ops know tensors only, nothing of images or medicine; each folder's
 README holds the mathematics.
 """
 
-from cipa.ops.add_norm import ScaledBranch, add_branch, add_norm
-from cipa.ops.bias_activation import bias_gelu, bias_relu
-from cipa.ops.channel_factors import channel_factors
-from cipa.ops.conv_scan import conv_scan_project, project
-from cipa.ops.depthwise_silu import depthwise_silu
-from cipa.ops.embed_norm import embed_norm
-from cipa.ops.gated_scan import ss2d_norm_gate
-from cipa.ops.kernels import use_kernels
-from cipa.ops.map_tokens import amplify, map_tokens
-from cipa.ops.merge_norm import merge_norm
-from cipa.ops.selective_scan import selective_scan
-from cipa.ops.ss2d import ss2d
-from cipa.ops.upsample import upsample2, upsample2_norm_project
-from cipa.ops.windows import add_windows, window_norm
+from cipa.ops.backend import use_backend
+from cipa.ops.fused.add_norm import ScaledBranch, add_branch, add_norm
+from cipa.ops.fused.bias_activation import bias_gelu, bias_relu
+from cipa.ops.fused.channel_factors import channel_factors
+from cipa.ops.fused.depthwise_silu import depthwise_silu
+from cipa.ops.fused.embed_norm import embed_norm
+from cipa.ops.fused.map_tokens import amplify, map_tokens
+from cipa.ops.fused.merge_norm import merge_norm
+from cipa.ops.fused.upsample import upsample2, upsample2_norm_project
+from cipa.ops.fused.windows import add_windows, window_norm
+from cipa.ops.scan.block import conv_scan_project, project
+from cipa.ops.scan.norm_gate import ss2d_norm_gate
+from cipa.ops.scan.selective_scan import selective_scan
+from cipa.ops.scan.ss2d import ss2d
 
 __all__ = [
     "ScaledBranch",
@@ -42,6 +42,6 @@ __all__ = [
     "ss2d_norm_gate",
     "upsample2",
     "upsample2_norm_project",
-    "use_kernels",
+    "use_backend",
     "window_norm",
 ]

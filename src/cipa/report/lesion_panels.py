@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cipa.data.modalities import BOTH
-from cipa.inference.lesions import Lesion
 from cipa.inference.result import Prediction
 from cipa.io.orientation import spacing
+from cipa.lesions.measure import Lesion
 from cipa.report.canvas import Canvas, Extent, Frame
 from cipa.report.pet_style import (
     EDGE,

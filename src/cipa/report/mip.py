@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cipa.data.parallel import processors
 from cipa.inference.result import Prediction
 from cipa.io.orientation import spacing
+from cipa.parallel import processors
 from cipa.report.canvas import Canvas, Extent, Frame
 from cipa.report.pet_style import (
     EDGE,

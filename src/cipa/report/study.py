@@ -10,9 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cipa import __version__
-from cipa.data.parallel import processors
 from cipa.files import atomic_file
 from cipa.inference.result import DISCLAIMER, Prediction
+from cipa.parallel import processors
 from cipa.report.facts import Row, fact_rows
 from cipa.report.lesion_panels import save_lesion_panel
 from cipa.report.mip import save_mip

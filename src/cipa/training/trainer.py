@@ -19,12 +19,12 @@ from cipa.data.modalities import keep_inputs
 from cipa.errors import DataError
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.drop_path import DropPathDraws
+from cipa.training.graph_step import RecordedGradients, records
 from cipa.training.interrupts import StopFlag
-from cipa.training.journal import Journal, Pace
 from cipa.training.loader import TrainingLoader
+from cipa.training.log import Journal, Pace
 from cipa.training.loss import segmentation_loss
 from cipa.training.recipe import TrainRecipe
-from cipa.training.recorded import RecordedGradients, records
 from cipa.training.schedule import learning_rate
 from cipa.training.state import Position
 from cipa.training.validation import Validator

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
-from cipa.data.parallel import runner
 from cipa.errors import CipaError, DataError
+from cipa.parallel import runner
 
 Progress = Callable[[int, int], None]
 """Called with the number of patients done and of patients in all."""

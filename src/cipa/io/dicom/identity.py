@@ -5,7 +5,7 @@ import re
 
 from pydicom.dataset import Dataset
 
-from cipa.io.dicom.quiet import quiet
+from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.tags import text
 
 TAGS = (

@@ -16,8 +16,8 @@ from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
 from cipa.files import atomic_file
-from cipa.io.dicom.quiet import quiet
 from cipa.io.dicom.series import Slice
+from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.tags import number, numbers
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from cipa.errors import DataError
-from cipa.io.dicom.quiet import quiet
 from cipa.io.dicom.series import Series, Slice, group_series
+from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.source import DICOM_SUFFIXES, Entry, list_files
 from cipa.io.dicom.tags import text
 

@@ -9,8 +9,8 @@ import numpy as np
 from cipa.errors import DataError
 from cipa.io.checks import doubts_of, doubts_of_region
 from cipa.io.dicom.identity import scrubbed, secrets_of
-from cipa.io.dicom.quiet import quiet
 from cipa.io.dicom.series import Series
+from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.study import Study, read_study
 from cipa.io.dicom.syntax import compression_of
 from cipa.io.dicom.tags import text

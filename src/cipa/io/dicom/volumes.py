@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from cipa.errors import DataError
 from cipa.io.dicom.pixels import read_pixels
-from cipa.io.dicom.quiet import quiet
 from cipa.io.dicom.series import Series, Slice
+from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.study import PIXEL_THREADS, Study, choose_pair, reading_threads
 from cipa.io.dicom.suv import SuvScale, suv_scale
 from cipa.io.dicom.tags import number

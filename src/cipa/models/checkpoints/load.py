@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from cipa.errors import DataError
-from cipa.models.checkpoints.fit import build
+from cipa.models.checkpoints.folder import read_config, read_tensors
 from cipa.models.checkpoints.infer import infer_config
-from cipa.models.checkpoints.own import read_config, read_tensors
+from cipa.models.checkpoints.match import build
 from cipa.models.checkpoints.published import published_name, read_published
 from cipa.models.checkpoints.resample import resample_crm as resample
 from cipa.models.config import CIPAConfig

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cipa.errors import DataError, UsageError
-from cipa.models.checkpoints.fit import require_match
+from cipa.models.checkpoints.match import require_match
 from cipa.models.checkpoints.names import canonical, canonical_imagenet, to_ours, to_published
 from cipa.models.checkpoints.torch_file import read_torch_file
 from cipa.models.config import VMambaConfig

@@ -1,0 +1,115 @@
+"""Which voxel is of which lesion, and where each lesion lies.
+
+Most of a mask is empty, and so are most planes through it: only the others are looked at.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from cipa.io.components import label_components
+from cipa.io.orientation import axial_stack, spacing
+from cipa.lesions.suv_peak import Box
+
+
+def label_lesions(
+    mask: npt.NDArray[np.uint8], voxel_ml: float = 1.0, smallest_ml: float = 0.0
+) -> tuple[npt.NDArray[np.generic], int]:
+    """Number the lesions of a mask, largest first.
+
+    Args:
+        mask: (I, J, K), 1 inside.
+        voxel_ml: volume of a voxel, mL.
+        smallest_ml: lesions below this volume, mL, are left out.
+
+    Returns:
+        Labels of the same shape and memory layout, uint16 (int32 beyond 65535 lesions), 0 outside and 1 to N
+        inside, and N. Of equal sizes the one met first in the order of the axes comes first.
+    """
+    planes = _planes(mask)
+    if planes is None:
+        return np.zeros_like(mask, dtype=np.uint16), 0
+    there = _selection(planes)
+    found, count = label_components(mask[there])
+    sizes = np.bincount(found.ravel(), minlength=count + 1)[1:]
+    kept = int(np.count_nonzero(sizes * voxel_ml >= smallest_ml))
+    kind = np.uint16 if kept <= np.iinfo(np.uint16).max else np.int32
+    numbers = np.zeros(count + 1, dtype=kind)
+    numbers[1 + np.argsort(-sizes, kind="stable")[:kept]] = np.arange(1, kept + 1)
+    labels = np.zeros_like(mask, dtype=kind)
+    labels[there] = numbers[found]
+    return labels, kept
+
+
+def without_short(
+    labels: npt.NDArray[Any], affine: npt.NDArray[np.float64], shortest_mm: float
+) -> tuple[npt.NDArray[Any], int]:
+    """Leave out the lesions that span too few axial slices.
+
+    A network that sees one slice at a time marks vessels and organs in one slice and not in the next; what
+    takes up FDG spans at least the blur of PET, some 6 mm, in every direction.
+
+    Args:
+        labels: (I, J, K), 1 to N as `label_lesions` numbers them.
+        affine: (4, 4), indices of these to world millimetres, RAS+.
+        shortest_mm: least number of slices times their spacing that stays, mm.
+
+    Returns:
+        The labels, themselves where nothing is left out, else numbered anew in the same order and memory
+        layout; and how many lesions they have.
+    """
+    stack, world = axial_stack(labels, affine)
+    thick = spacing(world)[0]
+    boxes = lesion_boxes(stack)
+    long = [n for n, box in enumerate(boxes, 1) if (box[0].stop - box[0].start) * thick >= shortest_mm]
+    if len(long) == len(boxes):
+        return labels, len(long)
+    kept = np.zeros_like(labels)
+    kept_stack, _ = axial_stack(kept, affine)
+    for new, number in enumerate(long, start=1):
+        box = boxes[number - 1]
+        kept_stack[box][stack[box] == number] = new
+    return kept, len(long)
+
+
+def lesion_boxes(labels: npt.NDArray[Any]) -> list[Box]:
+    """Return where each lesion of a label map lies, by its number less 1."""
+    planes = _planes(labels)
+    if planes is None:
+        return []
+    return [
+        tuple(
+            slice(int(indices[side.start]), int(indices[side.stop - 1]) + 1)
+            for indices, side in zip(planes, box, strict=True)
+        )
+        for box in ndimage.find_objects(labels[_selection(planes)])
+    ]
+
+
+def _planes(mask: npt.NDArray[Any]) -> tuple[npt.NDArray[np.intp], ...] | None:
+    """Return the planes along each axis that hold something, and the empty one after each run of them.
+
+    What is left of a mask if only these are looked at, a tenth where lesions are scattered, is connected as
+    the whole is. None where nothing is.
+    """
+    found = [np.arange(length) for length in mask.shape]
+    sides = [slice(0, length) for length in mask.shape]
+    for axis in np.argsort(np.abs(mask.strides))[::-1]:  # the widest stride first: later ones have less to do
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        holds = np.atleast_1d(mask[tuple(sides)].any(axis=others))
+        if not holds.any():
+            return None
+        keeps = holds.copy()
+        keeps[1:] |= holds[:-1]
+        found[axis] = np.flatnonzero(keeps)
+        sides[axis] = slice(int(found[axis][0]), int(found[axis][-1]) + 1)
+    return tuple(found)
+
+
+def _selection(planes: tuple[npt.NDArray[np.intp], ...]) -> tuple[Any, ...]:
+    """Return an index of the voxels in all of these planes, by slices where no plane is left out."""
+    if all(np.ptp(indices) + 1 == len(indices) for indices in planes):
+        return tuple(slice(int(indices[0]), int(indices[-1]) + 1) for indices in planes)
+    return np.ix_(*planes)

@@ -1,0 +1,61 @@
+"""Square patches of a grey image, embedded and normalised: `embed_norm`."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cipa.ops.backend import backend_for, require_fit
+from cipa.ops.fused.add_norm import EPS, add_norm, compute_dtype
+
+
+def embed_norm(
+    image: Tensor,
+    kernel: Tensor,
+    bias: Tensor,
+    weight: Tensor,
+    norm_bias: Tensor,
+    eps: float = EPS,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Cut an image into patches, project each and normalise it over channels.
+
+    A stride equal to the kernel makes the convolution one product over patches. Autocast does not reach into
+    it: bfloat16 has fewer digits than an image's grey values.
+
+    Args:
+        image: (B, 1, H, W), sides multiples of P.
+        kernel: (C, 1, P, P), P a power of two from 4 on.
+        bias: (C,).
+        weight: LayerNorm's, (C,).
+        norm_bias: LayerNorm's, (C,).
+        eps: added to the variance.
+        dtype: of the result; by default what autocast computes in where it is on, else the image's.
+
+    Returns:
+        (B, H / P, W / P, C).
+
+    Raises:
+        ValueError: a shape or device that does not fit, named.
+    """
+    side, width = kernel.shape[-1], (len(kernel),)
+    require_fit(
+        "embed_norm",
+        image,
+        {
+            "image": (image, (len(image), 1, *image.shape[2:])),
+            "kernel": (kernel, (*width, 1, side, side)),
+            "bias": (bias, width),
+            "weight": (weight, width),
+            "norm_bias": (norm_bias, width),
+        },
+    )
+    dtype = dtype or compute_dtype(image)
+    if backend_for(image) == "triton" and not torch.is_grad_enabled():
+        from cipa.ops.fused.embed_norm_triton import launch_embed_norm
+
+        return launch_embed_norm(image, kernel, bias, weight, norm_bias, eps, dtype)
+    batch, _, height, columns = image.shape
+    patches = image.reshape(batch, height // side, side, columns // side, side).transpose(2, 3).flatten(-2)
+    with torch.autocast(image.device.type, enabled=False):
+        embedded = F.linear(patches, kernel.flatten(1), bias)
+        return add_norm(embedded, None, None, weight, norm_bias, eps)[1].to(dtype)

@@ -1,0 +1,58 @@
+"""Patches of an image to normalised embeddings, each written once: kernel and launch."""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from cipa.ops.fused.add_norm_triton import load_beside, standardise
+
+ELEMENTS = {True: 4096, False: 8192}
+"""Values a program makes at once, patches times channels, by whether they are float32."""
+
+
+@triton.jit(do_not_specialize=["patches", "columns"])
+def embed_norm_forward(
+    image, kernel, bias, weight, norm_bias, out, patches, columns, channels, eps,
+    SIDE: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
+):  # fmt: skip
+    """Fill out (patches, C) = LayerNorm(kernel (C, SIDE^2) patch + bias) of image (rows, columns)."""
+    patch = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
+    across = columns // SIDE
+    i = patch // across * SIDE  # rows of all images, one below the other
+    j = patch % across * SIDE
+    k = tl.arange(0, SIDE * SIDE)
+    at = (i + k[None, :] // SIDE).to(tl.int64) * columns + j + k[None, :] % SIDE
+    value = tl.load(image + at, mask=patch < patches, other=0.0)
+    channel = tl.arange(0, BD)
+    at = channel[None, :] * (SIDE * SIDE) + k[:, None]
+    taps = tl.load(kernel + at, mask=channel[None, :] < channels, other=0.0).to(value.dtype)
+    d = channel[None, :]
+    mask = (patch < patches) & (d < channels)
+    # By float32's own units ("ieee") it takes 255 registers and 0.37 ms for 32 images on an H200.
+    total = tl.dot(value, taps, input_precision="tf32x3") + load_beside(bias, d, mask)
+    normed, _ = standardise(tl.where(mask, total, 0.0), mask, channels, eps)
+    y = normed * load_beside(weight, d, mask) + load_beside(norm_bias, d, mask)
+    tl.store(out + patch.to(tl.int64) * channels + d, y.to(out.dtype.element_ty), mask=mask)
+
+
+def launch_embed_norm(
+    image: Tensor,
+    kernel: Tensor,
+    bias: Tensor,
+    weight: Tensor,
+    norm_bias: Tensor,
+    eps: float,
+    dtype: torch.dtype,
+) -> Tensor:
+    """Return (B, H / P, W / P, C) in `dtype`; arguments as of `cipa.ops.fused.embed_norm`."""
+    batch, _, rows, columns = image.shape
+    channels, side = len(kernel), kernel.shape[-1]
+    out = torch.empty(batch, rows // side, columns // side, channels, dtype=dtype, device=image.device)
+    block = max(16, triton.next_power_of_2(channels))
+    tile, patches = max(16, ELEMENTS[image.dtype == torch.float32] // block), out.numel() // channels
+    embed_norm_forward[(triton.cdiv(patches, tile),)](
+        image.contiguous(), kernel.flatten(1).contiguous(), bias, weight, norm_bias, out,
+        patches, columns, channels, eps, SIDE=side, ROWS=tile, BD=block,
+    )  # fmt: skip
+    return out

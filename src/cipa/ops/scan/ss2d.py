@@ -1,0 +1,190 @@
+"""SS2D's scan as PyTorch custom ops: a forward, a backward, and what torch.compile must know of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
+
+from cipa.ops.backend import backend_for, launcher
+from cipa.ops.scan.ss2d_reference import ss2d_reference
+
+ALL_DIRECTIONS = (0, 1, 2, 3)
+"""Row by row, column by column, and the reverse of each: VMamba's cross-scan."""
+
+
+def ss2d(
+    x: Tensor,
+    projection: Tensor,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+    directions: Sequence[int] = ALL_DIRECTIONS,
+) -> Tensor:
+    """Scan a channel-last map along each direction and sum the results (VMamba, arXiv 2401.10166, SS2D).
+
+    Nothing is copied into scan order: the map and its projections are read where they lie, once per
+    direction. State and exponential are float32 whatever the input; float64 runs the reference.
+    Differentiable once.
+
+    Args:
+        x: map, (B, H, W, D), any floating type.
+        projection: for each pixel and direction the values [dt_low R, B N, C N], (B, H, W, K, R + 2N).
+        dt_weight: lifts dt_low to the step of each channel, (K, D, R).
+        dt_bias: added before the softplus, (K, D).
+        A_logs: log of -A, (K, D, N).
+        Ds: skip weight, (K, D).
+        directions: K codes: 0 row by row, 1 column by column, 2 and 3 the reverse of 0 and 1.
+
+    Returns:
+        The sum over directions, each put back in place, (B, H, W, D), in x's type.
+
+    Raises:
+        ValueError: shapes that do not fit together, named.
+        UsageError: a forced kernel that cannot run on this tensor.
+    """
+    check_scan(x, projection, dt_weight, dt_bias, A_logs, Ds, directions)
+    arguments = (x, projection, dt_weight, dt_bias, A_logs, Ds)
+    backend = backend_for(x)
+    if backend == "reference":
+        return ss2d_reference(*arguments, directions)
+    save = torch.is_grad_enabled() and any(argument.requires_grad for argument in arguments)
+    y, _ = ss2d_forward(*arguments, list(directions), save, backend)
+    return y
+
+
+@torch.library.custom_op("cipa::ss2d_forward", mutates_args=())
+def ss2d_forward(
+    x: Tensor,
+    projection: Tensor,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+    directions: Sequence[int],
+    save: bool,
+    backend: str,
+) -> tuple[Tensor, Tensor]:
+    """Return y and, if `save`, the state at each chunk's start (see `ss2d`), by the kernels of `backend`."""
+    forward = launcher(backend).launch_forward
+    return forward(x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, save)
+
+
+@ss2d_forward.register_fake
+def _(
+    x: Tensor,
+    projection: Tensor,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+    directions: Sequence[int],
+    save: bool,
+    backend: str,
+) -> tuple[Tensor, Tensor]:
+    batch, height, width, channels = x.shape
+    shape = launcher(backend).state_shape(
+        batch, height * width, channels, len(directions), A_logs.shape[-1], x.device
+    )
+    states = x.new_empty(shape if save else (0, 0, 0, 0, 0), dtype=torch.float32)
+    return torch.empty_like(x, memory_format=torch.contiguous_format), states
+
+
+@torch.library.custom_op("cipa::ss2d_backward", mutates_args=())
+def ss2d_backward(
+    dy: Tensor,
+    x: Tensor,
+    projection: Tensor,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+    directions: Sequence[int],
+    states: Tensor,
+    backend: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return the gradients of x, projection, dt_weight, dt_bias, A_logs and Ds."""
+    backward = launcher(backend).launch_backward
+    gradients = backward(dy, x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, states)
+    return (
+        gradients.x, gradients.projection, gradients.dt_weight, gradients.dt_bias, gradients.A_logs,
+        gradients.Ds
+    )  # fmt: skip
+
+
+@ss2d_backward.register_fake
+def _(
+    dy: Tensor,
+    x: Tensor,
+    projection: Tensor,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+    directions: Sequence[int],
+    states: Tensor,
+    backend: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    empty = [
+        torch.empty_like(tensor, memory_format=torch.contiguous_format)
+        for tensor in (x, projection, dt_weight, dt_bias, A_logs, Ds)
+    ]
+    return empty[0], empty[1], empty[2], empty[3], empty[4], empty[5]
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    *tensors, ctx.directions, ctx.saved, ctx.backend = inputs
+    ctx.save_for_backward(*tensors, output[1])
+
+
+def _backward(ctx: Any, dy: Tensor, _dstates: Tensor) -> tuple[Tensor | None, ...]:
+    if not ctx.saved:
+        raise RuntimeError("cipa::ss2d_forward ran with save=False: it has no backward; call cipa.ops.ss2d")
+    *tensors, states = ctx.saved_tensors
+    return (*ss2d_backward(dy, *tensors, ctx.directions, states, ctx.backend), None, None, None)
+
+
+ss2d_forward.register_autograd(_backward, setup_context=_setup_context)
+
+
+@register_flop_formula(torch.ops.cipa.ss2d_forward)
+def _flops(x: Any, projection: Any, dt_weight: Any, dt_bias: Any, A_logs: Any, *_: Any, **__: Any) -> int:
+    """Count 6 operations a state update (exponential apart) and the lift's multiply and add."""
+    batch, height, width, _channels = x
+    directions, channels, states = A_logs
+    rank = dt_weight[-1]
+    return batch * height * width * directions * channels * (6 * states + 2 * rank)
+
+
+def check_scan(
+    x: Tensor,
+    projection: Tensor,
+    dt_weight: Tensor,
+    dt_bias: Tensor,
+    A_logs: Tensor,
+    Ds: Tensor,
+    directions: Sequence[int],
+) -> None:
+    """Raise `ValueError` naming the first of the arguments of `ss2d` that does not fit the others."""
+    if x.dim() != 4 or A_logs.dim() != 3 or dt_weight.dim() != 3:
+        raise ValueError(
+            "ss2d: x must be (B, H, W, D), A_logs (K, D, N) and dt_weight (K, D, R), got "
+            f"{tuple(x.shape)}, {tuple(A_logs.shape)}, {tuple(dt_weight.shape)}"
+        )
+    if not directions or any(direction not in ALL_DIRECTIONS for direction in directions):
+        raise ValueError(f"ss2d: directions {tuple(directions)} must be one or more of {ALL_DIRECTIONS}")
+    count, channels, states, rank = len(directions), x.shape[3], A_logs.shape[2], dt_weight.shape[2]
+    expected = {
+        "projection": (projection, (*x.shape[:3], count, rank + 2 * states)),
+        "dt_weight": (dt_weight, (count, channels, rank)),
+        "dt_bias": (dt_bias, (count, channels)),
+        "A_logs": (A_logs, (count, channels, states)),
+        "Ds": (Ds, (count, channels)),
+    }
+    for name, (tensor, shape) in expected.items():
+        if tuple(tensor.shape) != shape:
+            raise ValueError(f"ss2d: {name} is {tuple(tensor.shape)}, must be {shape} for x {tuple(x.shape)}")
+        if tensor.device != x.device:
+            raise ValueError(f"ss2d: {name} is on {tensor.device}, x on {x.device}: move one")
