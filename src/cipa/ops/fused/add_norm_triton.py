@@ -24,7 +24,7 @@ WARPS_PER_UNIT = 20
 
 @triton.jit
 def load_beside(vector, d, mask):
-    """Load a vector's values for each place of a tile, float32: mask is the tile's, d (1, channels).
+    """Load a vector's values for each index of a tile, float32: mask is the tile's, d (1, channels).
 
     Loaded once and spread, it would be the vector that says which lane holds what, and every tile would pass
     through shared memory to get there. These reads hit the cache.

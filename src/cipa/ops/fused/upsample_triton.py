@@ -1,11 +1,11 @@
-"""Bilinear doubling of channel-last maps, and the way back through LayerNorm and projection behind it.
+"""Bilinear doubling of channel-last maps, and the backward pass through LayerNorm and projection behind it.
 
 Corners are not aligned: output 2i takes a quarter of input i-1 and three quarters of i, output 2i+1 three
 quarters of i and a quarter of i+1; at a border the missing neighbour is the border itself. The gradient
 gathers, each input pixel from the outputs it went into: no atomic addition.
 
 The last map of the decoder, 512 x 512 x 96, is 50 MB a slice in bfloat16 and only the logits of it are
-wanted: it is never written (`upsample_logits.py`), and on the way back made again in registers.
+wanted: it is never written (`upsample_logits.py`), and on the backward pass made again in registers.
 """
 
 import torch
@@ -51,12 +51,12 @@ def double_forward(x, out, height, width, channels, BW: tl.constexpr, BD: tl.con
 
 
 @triton.jit
-def share(place, size, tap: tl.constexpr):
-    """Return the output (clamped) that `place` went into at tap 0 to 3, and its weight; 0 beyond borders."""
-    output = 2 * place - 1 + tap
+def share(index, size, tap: tl.constexpr):
+    """Return the output (clamped) that `index` went into at tap 0 to 3, and its weight; 0 beyond borders."""
+    output = 2 * index - 1 + tap
     usual: tl.constexpr = 0.25 if tap == 0 or tap == 3 else 0.75
     inside = (output >= 0) & (output < 2 * size)
-    at_border = ((place == 0) & (output == 0)) | ((place == size - 1) & (output == 2 * size - 1))
+    at_border = ((index == 0) & (output == 0)) | ((index == size - 1) & (output == 2 * size - 1))
     weight = tl.where(at_border, 1.0, usual)
     return tl.minimum(tl.maximum(output, 0), 2 * size - 1), tl.where(inside, weight, 0.0)
 

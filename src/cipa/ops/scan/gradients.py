@@ -11,7 +11,7 @@ class ScanGradients(NamedTuple):
     Attributes:
         x: (B, H, W, D).
         projection: (B, H, W, K, R + 2 N).
-        dt: (B, H, W, D), None where the step was lifted from the projection.
+        dt: (B, H, W, D), None where the step came from the dt projection.
         dt_weight: (K, D, R).
         dt_bias: (K, D).
         A_logs: (K, D, N).

@@ -34,7 +34,7 @@ def softplus(x, EXACT: tl.constexpr):
 
 
 @triton.jit(do_not_specialize=["rows"])
-def lift_steps(
+def dt_projection_forward(
     projection, dt, weight, bias, delta, values, rows, channels,
     K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, RANK: tl.constexpr, PAIR: tl.constexpr,
     ROWS: tl.constexpr, BD: tl.constexpr,
@@ -55,11 +55,11 @@ def lift_steps(
             projection + (row * K + k) * (R + 2 * N) + r[None, :],
             mask=(row < rows) & (r < R)[None, :], other=0.0,
         )  # fmt: skip
-        lifting = tl.load(
+        dt_weight = tl.load(
             weight + (k * channels + d)[None, :] * R + r[:, None],
             mask=(d < channels)[None, :] & (r < R)[:, None], other=0.0,
         )  # fmt: skip
-        raw = tl.dot(low, lifting.to(low.dtype), input_precision="tf32x3")
+        raw = tl.dot(low, dt_weight.to(low.dtype), input_precision="tf32x3")
     else:
         raw = tl.load(dt + row * channels + d[None, :], mask=inside, other=0.0).to(tl.float32)
     shift = tl.load(bias + k * channels + d, mask=d < channels, other=0.0).to(tl.float32)

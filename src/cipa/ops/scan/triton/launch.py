@@ -10,10 +10,11 @@ from torch import Tensor
 
 import triton
 from cipa.ops.scan.gradients import ScanGradients
+from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.triton.backward import scan_chunks_backward
 from cipa.ops.scan.triton.chunk_states import join_chunks
-from cipa.ops.scan.triton.chunk_states_backward import chunk_passes
-from cipa.ops.scan.triton.dt_projection_backward import lift_gradients
+from cipa.ops.scan.triton.chunk_states_backward import chunk_states_backward
+from cipa.ops.scan.triton.dt_projection_backward import dt_projection_gradients
 from cipa.ops.scan.triton.forward import AHEAD, chunk_ends, scan_chunks
 from cipa.ops.scan.triton.inputs import Prepared, prepare
 from cipa.ops.scan.triton.merge_directions import merge_directions
@@ -40,15 +41,11 @@ def launch_forward(
     x: Tensor,
     projection: Tensor,
     dt: Tensor | None,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
+    parameters: ScanParameters,
     save: bool,
 ) -> tuple[Tensor, Tensor]:
     """Scan a map on a GPU along every direction and sum; see `launch_scan`."""
-    y, saved = launch_scan(x, projection, dt, dt_weight, dt_bias, A_logs, Ds, directions, save)
+    y, saved = launch_scan(x, projection, dt, parameters, save)
     return merge_directions(y).view(x.shape).to(x.dtype), saved
 
 
@@ -56,11 +53,7 @@ def launch_scan(
     x: Tensor,
     projection: Tensor,
     dt: Tensor | None,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
+    parameters: ScanParameters,
     save: bool,
 ) -> tuple[Tensor, Tensor]:
     """Scan a map on a GPU; state and exponential in float32.
@@ -69,20 +62,16 @@ def launch_scan(
         x: (B, H, W, D), float32, bfloat16 or float16.
         projection: (B, H, W, K, R + 2 N).
         dt: (B, H, W, D) the step before bias and softplus when R is 0, else None.
-        dt_weight: (K, D, R).
-        dt_bias: (K, D).
-        A_logs: (K, D, N).
-        Ds: (K, D).
-        directions: K codes of `scan_order`.
+        parameters: the scan's tensors and its K directions.
         save: keep the state at the start of each segment for `launch_backward`.
 
     Returns:
         y (B, L, K, D), each direction at its pixel, in x's type or, for float16, in float32: a trained
         network's scan reaches 1e10, float16 ends at 65504. And the kept states (empty unless saved).
     """
-    inputs = prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
+    inputs = prepare(x, projection, dt, parameters)
     batch, length, count, channels = inputs.delta.shape
-    states = A_logs.shape[-1]
+    states, directions = parameters.states, parameters.directions
     plan = plan_scan(batch, length, channels, count, states, x.device)
     starts = _chunk_borders(chunk_ends, inputs.x, inputs, plan, x, directions, states)
     kept = state_shape(batch, length, channels, count, states, x.device) if save else (0,) * 5
@@ -102,11 +91,7 @@ def launch_backward(
     x: Tensor,
     projection: Tensor,
     dt: Tensor | None,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
+    parameters: ScanParameters,
     states: Tensor,
 ) -> ScanGradients:
     """Gradients of `launch_forward`, whose arguments these are, with `states` as it saved them.
@@ -116,25 +101,22 @@ def launch_backward(
         x: (B, H, W, D).
         projection: (B, H, W, K, R + 2 N).
         dt: (B, H, W, D) when R is 0, else None.
-        dt_weight: (K, D, R).
-        dt_bias: (K, D).
-        A_logs: (K, D, N).
-        Ds: (K, D).
-        directions: K codes of `scan_order`.
+        parameters: the scan's tensors and its K directions.
         states: what `launch_forward` saved.
 
     Returns:
         The gradient of every tensor.
     """
-    inputs = prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
+    inputs = prepare(x, projection, dt, parameters)
     batch, length, count, channels = inputs.delta.shape
-    depth, blocks = A_logs.shape[-1], -(-channels // CHANNELS)
+    dt_weight, dt_bias, A_logs, Ds = parameters.tensors
+    depth, blocks, directions = parameters.states, -(-channels // CHANNELS), parameters.directions
     plan = plan_backward(batch, length, channels, count, SEGMENT, x.device)
     upstream = dy.reshape(batch, length, channels).contiguous()
-    passes = _chunk_borders(chunk_passes, upstream, inputs, plan, x, directions, depth)
+    carried = _chunk_borders(chunk_states_backward, upstream, inputs, plan, x, directions, depth)
 
     interval = replay_interval(triton.next_power_of_2(depth))
-    dx, draw = torch.empty_like(inputs.delta), torch.empty_like(inputs.delta)
+    dx, d_raw = torch.empty_like(inputs.delta), torch.empty_like(inputs.delta)
     dvalues = x.new_empty(batch, length, count, blocks, 2 * depth, dtype=torch.float32)
     groups = -(-batch // plan.images)
     dA_logs = x.new_empty(groups, plan.chunks, count, depth, channels, dtype=torch.float32)
@@ -147,17 +129,17 @@ def launch_backward(
         dtype=torch.float32,
     )
     scan_chunks_backward[grid](
-        inputs.x, inputs.delta, inputs.values, upstream, inputs.A_logs, 1, inputs.skip, states, passes,
-        scratch, dx, draw, dvalues, dA_logs, dbias, dskip, _sink(grid, x),
+        inputs.x, inputs.delta, inputs.values, upstream, inputs.A_logs, 1, inputs.skip, states, carried,
+        scratch, dx, d_raw, dvalues, dA_logs, dbias, dskip, _sink(grid, x),
         batch, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks, segment,
         **_constants(count, depth, directions), T=interval, SAVED=states.numel() > 0,
         SECTORS=max(1, triton.next_power_of_2(depth) // 4), num_warps=1,
     )  # fmt: skip
-    dprojection, dweight = lift_gradients(draw, dvalues, projection, dt_weight)
+    dprojection, dweight = dt_projection_gradients(d_raw, dvalues, projection, dt_weight)
     return ScanGradients(
         x=merge_directions(dx).view(x.shape),
         projection=dprojection,
-        dt=None if dt is None else draw.view(dt.shape).to(dt.dtype),
+        dt=None if dt is None else d_raw.view(dt.shape).to(dt.dtype),
         dt_weight=dweight.to(dt_weight.dtype),
         dt_bias=dbias.sum((0, 1)).to(dt_bias.dtype),
         A_logs=dA_logs.sum((0, 1)).transpose(1, 2).to(A_logs.dtype).contiguous(),

@@ -84,7 +84,7 @@ def plan_scan(
 def plan_backward(
     batch: int, length: int, channels: int, directions: int, segment: int, device: torch.device
 ) -> Plan:
-    """Cut a scan's way back likewise, at segments.
+    """Cut a scan's backward pass likewise, at segments.
 
     Args:
         batch: images.
