@@ -1,4 +1,7 @@
-"""Patches of an image to normalised embeddings, each written once: kernel and launch."""
+"""Patches of an image to normalised embeddings, each written once: kernel and launch.
+
+Letters: B images of H x W pixels, C channels of an embedding, SIDE pixels of a patch's side.
+"""
 
 import torch
 import triton
@@ -23,9 +26,11 @@ def embed_norm_forward(
     j = patch % across * SIDE
     k = tl.arange(0, SIDE * SIDE)
     at = (i + k[None, :] // SIDE).to(tl.int64) * columns + j + k[None, :] % SIDE
+    # image: (B H, W) grey, a tile (ROWS, SIDE^2): a patch a row
     value = tl.load(image + at, mask=patch < patches, other=0.0)
     channel = tl.arange(0, BD)
     at = channel[None, :] * (SIDE * SIDE) + k[:, None]
+    # kernel: (C, SIDE^2), read transposed as (SIDE^2, BD)
     taps = tl.load(kernel + at, mask=channel[None, :] < channels, other=0.0).to(value.dtype)
     d = channel[None, :]
     mask = (patch < patches) & (d < channels)
@@ -33,6 +38,7 @@ def embed_norm_forward(
     total = tl.dot(value, taps, input_precision="tf32x3") + load_beside(bias, d, mask)
     normed, _ = standardise(tl.where(mask, total, 0.0), mask, channels, eps)
     y = normed * load_beside(weight, d, mask) + load_beside(norm_bias, d, mask)
+    # out: (patches, C), a tile (ROWS, BD)
     tl.store(out + patch.to(tl.int64) * channels + d, y.to(out.dtype.element_ty), mask=mask)
 
 

@@ -65,6 +65,7 @@ def replay_segment(
             next_us, next_steps = load_run(x, delta, index, stride, length, d, inside, channels, K, T)
             for i in tl.static_range(T):
                 u, step = us[i].to(tl.float32), steps[i].to(tl.float32)
+                # B of values: (L, K, 2 N) of an image, a row (NP,)
                 weight_in = tl.load(values + indices[i] * (2 * K * N) + n, mask=n < N, other=0.0)
                 state = (
                     tl.exp2(step[:, None] * rate) * state
@@ -80,13 +81,16 @@ def load_triples(
 ):  # fmt: skip
     """Return x, step and upstream gradient, T tiles each, of the T positions from `index` on.
 
-    Past the walk's end, from `left` on, all are zero: the state stays, nothing is carry on.
+    Past the walk's end, from `left` on, all are zero: the state stays, nothing is carried back.
     """
     us, steps, upstreams = (), (), ()
     for i in tl.static_range(T):
         live = d < tl.where(left > i, channels, 0)
+        # x: (L, D) of an image, (BD,)
         us = us + (tl.load(x + index * channels + d, mask=live, other=0.0),)
+        # delta: (L, K, D) of an image, (BD,)
         steps = steps + (tl.load(delta + index * (K * channels) + d, mask=live, other=0.0),)
+        # dy: (L, D) of an image, (BD,): the sum over directions has one gradient for all
         upstreams = upstreams + (tl.load(dy + index * channels + d, mask=live, other=0.0),)
         index = advance(index, stride, length)
     return us, steps, upstreams
@@ -108,6 +112,9 @@ def scan_chunks_backward(
     `states` (B, segments, K, N, D) counts where SAVED, else a walk is one segment and starts from zero;
     `carried` (B, S, K, N, D), what comes from beyond each chunk's last position, where S is more than 1.
     `replayed` (programs, segment / T, NP, BD) is scratch.
+
+    One kernel with all its pointers, not several: the recomputed states live in registers alone, and a
+    function boundary that Triton does not inline would spill them.
     """
     blocks = tl.cdiv(channels, BD)
     program = tl.program_id(0)
@@ -123,10 +130,12 @@ def scan_chunks_backward(
     inside = d < channels
     tile = inside[:, None] & (n < N)[None, :]
     rate = load_rates(A_logs, unit, k, d, channels, N, NP)
+    # skip: (K, D), (BD,)
     skip_weight = tl.load(skip + k * channels + d, mask=inside, other=0.0).to(tl.float32)
     first = c * chunk
     last = tl.minimum(first + chunk, length)
     stride = stride_of(direction, width)
+    # Zero, but no compiler knows: it would keep the exponentials of the recomputed states in registers.
     nothing = (unit - 1).to(tl.float32)
     replayed += program.to(tl.int64) * tl.cdiv(segment, T) * (NP * BD)
     replayed += lane * unit
@@ -149,6 +158,7 @@ def scan_chunks_backward(
         dvalues_image = dvalues + (row * blocks + block) * (2 * N)
 
         at = (b * chunks + c) * K + k
+        # carried: (B, S, K, N, D), a tile (BD, NP)
         carry = tl.load(
             carried + (at * N + n[None, :]) * channels + d[:, None] * unit,
             mask=tile & (chunks > 1),
@@ -161,6 +171,7 @@ def scan_chunks_backward(
             state = tl.zeros([BD, NP], tl.float32)
             if SAVED:
                 at = (b * tl.cdiv(length, segment) + begin // segment) * K + k
+                # states: (B, segments, K, N, D), a tile (BD, NP)
                 state = tl.load(
                     states + (at * N + n[None, :]) * channels + d[:, None] * unit, mask=tile, other=0.0
                 )
@@ -191,6 +202,7 @@ def scan_chunks_backward(
                 # Always true, but no compiler knows: these long reads stay together. Spread over the run each
                 # shared one of the warp's six scoreboards with a short read, whose user waited for both.
                 if unit > 0:
+                    # replayed: (programs, segment / T, NP, BD), this program's own scratch, a tile (BD, NP)
                     next_state = tl.load(run_tile(replayed, tl.maximum(run - 1, 0), n, NP, BD))
                     ahead_at = index + tl.zeros([AHEAD], tl.int32)
                     ahead_index = index
@@ -225,12 +237,14 @@ def scan_chunks_backward(
                     )
                     gradient = upstream[:, None] * weight_out[None, :] + carry
                     ins = ins + (warp_sums(gradient * (step * u)[:, None], NP),)
+                    # sum over states of dh B: what x and the step share
                     q = tl.sum(gradient * weight_in[None, :], axis=1)
                     carry = tl.exp2((step + nothing)[:, None] * rate) * gradient
                     kept = before[i] * carry
                     # The rate is A log2(e); 1 - exp(-step) is the derivative of softplus, from its value.
                     dt = tl.sum(kept * rate, axis=1) * 0.6931471805599453 + u * q
                     dt *= 1.0 - tl.exp(-step)
+                    # A, skip weight and bias serve every position: their sums stay in registers
                     da_sum += step[:, None] * kept
                     dskip_sum += upstream * u
                     dbias_sum += dt
@@ -248,6 +262,7 @@ def scan_chunks_backward(
                 state = next_state
                 touched += ahead
 
+    # sink: (programs, AHEAD); nobody reads it, but without it the compiler drops the reads ahead
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     at = (group.to(tl.int64) * chunks + c) * K + k
     tl.store(

@@ -62,6 +62,7 @@ def chunk_states_backward(
                 live = run + i < last - first
                 upstream = tl.where(live, dys[i].to(tl.float32), 0.0)
                 step = tl.where(live, steps[i].to(tl.float32), 0.0)
+                # C of values: (B, L, K, 2 N), a row (NP,)
                 weight_out = tl.load(values + run_indices[i] * (2 * K * N) + n, mask=n < N, other=0.0)
                 gradient = upstream[:, None] * weight_out.to(tl.float32)[None, :] + carry
                 carry = tl.exp2(step[:, None] * rate) * gradient
@@ -69,6 +70,8 @@ def chunk_states_backward(
         touched += sum_fetched(ahead_dy) + sum_fetched(ahead_step) + sum_fetched(ahead_out)
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     out = (b * chunks + c) * K + k
+    # sums: (B, S, K, D)
     tl.store(sums + out * channels + d, total, mask=inside)
     mask = inside[:, None] & (n < N)[None, :]
+    # carried: (B, S, K, N, D), written from a tile (BD, NP)
     tl.store(carried + (out * N + n[None, :]) * channels + d[:, None] * unit, carry, mask=mask)

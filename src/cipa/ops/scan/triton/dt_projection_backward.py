@@ -12,7 +12,7 @@ from torch import Tensor
 
 import triton
 import triton.language as tl
-from cipa.ops.scan.triton.plan import multiprocessors
+from cipa.ops.gpu import multiprocessors
 
 ROWS = 64
 CHANNELS = 64
@@ -36,6 +36,7 @@ def write_pair(
     at = (row * K + k)[:, None]
     total = tl.zeros([row.shape[0], PAIR], tl.float32)
     for block in tl.static_range(BLOCKS):
+        # dvalues: (rows, K, BLOCKS, 2 N), a tile (ROWS, PAIR)
         total += tl.load(dvalues + (at * BLOCKS + block) * (2 * N) + n, mask=mask, other=0.0)
     tl.store(dprojection + at * (R + 2 * N) + R + n, total.to(dprojection.dtype.element_ty), mask=mask)
 
@@ -61,6 +62,7 @@ def projection_backward(
         total = tl.zeros([ROWS, RANK], tl.float32)
         for first in range(0, channels, BD):
             d = first + tl.arange(0, BD)
+            # d_raw: (rows, K, D), a tile (ROWS, BD)
             tile = tl.load(
                 d_raw + (row * K + k)[:, None] * channels + d[None, :],
                 mask=(row < rows)[:, None] & (d < channels)[None, :], other=0.0,
@@ -98,11 +100,13 @@ def weight_backward(
         row = (block * ROWS + tl.arange(0, ROWS)).to(tl.int64)
         low_mask = (row < rows)[:, None] & (r < R)[None, :]
         low_at = (row * K + k)[:, None] * (R + 2 * N) + r[None, :]
+        # dt_low of projection: (rows, K, R + 2 N), a tile (ROWS, RANK)
         low = tl.load(projection + low_at, mask=low_mask, other=0.0).to(d_raw.dtype.element_ty)
         total = tl.zeros([ROWS, RANK], tl.float32)
         grown = ()
         for part in tl.static_range(PARTS):
             d = start + part * BD + tl.arange(0, BD)
+            # d_raw: (rows, K, D), a tile (ROWS, BD)
             tile = tl.load(
                 d_raw + (row * K + k)[:, None] * channels + d[None, :],
                 mask=(row < rows)[:, None] & (d < channels)[None, :], other=0.0,
@@ -117,6 +121,7 @@ def weight_backward(
     for part in tl.static_range(PARTS):
         d = start + part * BD + tl.arange(0, BD)
         at = ((tl.program_id(0) * K + k) * channels + d)[:, None] * R + r[None, :]
+        # dweight: (programs, K, D, R), a tile (BD, RANK)
         tl.store(dweight + at, sums[part], mask=(d < channels)[:, None] & (r < R)[None, :])
 
 

@@ -32,6 +32,7 @@ def load_rates(A_logs, unit, k, d, channels, N: tl.constexpr, NP: tl.constexpr):
     """
     n = tl.arange(0, NP)
     mask = (d < channels)[:, None] & (n < N)[None, :]
+    # A_logs: (K, D, N), a tile (BD, NP)
     logs = tl.load(
         A_logs + k * channels * N + d[:, None] * (N * unit) + n[None, :] * unit, mask=mask, other=0.0
     )
@@ -43,7 +44,9 @@ def load_run(x, delta, index, stride, length, d, inside, channels, K: tl.constex
     """Return x and step, a tile each, of the RUN positions from `index` on."""
     us, steps = (), ()
     for _ in tl.static_range(RUN):
+        # x: (L, D) of an image, (BD,)
         us = us + (tl.load(x + index * channels + d, mask=inside, other=0.0),)
+        # delta: (L, K, D) of an image, (BD,)
         steps = steps + (tl.load(delta + index * (K * channels) + d, mask=inside, other=0.0),)
         index = advance(index, stride, length)
     return us, steps
@@ -100,6 +103,7 @@ def chunk_ends(
                 # Past the walk's end nothing decays and nothing comes in.
                 live = run + i < last
                 u, step = us[i].to(tl.float32), tl.where(live, steps[i].to(tl.float32), 0.0)
+                # B of values: (L, K, 2 N) of an image, a row (NP,) broadcast to all channels
                 weight_in = tl.load(values + run_indices[i] * (2 * K * N) + n, mask=n < N, other=0.0)
                 decay = tl.exp2(step[:, None] * decay_rate)
                 state = decay * state + (step * u)[:, None] * weight_in.to(tl.float32)[None, :]
@@ -107,6 +111,7 @@ def chunk_ends(
         touched += sum_fetched(ahead_x) + sum_fetched(ahead_step) + sum_fetched(ahead_in)
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     out = (b * chunks + c) * K + k
+    # sums: (B, S, K, D); ends: (B, S, K, N, D)
     tl.store(sums + out * channels + d, total, mask=inside)
     mask = inside[:, None] & (n < N)[None, :]
     tl.store(ends + (out * N + n[None, :]) * channels + d[:, None] * unit, state, mask=mask)
@@ -137,6 +142,7 @@ def scan_chunks(
     inside = d < channels
     tile = inside[:, None] & (n < N)[None, :]
     decay_rate = load_rates(A_logs, unit, k, d, channels, N, NP)
+    # skip: (K, D), (BD,)
     skip_weight = tl.load(skip + k * channels + d, mask=inside, other=0.0).to(tl.float32)
     first = c * chunk
     last = tl.minimum(first + chunk, length)
@@ -149,6 +155,7 @@ def scan_chunks(
     for image in range(tl.minimum(each, images - own)):
         b = own.to(tl.int64) + image
         at = (b * chunks + c) * K + k
+        # starts: (B, S, K, N, D), a tile (BD, NP)
         state = tl.load(
             starts + (at * N + n[None, :]) * channels + d[:, None] * unit, mask=tile & (chunks > 1), other=0.0
         )
@@ -185,12 +192,14 @@ def scan_chunks(
                 for i in tl.static_range(RUN):
                     u, step = us[i].to(tl.float32), steps[i].to(tl.float32)
                     at_pixel = values_image + run_indices[i] * (2 * K * N) + n
+                    # B and C of values: (L, K, 2 N) of an image, rows (NP,) broadcast to all channels
                     weight_in = tl.load(at_pixel, mask=n < N, other=0.0).to(tl.float32)
                     weight_out = tl.load(at_pixel + N, mask=n < N, other=0.0).to(tl.float32)
                     decay = tl.exp2(step[:, None] * decay_rate)
                     state = decay * state + (step * u)[:, None] * weight_in[None, :]
                     results = results + (tl.sum(state * weight_out[None, :], axis=1) + skip_weight * u,)
                 for i in tl.static_range(RUN):
+                    # y: (L, K, D) of an image, (BD,); after the run's reads: none moves up past a write
                     live = d < tl.where(run + i < last, channels, 0)
                     tl.store(
                         y_image + run_indices[i] * (K * channels) + d,

@@ -15,6 +15,7 @@ def sum_directions(source, out, rows, channels, K: tl.constexpr, ROWS: tl.conste
     mask = (row < rows) & (d < channels)
     total = tl.zeros([ROWS, BD], tl.float32)
     for k in tl.static_range(K):
+        # source: (rows, K, D), a tile (ROWS, BD)
         total += tl.load(source + (row * K + k) * channels + d, mask=mask, other=0.0).to(tl.float32)
     tl.store(out + row * channels + d, total.to(out.dtype.element_ty), mask=mask)
 

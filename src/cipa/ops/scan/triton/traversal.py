@@ -1,4 +1,7 @@
-"""How a scan walks a map: which pixel comes at a position of a direction, and which one next."""
+"""How a scan walks a map: which pixel comes at a position of a direction, and which one next.
+
+Letters: positions 0 to L - 1 along a direction, indices 0 to L - 1 of the raster, L = height width.
+"""
 
 import triton
 import triton.language as tl
@@ -43,6 +46,7 @@ def fetch_ahead(rows, indices, row_stride, valid, WIDTH: tl.constexpr):
     """
     per_sector: tl.constexpr = 256 // rows.dtype.element_ty.primitive_bitwidth
     offset = rows + indices * row_stride
+    # rows: (WIDTH,) at each of the `indices`, one value a 32-byte sector: (positions,)
     seen = (tl.load(offset),)
     for sector in tl.static_range(per_sector, WIDTH, per_sector):
         seen = seen + (tl.load(offset + sector, mask=indices * 0 + sector < valid, other=0.0),)
