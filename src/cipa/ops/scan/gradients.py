@@ -25,3 +25,23 @@ class ScanGradients(NamedTuple):
     dt_bias: Tensor
     A_logs: Tensor
     Ds: Tensor
+
+
+class WalkGradients(NamedTuple):
+    """What the walks of a GPU's backward pass leave, not yet summed; letters as above, L = H W.
+
+    Attributes:
+        dx: of x, each direction's part, (B, L, K, D).
+        draw: of the step before bias and softplus, (B, L, K, D).
+        dvalues: of B and C, for each block of channels, (B, L, K, blocks, 2 N), float32.
+        dA_logs: (groups, chunks, K, N, D), float32, in parts to be added up like the next two.
+        dbias: (groups, chunks, K, D).
+        dskip: (groups, chunks, K, D).
+    """
+
+    dx: Tensor
+    draw: Tensor
+    dvalues: Tensor
+    dA_logs: Tensor
+    dbias: Tensor
+    dskip: Tensor

@@ -173,3 +173,78 @@ def _fitting(warps: int, warp_channels: int, channels: int) -> int:
     other = 7 - warps
     padded = {count: -(-channels // (count * warp_channels)) * count * warp_channels for count in (warps, other)}
     return other if padded[other] < padded[warps] and other * warp_channels % 8 == 0 else warps
+
+
+class BackwardLayout(NamedTuple):
+    """The backward kernel's shape; a lane has two channels.
+
+    Attributes:
+        lanes: that share their channels.
+        warps: of a block.
+        positions: of a stage, T.
+        tile: positions whose states and exponentials are in registers at once.
+        stages: of the ring.
+        resident: blocks that a multiprocessor's registers must hold at least.
+    """
+
+    lanes: int
+    warps: int
+    positions: int
+    tile: int
+    stages: int
+    resident: int
+
+    @property
+    def channels(self) -> int:
+        """Channels of a block."""
+        return self.warps * 64 // self.lanes
+
+    @property
+    def threads(self) -> int:
+        """Threads of a block."""
+        return self.warps * 32
+
+    def shared_bytes(self, states: int, x_bytes: int, dy_bytes: int) -> int:
+        """Return the dynamic shared memory of a block: the ring, sums of two stages, places."""
+        stage = self.positions * (self.channels * (2 * x_bytes + dy_bytes) + 2 * states * 4)
+        sums = 2 * self.warps * self.positions * 2 * states * 4
+        return self.stages * stage + sums + (self.stages + 2) * self.positions * 4
+
+
+def backward_layout(channels: int, states: int) -> BackwardLayout:
+    """Choose the backward kernel's shape.
+
+    Args:
+        channels: D.
+        states: N, 4 or 16.
+    """
+    if states == 4:
+        return BackwardLayout(lanes=1, warps=1, positions=16, tile=4, stages=4, resident=12)
+    return BackwardLayout(lanes=4, warps=_fitting(4, 16, channels), positions=16, tile=4, stages=4, resident=3)
+
+
+def backward_cut(
+    batch: int, length: int, channels: int, directions: int, layout: BackwardLayout, units: int
+) -> Cut:
+    """Say which segments and images a block of the backward kernel takes.
+
+    A walk is cut where blocks would leave half of the GPU idle: the first pass over the chunks costs a quarter of
+    the second. Cut or not, blocks come in about one round: each keeps the states of a segment in memory that must
+    stay in the cache.
+
+    Args:
+        batch: B.
+        length: L.
+        channels: D.
+        directions: K.
+        layout: of the kernel.
+        units: multiprocessors of the GPU.
+    """
+    slots = layout.resident * units
+    row = directions * -(-channels // layout.channels)
+    segments = -(-length // SEGMENT)
+    if batch * row >= slots // 2 or segments == 1:
+        return Cut(length, 1, images_a_block(batch, length, row, slots))
+    pieces = min(segments, max(1, 2 * slots // (batch * row)))
+    chunk = -(-segments // pieces) * SEGMENT
+    return Cut(chunk, -(-length // chunk), 1)
