@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cipa.ops.backend import backend_for, require_fit
+from cipa.ops.backend import backend_for, require_fit, scan_backend_for
 from cipa.ops.fused.add_norm import EPS
 from cipa.ops.fused.depthwise_silu import depthwise_silu
 from cipa.ops.scan.norm_gate import (
@@ -107,11 +107,12 @@ class _Recomputing(torch.autograd.Function):
         parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
         norm_gate = NormGate(gate, norm_weight, norm_bias, eps)
         check_scan(convolved, projection, parameters)
+        backend = scan_backend_for(x)
         gated, merged, states = scan_norm_gate_forward(
-            convolved, projection, parameters, norm_gate, keep=True
+            convolved, projection, parameters, norm_gate, backend, keep=True
         )
         ctx.save_for_backward(x, taps, taps_bias, x_proj, *parts, out_proj, merged, states)
-        ctx.settings = directions, eps
+        ctx.settings = directions, eps, backend
         with torch.autocast(x.device.type, enabled=False):
             return F.linear(gated, out_proj.to(gated.dtype))
 
@@ -121,7 +122,7 @@ class _Recomputing(torch.autograd.Function):
 
         x, taps, taps_bias, x_proj, *parts, out_proj, merged, states = ctx.saved_tensors
         dt_weight, dt_bias, A_logs, Ds, gate, weight, bias = parts
-        directions, eps = ctx.settings
+        directions, eps, backend = ctx.settings
         gated = torch.empty_like(x)  # multiplied before the scan's backward pass, which needs the memory
         with torch.autocast(x.device.type, enabled=False):
             dgated = dout @ out_proj.to(dout.dtype)
@@ -129,8 +130,9 @@ class _Recomputing(torch.autograd.Function):
             dout_proj = (dout.flatten(0, 2).t() @ gated.flatten(0, 2)).to(out_proj.dtype)
         del dgated, gated
         convolved, projection = _convolve_project(x, taps, taps_bias, x_proj)
+        parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
         dconvolved, dprojection, *dscan = scan_backward(
-            dmerged, convolved, projection, ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions), states
+            dmerged, convolved, projection, parameters, states, backend
         )
         dconvolved, dx_proj = _project_backward(dconvolved, dprojection, convolved, x_proj)
         dx, dtaps, dtaps_bias = launch_depthwise_backward(dconvolved, x, taps, taps_bias)

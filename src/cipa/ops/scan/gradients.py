@@ -32,7 +32,7 @@ class WalkGradients(NamedTuple):
 
     Attributes:
         dx: of x, each direction's part, (B, L, K, D).
-        draw: of the step before bias and softplus, (B, L, K, D).
+        d_raw: of the step before bias and softplus, (B, L, K, D).
         dvalues: of B and C, for each block of channels, (B, L, K, blocks, 2 N), float32.
         dA_logs: (groups, chunks, K, N, D), float32, in parts to be added up like the next two.
         dbias: (groups, chunks, K, D).
@@ -40,7 +40,7 @@ class WalkGradients(NamedTuple):
     """
 
     dx: Tensor
-    draw: Tensor
+    d_raw: Tensor
     dvalues: Tensor
     dA_logs: Tensor
     dbias: Tensor

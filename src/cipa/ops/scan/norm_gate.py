@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cipa.ops.backend import backend_for, require_fit
+from cipa.ops.backend import backend_for, launcher, require_fit, scan_backend_for
 from cipa.ops.fused.add_norm import EPS
 from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.ss2d import ALL_DIRECTIONS, check_scan, ss2d
@@ -91,23 +91,28 @@ def ss2d_norm_gate(
     check_scan(x, projection, parameters)
     if torch.is_grad_enabled():
         return _GatedScan.apply(x, projection, *parameters, *norm_gate)
-    out, _, _ = scan_norm_gate_forward(x, projection, parameters, norm_gate, keep=False)
+    out, _, _ = scan_norm_gate_forward(x, projection, parameters, norm_gate, scan_backend_for(x), keep=False)
     return out
 
 
 def scan_norm_gate_forward(
-    x: Tensor, projection: Tensor, parameters: ScanParameters, norm_gate: NormGate, *, keep: bool
+    x: Tensor,
+    projection: Tensor,
+    parameters: ScanParameters,
+    norm_gate: NormGate,
+    backend: str,
+    *,
+    keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Run the two kernels of `ss2d_norm_gate`, whose arguments these are.
+    """Run the two kernels of `ss2d_norm_gate`, whose arguments these are, the scan's of `backend`.
 
     Returns:
         The result and, if `keep`, what the backward pass needs: sum over directions and the scan's states.
     """
-    from cipa.ops.scan.triton.launch import launch_scan
     from cipa.ops.scan.triton.norm_gate import launch_merge_norm_gate
 
     gate, weight, bias, eps = norm_gate
-    y, states = launch_scan(x, projection, None, parameters, keep)
+    y, states = launcher(backend).launch_scan(x, projection, None, parameters, keep)
     out, merged = launch_merge_norm_gate(y, gate, weight, bias, eps, keep, x.dtype)
     return out.view(x.shape), merged, states
 
@@ -134,7 +139,12 @@ def norm_gate_backward(
 
 
 def scan_backward(
-    dmerged: Tensor, x: Tensor, projection: Tensor, parameters: ScanParameters, states: Tensor
+    dmerged: Tensor,
+    x: Tensor,
+    projection: Tensor,
+    parameters: ScanParameters,
+    states: Tensor,
+    backend: str,
 ) -> tuple[Tensor, ...]:
     """Return the gradients of x, projection, dt_weight, dt_bias, A_logs and Ds.
 
@@ -144,10 +154,9 @@ def scan_backward(
         projection: (B, H, W, K, R + 2 N).
         parameters: the scan's tensors and its K directions.
         states: as `scan_norm_gate_forward` kept them.
+        backend: that of the forward pass: autograd's thread does not know what a block has forced.
     """
-    from cipa.ops.scan.triton.launch import launch_backward
-
-    found = launch_backward(dmerged, x, projection, None, parameters, states)
+    found = launcher(backend).launch_backward(dmerged, x, projection, None, parameters, states)
     return found.x, found.projection, found.dt_weight, found.dt_bias, found.A_logs, found.Ds
 
 
@@ -159,17 +168,19 @@ class _GatedScan(torch.autograd.Function):
         x, projection, dt_weight, dt_bias, A_logs, Ds, directions, gate, weight, bias, eps = arguments
         tensors = (x, projection, dt_weight, dt_bias, A_logs, Ds, gate, weight, bias)
         parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
+        backend = scan_backend_for(x)
         out, merged, states = scan_norm_gate_forward(
-            x, projection, parameters, NormGate(gate, weight, bias, eps), keep=True
+            x, projection, parameters, NormGate(gate, weight, bias, eps), backend, keep=True
         )
         ctx.save_for_backward(*tensors, merged, states)
-        ctx.settings = directions, eps
+        ctx.settings = directions, eps, backend
         return out
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
         x, projection, dt_weight, dt_bias, A_logs, Ds, gate, weight, bias, merged, states = ctx.saved_tensors
-        directions, eps = ctx.settings
+        directions, eps, backend = ctx.settings
         dmerged, *dgated = norm_gate_backward(dout, NormGate(gate, weight, bias, eps), merged)
         parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
-        return (*scan_backward(dmerged, x, projection, parameters, states), None, *dgated, None)
+        dscan = scan_backward(dmerged, x, projection, parameters, states, backend)
+        return (*dscan, None, *dgated, None)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from cipa.ops.backend import backend_for, launcher
+from cipa.ops.backend import launcher, scan_backend_for
 from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.selective_scan_reference import selective_scan_reference
 
@@ -38,7 +38,7 @@ def selective_scan(
     """
     _check(u, dt, A_logs, B, C, D, dt_bias)
     arguments = (u, dt, A_logs, B, C, D, dt_bias)
-    backend = backend_for(u)
+    backend = scan_backend_for(u)
     if backend == "reference":
         return selective_scan_reference(*arguments)
     save = torch.is_grad_enabled() and any(argument.requires_grad for argument in arguments)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from cipa.ops.backend import backend_for, launcher
+from cipa.ops.backend import launcher, scan_backend_for
 from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.ss2d_reference import ss2d_reference
 
@@ -49,7 +49,7 @@ def ss2d(
     parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
     check_scan(x, projection, parameters)
     arguments = (x, projection, *parameters.tensors)
-    backend = backend_for(x)
+    backend = scan_backend_for(x)
     if backend == "reference":
         return ss2d_reference(*arguments, directions)
     save = torch.is_grad_enabled() and any(argument.requires_grad for argument in arguments)

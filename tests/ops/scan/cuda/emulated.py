@@ -15,7 +15,9 @@ COMPILER = shutil.which("g++") or shutil.which("clang++")
 def emulation_of(kernel, constants, eager=False):
     """Return the C++ of a kernel with `emulator.h` in place of the PTX of `intrinsics.cu`."""
     source = build.source_of(kernel, constants)
-    source = source.replace(build._text("intrinsics"), f"#define EAGER {int(eager)}\n{(HERE / 'emulator.h').read_text()}")
+    source = source.replace(
+        build._text("intrinsics"), f"#define EAGER {int(eager)}\n{(HERE / 'emulator.h').read_text()}"
+    )
     assert "asm" not in source.replace("assembly", "")
     return f"{source}\nEMULATE(scan_{kernel})\n"
 

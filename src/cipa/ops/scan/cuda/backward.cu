@@ -58,7 +58,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     const input* __restrict__ x, const input* __restrict__ delta, const float* __restrict__ values,
     const upstream* __restrict__ dy, const float* __restrict__ A_logs, const float* __restrict__ skip,
     const float* __restrict__ states, const float* __restrict__ passes, float4* scratch, input* __restrict__ dx,
-    input* __restrict__ draw, float* __restrict__ dvalues, float* __restrict__ dA_logs, float* __restrict__ dbias,
+    input* __restrict__ d_raw, float* __restrict__ dvalues, float* __restrict__ dA_logs, float* __restrict__ dbias,
     float* __restrict__ dskip, int images, int each, int height, int width, int channels, int chunk, int chunks,
     int directions) {
   extern __shared__ __align__(128) unsigned char smem[];
@@ -120,7 +120,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     if (v.back) load_rows(dy + image * channels + d0, Number<Y_PIECES>{}, to + Y_AT, at, channels, channels - d0);
     load_rows(values + walk * (2 * N), Number<V_PIECES>{}, to + V_AT, at, K * 2 * N, 2 * N);
   };
-  // What a visit on the way back has left: dx and draw in the stage, the sums over channels a part for each warp.
+  // What a visit on the way back has left: dx and d_raw in the stage, the sums over channels a part for each warp.
   auto store = [&](const Visit& v, int row, int slot, int half) {
     const uint4* from = (const uint4*)(smem + slot * STAGE_BYTES);
     const int* at = places + row * T;
@@ -134,7 +134,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
         if (p >= 0 && d0 + column < channels) {
           const u64 to = walk * channels + d0 + (u64)(u32)p * (u32)(K * channels) + column;
           *(uint4*)(dx + to) = from[id];
-          *(uint4*)(draw + to) = from[id + count];
+          *(uint4*)(d_raw + to) = from[id + count];
         }
       }
     }

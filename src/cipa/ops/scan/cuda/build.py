@@ -23,8 +23,8 @@ _lock = threading.Lock()
 def source_of(kernel: str, constants: Mapping[str, int]) -> str:
     """Return the translation unit of `kernel`.cu with `constants` set.
 
-    They are constants of the source, not macros of the command line: there `-D T=32` also changes the headers that
-    NVRTC has built in.
+    They are constants of the source, not macros of the command line: there `-D T=32` also changes the headers
+    that NVRTC has built in.
     """
     values = "\n".join(f"constexpr int {name} = {value};" for name, value in constants.items())
     parts = [values if part is None else _text(part) for part in (*PARTS, kernel)]

@@ -1,7 +1,7 @@
 """Cubins on a GPU by the driver's C interface: load a module, start its kernel on PyTorch's stream.
 
-NVIDIA, "CUDA Driver API", docs.nvidia.com/cuda/cuda-driver-api. PyTorch's context is the primary one of a device;
-it is pushed around every call, as a thread of autograd may not have it.
+NVIDIA, "CUDA Driver API", docs.nvidia.com/cuda/cuda-driver-api. PyTorch's context is the primary one of a
+device; it is pushed around every call, as a thread of autograd may not have it.
 """
 
 import ctypes
@@ -32,7 +32,7 @@ def library() -> ctypes.CDLL:
         driver = ctypes.CDLL(name)
     except OSError as error:
         raise CudaUnavailable(f"{name}, the NVIDIA driver, is not found") from error
-    driver.cuLaunchKernel.argtypes = [ctypes.c_void_p, *[ctypes.c_uint] * 7] + [ctypes.c_void_p] * 3
+    driver.cuLaunchKernel.argtypes = (ctypes.c_void_p, *[ctypes.c_uint] * 7, *[ctypes.c_void_p] * 3)
     _check(driver, driver.cuInit(0), "initialisation")
     return driver
 
@@ -86,16 +86,19 @@ class Kernel:
         Raises:
             RuntimeError: the driver refuses the launch.
         """
+        buffer = ctypes.create_string_buffer(arguments, len(arguments))
         size = ctypes.c_size_t(len(arguments))
         extra = (ctypes.c_void_p * 5)(
-            PARAM_BUFFER, ctypes.cast(arguments, ctypes.c_void_p), PARAM_SIZE, ctypes.addressof(size), PARAM_END
+            PARAM_BUFFER, ctypes.addressof(buffer), PARAM_SIZE, ctypes.addressof(size), PARAM_END
         )
         with self._current():
             code = self._driver.cuLaunchKernel(
                 self._function, blocks, 1, 1, self._threads, 1, 1, self._shared_bytes, stream, None, extra
             )
         if code:
-            raise RuntimeError(f"CUDA scan: the launch of {blocks} blocks failed: {_message(self._driver, code)}")
+            raise RuntimeError(
+                f"CUDA scan: the launch of {blocks} blocks failed: {_message(self._driver, code)}"
+            )
 
     @contextmanager
     def _current(self) -> Iterator[None]:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from cipa.ops.scan.cuda.build import ELEMENTS, kernel_on
 from cipa.ops.scan.cuda.driver import pack
-from cipa.ops.scan.cuda.plan import SEGMENT, Cut, Layout, stage_bytes
+from cipa.ops.scan.cuda.plan import Cut, Layout, stage_bytes
+from cipa.ops.scan.triton.plan import SEGMENT
 
 SCAN, ENDS, PASSES = 0, 1, 2
 """Modes of `forward.cu`."""
@@ -41,9 +42,7 @@ class Walks(NamedTuple):
     directions: Sequence[int]
 
 
-def run_scan(
-    walks: Walks, layout: Layout, cut: Cut, starts: Tensor | None, states: Tensor | None
-) -> Tensor:
+def run_scan(walks: Walks, layout: Layout, cut: Cut, starts: Tensor | None, states: Tensor | None) -> Tensor:
     """Return y (B, L, K, D), float32 where x is float16; fill `states` where given.
 
     Args:

@@ -1,6 +1,6 @@
 """CUDA C++ to a cubin by NVRTC, the compiler as a library that PyTorch's CUDA build brings.
 
-Its C interface has been stable for a decade; PyTorch's own way to it is private and changed with each release.
+Its C interface has been stable for a decade; PyTorch's own way to it is private and changes with releases.
 NVIDIA, "NVRTC (Runtime Compilation)", docs.nvidia.com/cuda/nvrtc.
 """
 
@@ -27,7 +27,9 @@ def library() -> ctypes.CDLL:
         try:
             for builtins in sorted(path.parent.glob("*nvrtc-builtins*")):
                 if ".alt." not in builtins.name:
-                    ctypes.CDLL(str(builtins), mode=ctypes.RTLD_GLOBAL)  # found by name then, wherever it lies
+                    ctypes.CDLL(
+                        str(builtins), mode=ctypes.RTLD_GLOBAL
+                    )  # found by name then, wherever it lies
             return ctypes.CDLL(str(path))
         except OSError:
             continue
@@ -102,9 +104,7 @@ def _candidates() -> list[Path]:
             (p for p in folder.glob("libnvrtc*.so*") if re.fullmatch(r"libnvrtc(-\w+)?\.so\.\d+", p.name)),
             reverse=True,
         )
-        found += sorted(
-            (p for p in folder.glob("nvrtc64_*.dll") if "alt" not in p.name), reverse=True
-        )
+        found += sorted((p for p in folder.glob("nvrtc64_*.dll") if "alt" not in p.name), reverse=True)
     return found
 
 

@@ -6,6 +6,8 @@ direction of one image.
 
 from typing import NamedTuple
 
+from cipa.ops.scan.triton.plan import SEGMENT
+
 SHARED_BYTES = 227 * 1024
 """Shared memory that blocks of a multiprocessor share (compute capability 9.0)."""
 
@@ -32,9 +34,6 @@ LEAST_WALKS = 1_500
 START = 48
 """What a block costs before its first position, in positions."""
 
-SEGMENT = 256
-"""Positions between the states kept for the backward pass, as the Triton scan keeps them."""
-
 
 class Layout(NamedTuple):
     """A kernel's shape.
@@ -59,7 +58,7 @@ class Layout(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """A walk is cut into `chunks` of `chunk` positions; a block takes `images` images, one after the other."""
+    """A walk is cut into `chunks` of `chunk` positions; a block takes `images` images in turns."""
 
     chunk: int
     chunks: int
@@ -91,7 +90,7 @@ def forward_layout(
         cut: whether walks are cut into chunks, of which there are many.
     """
     if states == 4:
-        lanes, warps, unroll, resident = (2, 4, 4, 4) if MANY_WALKS <= walks and not cut else (1, 3, 4, 4)
+        lanes, warps, unroll, resident = (2, 4, 4, 4) if walks >= MANY_WALKS and not cut else (1, 3, 4, 4)
     elif length <= 16:
         lanes, warps, unroll, resident = 1, 3, 4, 4
     elif walks >= MANY_WALKS or cut:
@@ -152,7 +151,7 @@ def is_cut(batch: int, length: int, channels: int, directions: int) -> bool:
 
 
 def images_a_block(batch: int, length: int, blocks_an_image: int, slots: int) -> int:
-    """Return how many images a block takes one after the other, so that the rounds of blocks come out shortest.
+    """Return how many images a block takes in turns, so that the rounds of blocks come out shortest.
 
     Args:
         batch: B.
@@ -171,7 +170,9 @@ def images_a_block(batch: int, length: int, blocks_an_image: int, slots: int) ->
 def _fitting(warps: int, warp_channels: int, channels: int) -> int:
     """Return `warps` or the other of 3 and 4, whichever leaves fewer lanes without a channel."""
     other = 7 - warps
-    padded = {count: -(-channels // (count * warp_channels)) * count * warp_channels for count in (warps, other)}
+    padded = {
+        count: -(-channels // (count * warp_channels)) * count * warp_channels for count in (warps, other)
+    }
     return other if padded[other] < padded[warps] and other * warp_channels % 8 == 0 else warps
 
 
@@ -210,6 +211,11 @@ class BackwardLayout(NamedTuple):
         sums = 2 * self.warps * self.positions * 2 * states * 4
         return self.stages * stage + sums + (self.stages + 2) * self.positions * 4
 
+    def held(self, states: int, x_bytes: int, dy_bytes: int) -> int:
+        """Return how many blocks a multiprocessor holds at once."""
+        room = SHARED_BYTES // (self.shared_bytes(states, x_bytes, dy_bytes) + BLOCK_BYTES)
+        return max(1, min(self.resident, room))
+
 
 def backward_layout(channels: int, states: int) -> BackwardLayout:
     """Choose the backward kernel's shape.
@@ -219,18 +225,20 @@ def backward_layout(channels: int, states: int) -> BackwardLayout:
         states: N, 4 or 16.
     """
     if states == 4:
-        return BackwardLayout(lanes=1, warps=1, positions=16, tile=4, stages=4, resident=12)
-    return BackwardLayout(lanes=4, warps=_fitting(4, 16, channels), positions=16, tile=4, stages=4, resident=3)
+        return BackwardLayout(lanes=1, warps=1, positions=16, tile=4, stages=3, resident=10)
+    return BackwardLayout(
+        lanes=4, warps=_fitting(4, 16, channels), positions=16, tile=4, stages=4, resident=3
+    )
 
 
 def backward_cut(
-    batch: int, length: int, channels: int, directions: int, layout: BackwardLayout, units: int
+    batch: int, length: int, channels: int, directions: int, layout: BackwardLayout, slots: int
 ) -> Cut:
     """Say which segments and images a block of the backward kernel takes.
 
-    A walk is cut where blocks would leave half of the GPU idle: the first pass over the chunks costs a quarter of
-    the second. Cut or not, blocks come in about one round: each keeps the states of a segment in memory that must
-    stay in the cache.
+    A walk is cut where blocks would leave half of the GPU idle: the first pass over the chunks costs a quarter
+    of the second. Blocks come in few rounds: each keeps the states of a segment in memory that must stay in the
+    cache.
 
     Args:
         batch: B.
@@ -238,9 +246,8 @@ def backward_cut(
         channels: D.
         directions: K.
         layout: of the kernel.
-        units: multiprocessors of the GPU.
+        slots: blocks that the GPU holds at once.
     """
-    slots = layout.resident * units
     row = directions * -(-channels // layout.channels)
     segments = -(-length // SEGMENT)
     if batch * row >= slots // 2 or segments == 1:
