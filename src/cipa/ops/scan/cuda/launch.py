@@ -1,7 +1,7 @@
 """From tensors to the CUDA scan and back; what it does not take, or cannot, Triton's scan does.
 
-Around the scan both run the same kernels of Triton: dt projection, joining of chunks, sums over directions. The
-kept states are the same too, so that either can walk back over what the other has walked.
+Around the scan both run the same kernels of Triton: dt projection, joining of chunks, sums over directions.
+The kept states are the same too: either can do the backward pass of the other's forward pass.
 
 Letters: B images, H x W map, L = H W, D channels, K directions, R rank of the step, N states, S chunks.
 """

@@ -236,9 +236,9 @@ def backward_cut(
 ) -> Cut:
     """Say which segments and images a block of the backward kernel takes.
 
-    A walk is cut where blocks would leave half of the GPU idle: the first pass over the chunks costs a quarter
-    of the second. Blocks come in few rounds: each keeps the states of a segment in memory that must stay in the
-    cache.
+    A walk is cut where blocks would leave half of the GPU idle: the first pass over the chunks costs a
+    quarter of the second. Blocks come in few rounds: each keeps the states of a segment in memory that must
+    stay in the cache.
 
     Args:
         batch: B.

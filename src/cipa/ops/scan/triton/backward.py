@@ -21,6 +21,7 @@ order: no atomic addition, so gradients do not change from run to run.
 
 import triton
 import triton.language as tl
+
 from cipa.ops.scan.triton.forward import AHEAD, load_rates, load_run
 from cipa.ops.scan.triton.traversal import advance, fetch_ahead, index_at, stride_of, sum_fetched
 from cipa.ops.scan.triton.warp_sums import store_pair, warp_sums

@@ -2,6 +2,7 @@
 
 import triton
 import triton.language as tl
+
 from cipa.ops.scan.triton.forward import AHEAD, RUN, load_rates, load_run
 from cipa.ops.scan.triton.traversal import advance, fetch_ahead, index_at, stride_of, sum_fetched
 

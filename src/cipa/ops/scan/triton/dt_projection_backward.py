@@ -8,10 +8,10 @@ float32, whose products take three times the registers.
 """
 
 import torch
-from torch import Tensor
-
 import triton
 import triton.language as tl
+from torch import Tensor
+
 from cipa.ops.gpu import multiprocessors
 
 ROWS = 64

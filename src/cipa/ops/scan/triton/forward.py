@@ -18,6 +18,7 @@ Letters: B images, L positions, K directions, D channels, N states, S chunks of 
 
 import triton
 import triton.language as tl
+
 from cipa.ops.scan.triton.traversal import advance, fetch_ahead, index_at, stride_of, sum_fetched
 
 AHEAD = tl.constexpr(16)

@@ -6,9 +6,9 @@ Letters: B images, H x W grid, L = H W, D channels, K directions, R rank of the 
 from typing import NamedTuple
 
 import torch
+import triton
 from torch import Tensor
 
-import triton
 from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.triton.dt_projection import dt_projection_forward
 from cipa.ops.scan.triton.plan import require_indexable

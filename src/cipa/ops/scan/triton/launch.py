@@ -6,9 +6,9 @@ Letters: B images, H x W grid, L = H W, D channels, K directions, R rank of the 
 from collections.abc import Sequence
 
 import torch
+import triton
 from torch import Tensor
 
-import triton
 from cipa.ops.scan.gradients import ScanGradients, WalkGradients
 from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.triton.backward import scan_chunks_backward

@@ -1,10 +1,9 @@
 """The sum over directions, in one read."""
 
 import torch
-from torch import Tensor
-
 import triton
 import triton.language as tl
+from torch import Tensor
 
 
 @triton.jit(do_not_specialize=["rows"])

@@ -14,7 +14,6 @@ at a time.
 import os
 
 import torch
-
 import triton
 import triton.language as tl
 
