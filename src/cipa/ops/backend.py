@@ -82,26 +82,29 @@ def backend_for(x: Tensor) -> str:
     return "reference" if obstacle else backend
 
 
-def scan_backend_for(x: Tensor) -> str:
-    """Return the backend of the scan on this tensor: as `backend_for`, or "cuda".
+def scan_backend_for(x: Tensor, A_logs: Tensor) -> str:
+    """Return the backend of the scan on these tensors: as `backend_for`, or "cuda".
 
-    By itself it is taken on the GPUs on which it was measured to be faster than Triton.
+    By itself it is taken for the shapes and on the GPUs on which it was measured to be faster than Triton.
 
     Args:
-        x: the op's main input.
+        x: what is scanned, (B, H, W, D) or (B, L, D).
+        A_logs: (K, D, N) or (D, N).
 
     Raises:
-        UsageError: a forced kernel that cannot run on this tensor.
+        UsageError: a forced kernel that cannot run on these tensors.
     """
-    backend = backend_for(x)
-    if backend != "triton" or x.device.type != "cuda":
+    backend, requested = backend_for(x), requested_backend()
+    if backend != "triton" or requested == "triton" or x.device.type != "cuda":
         return backend
-    requested = requested_backend()
+    cuda = _cuda_scan()
     if requested == "cuda":
+        obstacle = cuda.shape_obstacle(x, A_logs)
+        if obstacle:
+            raise UsageError(f"CIPA_BACKEND=cuda: {obstacle}; unset it")
         return requested
-    available = _cuda_scan()
-    if requested == "auto" and available.faster_on(x.device):
-        obstacle = available.obstacle_on(x.device)
+    if cuda.is_faster(x, A_logs):
+        obstacle = cuda.obstacle_on(x.device)
         if not obstacle:
             return "cuda"
         _warn_once(f"{obstacle}: Triton's scan runs, right but slower")

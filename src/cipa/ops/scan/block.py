@@ -107,7 +107,7 @@ class _Recomputing(torch.autograd.Function):
         parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
         norm_gate = NormGate(gate, norm_weight, norm_bias, eps)
         check_scan(convolved, projection, parameters)
-        backend = scan_backend_for(x)
+        backend = scan_backend_for(x, A_logs)
         gated, merged, states = scan_norm_gate_forward(
             convolved, projection, parameters, norm_gate, backend, keep=True
         )

@@ -91,7 +91,8 @@ def ss2d_norm_gate(
     check_scan(x, projection, parameters)
     if torch.is_grad_enabled():
         return _GatedScan.apply(x, projection, *parameters, *norm_gate)
-    out, _, _ = scan_norm_gate_forward(x, projection, parameters, norm_gate, scan_backend_for(x), keep=False)
+    backend = scan_backend_for(x, A_logs)
+    out, _, _ = scan_norm_gate_forward(x, projection, parameters, norm_gate, backend, keep=False)
     return out
 
 
@@ -168,7 +169,7 @@ class _GatedScan(torch.autograd.Function):
         x, projection, dt_weight, dt_bias, A_logs, Ds, directions, gate, weight, bias, eps = arguments
         tensors = (x, projection, dt_weight, dt_bias, A_logs, Ds, gate, weight, bias)
         parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
-        backend = scan_backend_for(x)
+        backend = scan_backend_for(x, A_logs)
         out, merged, states = scan_norm_gate_forward(
             x, projection, parameters, NormGate(gate, weight, bias, eps), backend, keep=True
         )

@@ -38,7 +38,7 @@ def selective_scan(
     """
     _check(u, dt, A_logs, B, C, D, dt_bias)
     arguments = (u, dt, A_logs, B, C, D, dt_bias)
-    backend = scan_backend_for(u)
+    backend = scan_backend_for(u, A_logs)
     if backend == "reference":
         return selective_scan_reference(*arguments)
     save = torch.is_grad_enabled() and any(argument.requires_grad for argument in arguments)

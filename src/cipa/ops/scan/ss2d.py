@@ -49,7 +49,7 @@ def ss2d(
     parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
     check_scan(x, projection, parameters)
     arguments = (x, projection, *parameters.tensors)
-    backend = scan_backend_for(x)
+    backend = scan_backend_for(x, A_logs)
     if backend == "reference":
         return ss2d_reference(*arguments, directions)
     save = torch.is_grad_enabled() and any(argument.requires_grad for argument in arguments)

@@ -16,7 +16,6 @@ from torch import Tensor
 from cipa.errors import UsageError
 from cipa.ops.backend import requested_backend
 from cipa.ops.scan.cuda.backward import run_backward
-from cipa.ops.scan.cuda.build import ELEMENTS
 from cipa.ops.scan.cuda.errors import CudaUnavailable
 from cipa.ops.scan.cuda.forward import ENDS, PASSES, Walks, run_chunk_ends, run_scan
 from cipa.ops.scan.cuda.plan import (
@@ -25,8 +24,6 @@ from cipa.ops.scan.cuda.plan import (
     forward_cut,
     forward_layout,
     is_cut,
-    takes,
-    worthwhile,
 )
 from cipa.ops.scan.gradients import ScanGradients, WalkGradients
 from cipa.ops.scan.parameters import ScanParameters
@@ -73,7 +70,7 @@ def launch_scan(
     """
     inputs = prepare(x, projection, dt, parameters)
     return _first_of(
-        inputs,
+        x.device,
         lambda: scan_walks(inputs, x, parameters.directions, save),
         lambda: scan_prepared(inputs, x, parameters.directions, save),
     )
@@ -95,7 +92,7 @@ def launch_backward(
     inputs = prepare(x, projection, dt, parameters)
     upstream = dy.reshape(inputs.x.shape).contiguous()
     walked = _first_of(
-        inputs,
+        x.device,
         lambda: walk_back(inputs, upstream, x, parameters.directions, states),
         lambda: backward_prepared(inputs, upstream, x, parameters.directions, states),
     )
@@ -164,22 +161,12 @@ def _aligned(tensor: Tensor) -> Tensor:
 _failed: dict[torch.device, str] = {}
 
 
-def _first_of(inputs: Prepared, own: Callable[[], Result], triton: Callable[[], Result]) -> Result:
-    """Return what the CUDA kernels give; where they do not take it or cannot run, what Triton's give."""
-    batch, length, count, channels = inputs.delta.shape
-    states, device = inputs.A_logs.shape[-1], inputs.x.device
+def _first_of(device: torch.device, cuda: Callable[[], Result], triton: Callable[[], Result]) -> Result:
+    """Return what the CUDA kernels give or, with one warning, what Triton's give where those cannot run."""
     forced = requested_backend() == "cuda"
-    taken = takes(channels, states) and inputs.x.dtype in ELEMENTS
-    if forced and not taken:
-        raise UsageError(
-            f"CIPA_BACKEND=cuda: its scan takes channels in multiples of 8 and 4 or 16 states, not "
-            f"{channels} and {states}; unset it"
-        )
-    if not taken or not (forced or worthwhile(batch, length, channels, count)):
-        return triton()
     if device not in _failed or forced:
         try:
-            return own()
+            return cuda()
         except CudaUnavailable as error:
             if forced:
                 raise UsageError(f"CIPA_BACKEND=cuda: {error}; unset it") from error
