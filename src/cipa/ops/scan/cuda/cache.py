@@ -11,6 +11,7 @@ from cipa.files import atomic_file
 FOLDER = "CIPA_CACHE"
 """Variable of the environment that names another folder."""
 
+_UNUSABLE = f"kernels are compiled at each start: set {FOLDER} to a folder that can be written"
 _DIGEST = 32  # bytes of SHA-256
 
 
@@ -38,7 +39,7 @@ def read(name: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except (OSError, RuntimeError) as error:
-        _warn(f"the kernel cache {cache_folder()} cannot be read ({error})")
+        _warn(f"{_UNUSABLE} ({error})")
         return None
     digest, cubin = kept[:_DIGEST], kept[_DIGEST:]
     if hashlib.sha256(cubin).digest() != digest or not cubin:
@@ -56,7 +57,7 @@ def write(name: str, cubin: bytes) -> None:
         with atomic_file(cache_folder() / name) as partial:
             partial.write_bytes(hashlib.sha256(cubin).digest() + cubin)
     except (OSError, RuntimeError) as error:  # Path.home() raises RuntimeError where there is none
-        _warn(f"the kernel cache cannot be written ({error}): set {FOLDER} to a folder that can")
+        _warn(f"{_UNUSABLE} ({error})")
 
 
 _warned: set[str] = set()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cipa.ops.scan.cuda import build
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "ops" / "scan" / "cuda"
 COMPILER = shutil.which("g++") or shutil.which("clang++")
 
 
