@@ -20,7 +20,7 @@ from benchmarks.gpu_timing import Work, milliseconds
 from benchmarks.harness import Row
 
 GROUPS = {  # in this order: the first whose pattern a kernel's name holds
-    "scan": r"scan_chunks|scan_forward|scan_backward|chunk_ends|join_chunks|chunk_states_backward|sum_directions",
+    "scan": r"scan_(chunks|forward|backward)|chunk_ends|join_chunks|chunk_states_backward|sum_directions",
     "lift": r"dt_projection_forward|weight_backward|projection_backward",
     "copies": r"memcpy|memset|copy_kernel|CatArray|nchwToNhwc|nhwcToNchw|transpose",
     "convolution": r"depthwise|conv|fprop|dgrad|wgrad|im2col",

@@ -1,6 +1,6 @@
 // The scan's CUDA kernels on a CPU, to test what they compute where there is no GPU: every thread of a block is a
 // fiber, and which one goes on at a shuffle or barrier is drawn at random. Copies arrive when they are waited for, or
-// at once (EAGER), the two extremes of what hardware may do. It stands in front of the kernels in place of intrinsics.cu.
+// at once (`eager`), the two extremes of what hardware may do. It stands in front of the kernels in place of intrinsics.cu.
 #include <ucontext.h>
 
 #include <cmath>
@@ -20,9 +20,6 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
-#ifndef EAGER
-#define EAGER 0
-#endif
 
 struct dim { int x; };
 static dim threadIdx, blockIdx;
@@ -58,7 +55,7 @@ struct Meeting { int arrived = 0; long round = 0; };
 struct Barrier { int expected = 0, pending = 0; long phase = 0; };
 static std::vector<std::unique_ptr<Fiber>> fibers;
 static ucontext_t scheduler;
-static int current, alive;
+static int current, alive, eager;
 static long idle;
 static std::vector<Meeting> warps;
 static Meeting whole;
@@ -116,7 +113,7 @@ static void land(const Copy& c) {
 }
 static void copy_async(u32 to, const void* from, int bytes) {
   if (to % 16 || to + 16 > sizeof smem || (bytes && (size_t)from % 16)) { fprintf(stderr, "misaligned copy\n"); abort(); }
-  if (EAGER) land({to, from, bytes});
+  if (eager) land({to, from, bytes});
   else fibers[current]->groups.back().push_back({to, from, bytes});
 }
 static void land_all_but(size_t left) {
@@ -182,8 +179,9 @@ template <class Body> static void run_block(Body& body, int threads) {
   }
 }
 #define EMULATE(kernel)                                                                   \
-  extern "C" void run(int blocks, int threads, const char* arguments, int seed) {         \
+  extern "C" void run(int blocks, int threads, const char* arguments, int seed, int at_once) { \
     srand(seed);                                                                          \
+    eager = at_once;                                                                      \
     auto body = bind(kernel, arguments);                                                  \
     for (int b = 0; b < blocks; b++) {                                                    \
       blockIdx.x = b;                                                                     \

@@ -4,6 +4,7 @@ Letters: B images, L positions of a walk, K directions, D channels, N states. A 
 direction of one image.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from cipa.ops.scan.triton.plan import SEGMENT
@@ -150,6 +151,7 @@ def is_cut(batch: int, length: int, channels: int, directions: int) -> bool:
     return batch * directions * channels < FEW_WALKS and length >= LONG_WALK
 
 
+@lru_cache(maxsize=256)
 def images_a_block(batch: int, length: int, blocks_an_image: int, slots: int) -> int:
     """Return how many images a block takes in turns, so that the rounds of blocks come out shortest.
 
