@@ -109,7 +109,7 @@ def _score_weights(
     predictor = Predictor(
         shown, arguments.device, arguments.batch_size, arguments.threshold, arguments.precision
     )
-    dataset = PCLT20K(arguments.data, ids, predictor.image_size)
+    dataset = PCLT20K(arguments.data, ids, predictor.image_size, slices=predictor.slices)
     _check_size(arguments, ids[0], predictor.image_size)
     about = {"weights": arguments.weights, "inputs": arguments.inputs or trained_inputs(model)}
     with _progress(len(ids), f"evaluating on {predictor.device}") as advance:

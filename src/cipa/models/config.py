@@ -53,6 +53,7 @@ class NetworkConfig:
         inputs: what the network was trained on: ct+pet, or ct or pet alone, the other one black.
         modality_dropout: how often training left out CT or PET, 0 to 1; above 0 it takes either alone.
         threshold: probability from which a pixel is tumour, between 0 and 1.
+        slices: axial slices of each modality that the network sees at once: 1, or 3, z - 1 to z + 1.
         smallest_ml: volume in mL below which a lesion of a study is left out, 0 or more.
         shortest_mm: millimetres across axial slices below which a lesion of a study is left out, 0 or more.
 
@@ -67,6 +68,7 @@ class NetworkConfig:
     suv_max: float = 20.0
     inputs: str = "ct+pet"
     modality_dropout: float = 0.0
+    slices: int = 1
     threshold: float = 0.5
     smallest_ml: float = 0.0
     shortest_mm: float = 0.0
@@ -83,6 +85,7 @@ class NetworkConfig:
         require(self.smallest_ml >= 0, f"smallest_ml {self.smallest_ml}: must be 0 or more")
         require(self.shortest_mm >= 0, f"shortest_mm {self.shortest_mm}: must be 0 or more")
         require(self.suv_max > 0, f"suv_max {self.suv_max}: must be above 0")
+        require(self.slices in (1, 3), f"slices {self.slices}: must be 1 or 3")
         require(self.inputs in INPUTS, f"inputs '{self.inputs}': must be one of {', '.join(INPUTS)}")
         require(
             0 <= self.modality_dropout <= 1,

@@ -45,16 +45,18 @@ def _started_from(weights: str, recipe: NetworkRecipe) -> nn.Module:
 
     model = load_model(weights)
     variant, settings = _settings(recipe)
+    free = (*LEARNT_ANEW, "slices") if recipe.change_slices else LEARNT_ANEW
     for flag, wanted in {"model": variant, **settings}.items():
-        if flag in LEARNT_ANEW:
+        if flag in free:
             continue
         found = getattr(model.config, "variant" if flag == "model" else flag)
         if found != wanted:
+            asked = ", or --change-slices true" if flag == "slices" else ""
             raise UsageError(
                 f"--{flag} {wanted} does not fit --weights {weights}, which were made with {found}: "
-                f"give --{flag} {found}"
+                f"give --{flag} {found}{asked}"
             )
-    changes = {name: getattr(recipe, name) for name in LEARNT_ANEW}
+    changes = {name: getattr(recipe, name) for name in free}
     if any(getattr(model.config, name) != value for name, value in changes.items()):
         tensors = model.state_dict()
         model = type(model)(model.config.replaced(**changes))
@@ -66,7 +68,7 @@ def _settings(recipe: NetworkRecipe) -> tuple[str, dict[str, Any]]:
     """Return the variant, and what the recipe says of its configuration; an ablation's name goes first."""
     variant, implied = resolve(recipe.model)
     settings: dict[str, Any] = {
-        name: getattr(recipe, name) for name in ("image_size", "ct_window", "suv_max", *LEARNT_ANEW)
+        name: getattr(recipe, name) for name in ("image_size", "ct_window", "suv_max", "slices", *LEARNT_ANEW)
     }
     if CATALOGUE[recipe.model].family == "CIPA":
         settings |= {"crm": recipe.crm, "dcim": recipe.dcim} | implied

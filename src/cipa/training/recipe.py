@@ -35,6 +35,9 @@ class NetworkRecipe:
         image_size: side of a slice in pixels, a multiple of 128; the data set's slices have it too.
         init: file of VMamba's ImageNet weights for the encoder; by default the encoder starts at random.
         weights: start from these weights (a file or a folder) instead of a fresh network.
+        slices: axial slices of each modality that the network sees: 1, as published, or 3, the slice between
+            its neighbours as the three channels of the patch embedding.
+        change_slices: let weights of 1 slice start a run of 3, or the other way round.
         ct_window: CT numbers in HU that the data set stores as grey 0 and 255; kept with the weights.
         suv_max: SUV that the data set stores as grey 255; kept with the weights.
         inputs: ct or pet alone trains, validates and predicts with the other one black; kept with weights.
@@ -49,6 +52,8 @@ class NetworkRecipe:
     image_size: int = 512
     init: str | None = None
     weights: str | None = None
+    slices: Literal[1, 3] = 1
+    change_slices: bool = False
     ct_window: tuple[float, float] = (-1200.0, 200.0)
     suv_max: float = 20.0
     inputs: Inputs = "ct+pet"

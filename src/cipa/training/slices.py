@@ -34,14 +34,15 @@ def read_slices(recipe: TrainRecipe, data: Path) -> Slices:
         DataError: a list or an image is missing, or there are too few patients to hold one out; the
             first slice is not of the recipe's image_size.
     """
-    wanted, size = recipe.validation, recipe.network.image_size
+    wanted, size, stack = recipe.validation, recipe.network.image_size, recipe.network.slices
     training, validation = read_ids(data, "train"), list[str]()
     if wanted.validation == "hold-out":
         training, validation = hold_out(training, wanted.validation_fraction, wanted.validation_seed)
     elif wanted.validation == "test":
         validation = read_ids(data, "test")
     slices = Slices(
-        PCLT20K(data, training, size=size), PCLT20K(data, validation, size=size) if validation else None
+        PCLT20K(data, training, size=size, slices=stack),
+        PCLT20K(data, validation, size=size, slices=stack) if validation else None,
     )
     slices.training[0]  # so that a wrong image_size shows now, not after the run's folder is made
     return slices

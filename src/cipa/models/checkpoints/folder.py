@@ -15,6 +15,9 @@ from cipa.models.config import NetworkConfig
 from cipa.models.pretrained import CONFIG_NAME, WEIGHTS_NAME
 from cipa.models.registry import config_class
 
+LATER = {"slices"}
+"""Fields that folders of the first versions lack: their defaults are what those versions did."""
+
 
 def read_config(path: Path) -> NetworkConfig:
     """Read a `config.json`.
@@ -53,7 +56,7 @@ def _config(values: Any, path: Path) -> NetworkConfig:
         kind = config_class(values["variant"])
     except CipaError as error:
         raise DataError(f"{path}: {error}") from error
-    _require_fields({field.name for field in fields(kind)}, set(values), path)
+    _require_fields({field.name for field in fields(kind)}, set(values) | LATER, path)
     arguments: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
     try:
         return kind(**arguments)
