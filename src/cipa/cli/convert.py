@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--size", type=int, default=512, help="pixels a side, a multiple of 128")
     add("--fit", default="auto", choices=["auto", "pad", "resample"], help="slices of other sizes")
     add("--field-of-view", type=float, default=500.0, metavar="MM", help="millimetres an image spans")
-    add("--slices", default="tumour", choices=["tumour", "all"], help="which slices to write")
+    add("--slices", default="all", choices=["all", "tumour"], help="which slices to write")
     add(
         "--label", type=int, metavar="N", help="value of the mask that is tumour (default: whatever is not 0)"
     )
@@ -111,6 +111,7 @@ def _flag(option: str) -> str:
 
 def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
     from cipa.data.convert import Recipe, convert_volumes
+    from cipa.data.layout import TUMOUR_ALONE
 
     recipe = Recipe(
         size=arguments.size,
@@ -138,7 +139,13 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
     for split in ("train", "test"):
         there = [record for record in done.records if record.split == split]
         slices = sum(len(record.numbers) for record in there)
-        print(f"{arguments.out}/{split}.txt: {slices:,} slices of {len(there):,} patients")
+        tumour = sum(record.slices_with_tumour or 0 for record in there)
+        print(
+            f"{arguments.out}/{split}.txt: {slices:,} slices of {len(there):,} patients, "
+            f"{tumour:,} of them with tumour"
+        )
+    if all(len(record.numbers) == record.slices_with_tumour for record in done.records):
+        print(f"cipa: warning: {TUMOUR_ALONE}; leave out --slices tumour", file=sys.stderr)
     kept = sum(record.plane.content == record.plane.source for record in done.records)
     print(f"pixels kept: {kept:,} patients; resampled: {len(done.records) - kept:,}")
     return done.skipped

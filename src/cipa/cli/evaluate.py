@@ -220,5 +220,7 @@ def _print_scores(
         console.print(scores_table(result, title))
     if patients is not None:
         console.print(patient_scores_table(patients.result(), title))
+    for warning in result.warnings:
+        print(f"cipa: warning: {warning}", file=sys.stderr)
     names = [path.name + "/" * path.is_dir() for path in sorted(out.iterdir())]
     console.print(f"written to {out}: {', '.join(names)}", markup=False)

@@ -94,12 +94,15 @@ class OptimisationRecipe:
     """How the weights move.
 
     Attributes:
-        epochs: passes over the training slices.
+        epochs: passes over the training slices that show tumour.
         batch_size: slices in one optimiser step, over all processes.
         micro_batch: slices a process has in memory at once; gradients are accumulated to batch_size, and
             batch normalisation sees micro_batch slices of every process. By default at most 4.
-        dice: soft Dice of every image, as published, or of the micro-batch as one: the better one where many
-            slices show no tumour.
+        lesion_free: share of an epoch's slices that show no tumour, drawn for each epoch from those there
+            are, all of them where they are too few; null takes every slice in every epoch.
+        dice: soft Dice of every image, as published; of the micro-batch as one (batch); or of every image
+            without smoothing, which leaves slices without tumour to the cross-entropy. auto is image where
+            every training slice shows tumour, else batch.
         lr: learning rate at its highest.
         betas: decay of AdamW's two running moments.
         eps: AdamW's guard against a division by zero.
@@ -118,7 +121,8 @@ class OptimisationRecipe:
     epochs: int = 50
     batch_size: int = 16
     micro_batch: int | None = None
-    dice: Literal["image", "batch"] = "image"
+    lesion_free: float | None = 0.33
+    dice: Literal["auto", "image", "batch", "no-smoothing"] = "auto"
     lr: float = 6e-5
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
@@ -137,6 +141,8 @@ class OptimisationRecipe:
         require(
             self.micro_batch is None or self.micro_batch >= 1, "micro_batch", self.micro_batch, "1 or more"
         )
+        share = self.lesion_free
+        require(share is None or 0 <= share < 1, "lesion_free", share, "null, or at least 0 and below 1")
         require(self.lr > 0, "lr", self.lr, "above 0")
         require(all(0 <= beta < 1 for beta in self.betas), "betas", self.betas, "two numbers in [0, 1)")
         require(self.eps > 0, "eps", self.eps, "above 0")

@@ -9,11 +9,12 @@ from cipa.training.assembly import assembled
 from cipa.training.config_file import read_recipe
 from cipa.training.devices import devices, settle
 from cipa.training.interrupts import stop_signals
+from cipa.training.loss import DiceKind
 from cipa.training.pictures import draw_pictures
 from cipa.training.recipe import TrainRecipe
 from cipa.training.run_folder import RunFolder
 from cipa.training.sampler import micro_batch_size, steps_per_epoch
-from cipa.training.slices import read_slices
+from cipa.training.slices import Slices, read_slices
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def train(
     with devices(recipe.optimisation, recipe.running) as accelerator, stop_signals() as stop:
         recipe = _for_processes(recipe, accelerator.num_processes)
         slices = read_slices(recipe, Path(data))
-        steps_per_epoch(len(slices.training), recipe.optimisation.batch_size)
+        recipe = _for_slices(recipe, slices)
+        steps_per_epoch(len(slices.pool), recipe.optimisation.batch_size)
         with assembled(recipe, slices, run, accelerator, stop, resume=resume, silent=silent) as trainer:
             stopped_by = trainer.fit()
             if accelerator.is_main_process and not stopped_by:
@@ -93,6 +95,8 @@ def _resumed_recipe(recipe: TrainRecipe | None, run: RunFolder) -> TrainRecipe:
     optimisation = recipe.optimisation
     if optimisation.micro_batch is None:
         optimisation = replace(optimisation, micro_batch=begun.optimisation.micro_batch)
+    if optimisation.dice == "auto":
+        optimisation = replace(optimisation, dice=begun.optimisation.dice)
     recipe = replace(recipe, optimisation=settle(optimisation, recipe.running))
     for name, wanted, before in recipe.difference(begun):
         raise UsageError(
@@ -100,6 +104,15 @@ def _resumed_recipe(recipe: TrainRecipe | None, run: RunFolder) -> TrainRecipe:
             "keeps its recipe; leave the option out, or start a new run with another -o"
         )
     return recipe
+
+
+def _for_slices(recipe: TrainRecipe, slices: Slices) -> TrainRecipe:
+    """Settle what depends on whether there are slices without tumour."""
+    if recipe.optimisation.dice != "auto":
+        return recipe
+    lesion_free = len(slices.pool) > len(slices.tumour_pixels) - slices.lesion_free
+    dice: DiceKind = "batch" if lesion_free else "image"
+    return replace(recipe, optimisation=replace(recipe.optimisation, dice=dice))
 
 
 def _for_processes(recipe: TrainRecipe, processes: int) -> TrainRecipe:
