@@ -50,6 +50,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="HU that become black and white",
     )
     add("--suv-max", type=float, default=20.0, metavar="SUV", help="SUV that becomes white")
+    add(
+        "--pet-scaling",
+        default="linear",
+        choices=["linear", "arcsinh"],
+        help="arcsinh: more greys below SUV 1",
+    )
     add("--test-patients", nargs="+", metavar="NAME", help="who is in test.txt")
     add("--test-last", type=int, metavar="N", help="the last N patients by name are in test.txt")
     add("--test-fraction", type=float, help="random share of the patients in test.txt (0.2)")
@@ -120,6 +126,7 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
         field_of_view=arguments.field_of_view,
         ct_window=(arguments.ct_window[0], arguments.ct_window[1]),
         suv_max=arguments.suv_max,
+        pet_scaling=arguments.pet_scaling,
         label=arguments.label,
     )
     with _progress("converting patients") as progress:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cipa.data.layout import image_path
+from cipa.data.grey_scale import require_scale
+from cipa.data.layout import image_path, patient_of
 from cipa.data.neighbours import repeat_slices
 from cipa.data.pclt20k import PCLT20K
 from cipa.errors import DataError, UsageError
@@ -103,11 +104,13 @@ def predict_folder(
         What was found.
 
     Raises:
-        DataError: a slice cannot be read or has another size than the weights take.
+        DataError: a slice cannot be read or has another size than the weights take, or the data set was
+            stored by another scale than theirs.
         UsageError: `out` is `root`, whose own masks would be overwritten.
     """
     if out.resolve() == root.resolve():
         raise UsageError(f"-o {out}: the data set's own masks would be overwritten; choose another folder")
+    require_scale(predictor.config, root, map(patient_of, ids), " and ".join(predictor.names))
     found = pixels = 0
     data = PCLT20K(root, ids, size=predictor.image_size, masks=False, slices=predictor.slices)
     for batch in predictor.batches(len(ids)):

@@ -94,6 +94,7 @@ def predict_volume(
     answers, activity, marked = (axial_stack(array, ct.affine)[0] for array in (probability, uptake, mask))
     slices, world = axial_stack(ct.array, ct.affine)
     reach = predictor.slices // 2
+    scaling = getattr(predictor.config, "pet_scaling", "linear")
     sample = SliceSampler(*axial_stack(pet.array, pet.affine), world, slices.shape)
 
     def prepare(batch: slice) -> npt.NDArray[np.uint8]:
@@ -105,7 +106,7 @@ def predict_volume(
             if batch.start <= number < batch.stop:  # others are neighbours, of another batch
                 activity[one] = uptake_here
             grey[0, number - first] = plane.to_network(window_ct(slices[one], window))
-            grey[1, number - first] = plane.to_network(window_pet(uptake_here, white))
+            grey[1, number - first] = plane.to_network(window_pet(uptake_here, white, scaling))
         if not reach:
             return grey
         run = slice(batch.start - first, batch.stop - first)

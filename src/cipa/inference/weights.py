@@ -12,7 +12,7 @@ from cipa.errors import DataError, UsageError
 Weights = str | os.PathLike[str] | nn.Module | Sequence[str | os.PathLike[str] | nn.Module] | None
 """A path, a network, several of either, or None for the weights that come with the package."""
 
-SHARED = ("image_size", "num_classes", "ct_window", "suv_max", "slices")
+SHARED = ("image_size", "num_classes", "ct_window", "suv_max", "pet_scaling", "slices")
 """Settings that the members of an ensemble must have in common: what their images are."""
 
 

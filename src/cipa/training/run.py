@@ -11,9 +11,10 @@ from cipa.training.devices import devices, settle
 from cipa.training.interrupts import stop_signals
 from cipa.training.loss import DiceKind
 from cipa.training.pictures import draw_pictures
-from cipa.training.recipe import TrainRecipe
+from cipa.training.recipe import PUBLISHED, TrainRecipe, flag
 from cipa.training.run_folder import RunFolder
 from cipa.training.sampler import micro_batch_size, steps_per_epoch
+from cipa.training.settle import settle_network
 from cipa.training.slices import Slices, read_slices
 
 
@@ -67,10 +68,11 @@ def train(
             finite.
     """
     run = RunFolder(Path(out))
-    recipe = _resumed_recipe(recipe, run) if resume else _new_recipe(recipe or TrainRecipe(), run)
+    data = Path(data)
+    recipe = _resumed_recipe(recipe, run) if resume else _new_recipe(recipe or TrainRecipe(), run, data)
     with devices(recipe.optimisation, recipe.running) as accelerator, stop_signals() as stop:
         recipe = _for_processes(recipe, accelerator.num_processes)
-        slices = read_slices(recipe, Path(data))
+        slices = read_slices(recipe, data)
         recipe = _for_slices(recipe, slices)
         steps_per_epoch(len(slices.pool), recipe.optimisation.batch_size)
         with assembled(recipe, slices, run, accelerator, stop, resume=resume, silent=silent) as trainer:
@@ -82,9 +84,10 @@ def train(
     return TrainResult(run.path, position.step, total, best, position.best_step, stopped_by)
 
 
-def _new_recipe(recipe: TrainRecipe, run: RunFolder) -> TrainRecipe:
+def _new_recipe(recipe: TrainRecipe, run: RunFolder, data: Path) -> TrainRecipe:
     run.check_new()
-    return replace(recipe, optimisation=settle(recipe.optimisation, recipe.running))
+    network = settle_network(recipe.network, data)
+    return replace(recipe, network=network, optimisation=settle(recipe.optimisation, recipe.running))
 
 
 def _resumed_recipe(recipe: TrainRecipe | None, run: RunFolder) -> TrainRecipe:
@@ -97,10 +100,12 @@ def _resumed_recipe(recipe: TrainRecipe | None, run: RunFolder) -> TrainRecipe:
         optimisation = replace(optimisation, micro_batch=begun.optimisation.micro_batch)
     if optimisation.dice == "auto":
         optimisation = replace(optimisation, dice=begun.optimisation.dice)
-    recipe = replace(recipe, optimisation=settle(optimisation, recipe.running))
+    open_fields = {name: getattr(begun.network, name) for name in PUBLISHED}
+    network = recipe.network.filled(**open_fields)
+    recipe = replace(recipe, network=network, optimisation=settle(optimisation, recipe.running))
     for name, wanted, before in recipe.difference(begun):
         raise UsageError(
-            f"--{name} {wanted} differs from the {before} that {run.path} was begun with: a resumed run "
+            f"{flag(name)} {wanted} differs from the {before} that {run.path} was begun with: a resumed run "
             "keeps its recipe; leave the option out, or start a new run with another -o"
         )
     return recipe

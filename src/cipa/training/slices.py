@@ -49,7 +49,8 @@ def read_slices(recipe: TrainRecipe, data: Path) -> Slices:
         DataError: a list or an image is missing, there are too few patients to hold one out, a training mask
             cannot be read, is not of the recipe's image_size, or none shows tumour.
     """
-    wanted, size, stack = recipe.validation, recipe.network.image_size, recipe.network.slices
+    wanted, network = recipe.validation, recipe.network.filled()
+    size, stack = network.image_size or 0, network.slices or 1
     training, validation = read_ids(data, "train"), list[str]()
     if wanted.validation == "hold-out":
         training, validation = hold_out(training, wanted.validation_fraction, wanted.validation_seed)

@@ -1,7 +1,7 @@
 """metadata.json: what a converted data set was made of, enough to take its masks back.
 
     {"schema": 1, "cipa": "0.1.0", "size": 512, "fit": "auto", "slices": "all", "field_of_view_mm": 500.0,
-     "ct_window_hu": [-1200.0, 200.0], "suv_max": 20.0, "label": null,
+     "ct_window_hu": [-1200.0, 200.0], "suv_max": 20.0, "pet_scaling": "linear", "label": null,
      "numbering": "...", "split": {...}, "skipped": {"STS_009": "why"},
      "patients": {"STS001": {"name": "STS_001", "split": "train", "sources": {"ct": "STS_001/CT.nii.gz", ...},
                              "spacing_mm": [3.27, 0.977, 0.977],
@@ -23,7 +23,8 @@ from cipa import __version__
 from cipa.data.convert.outcome import Problem
 from cipa.data.convert.patient import Recipe
 from cipa.data.convert.split import SplitRule
-from cipa.data.spacing import KEY, METADATA, Spacing
+from cipa.data.metadata import METADATA
+from cipa.data.spacing import KEY, Spacing
 from cipa.errors import DataError
 from cipa.io.plane import PlaneFit
 
@@ -88,6 +89,7 @@ def write_metadata(
         "field_of_view_mm": recipe.field_of_view,
         "ct_window_hu": list(recipe.ct_window),
         "suv_max": recipe.suv_max,
+        "pet_scaling": recipe.pet_scaling,
         "label": recipe.label,
         "numbering": NUMBERING,
         "split": asdict(rule),

@@ -32,6 +32,7 @@ class Recipe:
         field_of_view: millimetres that an image spans.
         ct_window: HU that become 0 and 255.
         suv_max: SUV that becomes 255.
+        pet_scaling: `linear` or `arcsinh`, as `cipa.data.intensity` has them.
         label: value of the mask that is tumour; None for whatever is not 0.
 
     Raises:
@@ -44,6 +45,7 @@ class Recipe:
     field_of_view: float = FIELD_OF_VIEW_MM
     ct_window: tuple[float, float] = CT_WINDOW
     suv_max: float = SUV_MAX
+    pet_scaling: str = "linear"
     label: int | None = None
 
     def __post_init__(self) -> None:
@@ -56,7 +58,7 @@ class Recipe:
         # what these functions refuse is better said before the first volume is read
         fit_plane((1, 1), (1.0, 1.0), self.size, self.fit, self.field_of_view)
         window_ct(np.zeros(1), self.ct_window)
-        window_pet(np.zeros(1), self.suv_max)
+        window_pet(np.zeros(1), self.suv_max, self.pet_scaling)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class SlicedPatient:
                 number,
                 {
                     "CT": self._square(window_ct(slices[number], self.recipe.ct_window)),
-                    "PET": self._square(window_pet(suv, self.recipe.suv_max)),
+                    "PET": self._square(window_pet(suv, self.recipe.suv_max, self.recipe.pet_scaling)),
                     "mask": mask * np.uint8(255),
                 },
             )

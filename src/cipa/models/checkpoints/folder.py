@@ -15,7 +15,7 @@ from cipa.models.config import NetworkConfig
 from cipa.models.pretrained import CONFIG_NAME, WEIGHTS_NAME
 from cipa.models.registry import config_class
 
-LATER = {"slices"}
+LATER = {"slices", "pet_scaling"}
 """Fields that folders of the first versions lack: their defaults are what those versions did."""
 
 
@@ -47,6 +47,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise DataError(f"{path} is truncated or damaged: copy or save it again ({error})") from error
+
+
+def find_weights(path: Path) -> Path:
+    """Return where weights lie: in the best or the last ones of a training run, else at `path` itself."""
+    if path.is_dir() and not (path / CONFIG_NAME).is_file():
+        for name in ("best", "last"):
+            if (path / name / CONFIG_NAME).is_file():
+                return path / name
+    return path
 
 
 def _config(values: Any, path: Path) -> NetworkConfig:
