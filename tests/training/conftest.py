@@ -94,7 +94,7 @@ def stub(monkeypatch):
 def small_recipe(**changes):
     """A recipe of 3 epochs of 3 steps on `data`; `changes` by field name, whatever the group."""
     values = {"image_size": SIZE, "model": "nano", "epochs": 3, "batch_size": 4, "micro_batch": 2, "lr": 0.05}
-    values |= {"workers": 0, "device": "cpu", "validation_fraction": 0.3} | changes
+    values |= {"workers": 0, "device": "cpu", "validation_fraction": 0.3, "tune": "no"} | changes
     groups = {}
     for field in dataclasses.fields(TrainRecipe):
         default = getattr(TrainRecipe(), field.name)

@@ -1,6 +1,8 @@
 """A run from beginning to end, what it leaves behind, and how it ends when it cannot go on."""
 
 import csv
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import torch
 
 from cipa.data.pclt20k import patient_of, read_ids
 from cipa.errors import DataError, UsageError
+from cipa.models.checkpoints import load_model
 from cipa.training.run import train
 from cipa.training.slices import read_slices
 
@@ -187,3 +190,18 @@ def test_a_data_set_without_any_tumour_is_refused(helpers, stub, tmp_path):
     with pytest.raises(DataError, match="no training slice shows tumour"):
         train(helpers.small_recipe(epochs=1), data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_whole_volumes_are_scored_and_choose_threshold_and_smallest_lesion(
+    helpers, data, tmp_path, monkeypatch
+):
+    folder = shutil.copytree(data, tmp_path / "data")
+    (folder / "metadata.json").write_text(json.dumps({"spacing_mm": [3, 4, 4]}))
+    monkeypatch.setattr("cipa.training.run.draw_pictures", lambda *_: None)
+    result = train(helpers.small_recipe(epochs=1, tune="volumes", lr=1e-3), folder, tmp_path / "run")
+    [row] = rows_of(tmp_path / "run/validation.csv")
+    assert 0 <= float(row["volume_dice"]) <= 1
+    assert float(row["fp_ml"]) >= 0
+    config = json.loads((tmp_path / "run/best/config.json").read_text())
+    assert (config["threshold"], config["smallest_ml"]) == (result.point.threshold, result.point.smallest_ml)
+    assert load_model(tmp_path / "run").config.threshold == result.point.threshold

@@ -9,6 +9,7 @@ from accelerate.utils import broadcast
 from torch import nn
 
 from cipa.data.layout import TUMOUR_ALONE
+from cipa.evaluation.volume_dice import VolumeDice
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.config_file import write_recipe
 from cipa.training.drop_path import sample_drop_paths
@@ -130,6 +131,7 @@ def _validator(
         workers,
         hd95=recipe.validation.hd95,
         inputs=recipe.network.inputs,
+        volumes=None if slices.no_volumes else VolumeDice(slices.spacings),
     )
 
 
@@ -154,6 +156,10 @@ def _announce(
     else:
         held = "held out of train.txt" if kind == "hold-out" else "of test.txt"
         display.line(f"validates on {count(slices.validation)} {held}")
+        if slices.no_volumes:
+            display.line(f"warning: no scores of whole volumes: {slices.no_volumes}")
+        elif slices.spacings is None:
+            display.line("note: no false-positive volume in mL: metadata.json says no spacing_mm")
     if kind == "test":
         display.line(
             "warning: best weights will be chosen on the test set, as the released code does; "

@@ -198,6 +198,9 @@ class ValidationRecipe:
         validation_seed: which patients are held out; apart from seed, so that runs can be compared.
         validate_every: epochs from one validation to the next; the last epoch is always validated.
         hd95: score HD95 as well, which takes longer.
+        tune: volumes chooses threshold and smallest lesion of the best weights by the 3-D Dice and the
+            false-positive volume of the held-out patients, and keeps them with the weights; never on the test
+            set.
     """
 
     validation: Literal["hold-out", "test", "none"] = "hold-out"
@@ -205,6 +208,7 @@ class ValidationRecipe:
     validation_seed: int = 42
     validate_every: int = 1
     hd95: bool = False
+    tune: Literal["volumes", "no"] = "volumes"
 
     def __post_init__(self) -> None:
         require(

@@ -4,7 +4,10 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from cipa.errors import UsageError
+from cipa.evaluation.operating_point import OperatingPoint
 from cipa.training.assembly import assembled
 from cipa.training.config_file import read_recipe
 from cipa.training.devices import devices, settle
@@ -16,6 +19,7 @@ from cipa.training.run_folder import RunFolder
 from cipa.training.sampler import micro_batch_size, steps_per_epoch
 from cipa.training.settle import settle_network
 from cipa.training.slices import Slices, read_slices
+from cipa.training.tune import tune_best
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class TrainResult:
         best_dice: highest validation Dice in [0, 1]; None without validation.
         best_step: step it was reached at.
         stopped_by: number of the signal that stopped the run before its end, or 0.
+        point: threshold and smallest lesion chosen for the best weights; None where none were, and in the
+            processes after the first.
     """
 
     run: Path
@@ -37,6 +43,7 @@ class TrainResult:
     best_dice: float | None
     best_step: int
     stopped_by: int
+    point: OperatingPoint | None = None
 
 
 def train(
@@ -70,6 +77,7 @@ def train(
     run = RunFolder(Path(out))
     data = Path(data)
     recipe = _resumed_recipe(recipe, run) if resume else _new_recipe(recipe or TrainRecipe(), run, data)
+    point = None
     with devices(recipe.optimisation, recipe.running) as accelerator, stop_signals() as stop:
         recipe = _for_processes(recipe, accelerator.num_processes)
         slices = read_slices(recipe, data)
@@ -78,10 +86,19 @@ def train(
         with assembled(recipe, slices, run, accelerator, stop, resume=resume, silent=silent) as trainer:
             stopped_by = trainer.fit()
             if accelerator.is_main_process and not stopped_by:
+                point = _tune(recipe, slices, run, accelerator.device)
                 draw_pictures(run, slices.validation, accelerator.device)
     position, total = trainer.position, trainer.total_steps
     best = position.best_dice if position.best_step else None
-    return TrainResult(run.path, position.step, total, best, position.best_step, stopped_by)
+    return TrainResult(run.path, position.step, total, best, position.best_step, stopped_by, point)
+
+
+def _tune(recipe: TrainRecipe, slices: Slices, run: RunFolder, device: torch.device) -> OperatingPoint | None:
+    """Choose threshold and smallest lesion where there are volumes that are not the test set."""
+    wanted = recipe.validation.tune == "volumes" and recipe.validation.validation == "hold-out"
+    if not wanted or slices.validation is None or slices.no_volumes or not run.best.exists():
+        return None
+    return tune_best(run, slices.validation, slices.spacings, device)
 
 
 def _new_recipe(recipe: TrainRecipe, run: RunFolder, data: Path) -> TrainRecipe:

@@ -1,11 +1,15 @@
 """The slices of a run: what it learns from and what it is validated on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cipa.data.pclt20k import PCLT20K, patient_of, read_ids
+from cipa.data.spacing import Spacing, SpacingUnknown, find_spacings
 from cipa.data.split import hold_out
 from cipa.errors import DataError
+from cipa.evaluation.stack import slice_places
+from cipa.evaluation.volume_dice import by_patient
 from cipa.training.recipe import TrainRecipe
 from cipa.training.sampler import SlicePool, pool_slices
 from cipa.training.state import fingerprint
@@ -20,12 +24,16 @@ class Slices:
         validation: what the best weights are chosen on; None where the recipe validates on nothing.
         tumour_pixels: of each training slice.
         pool: which training slices an epoch takes.
+        spacings: of the validation patients, z, y, x in mm; None where they are not known.
+        no_volumes: why the validation slices make no volumes; empty where they do.
     """
 
     training: PCLT20K
     validation: PCLT20K | None
     tumour_pixels: list[int]
     pool: SlicePool
+    spacings: Mapping[str, Spacing] | None = None
+    no_volumes: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -62,7 +70,24 @@ def read_slices(recipe: TrainRecipe, data: Path) -> Slices:
     pixels = learnt.tumour_pixels()
     if not any(pixels):
         raise DataError(f"{data}: no training slice shows tumour; see its masks, or give other patients")
-    return Slices(learnt, held, pixels, pool_slices(pixels, recipe.optimisation.lesion_free))
+    pool = pool_slices(pixels, recipe.optimisation.lesion_free)
+    return Slices(learnt, held, pixels, pool, _spacings(data, validation), _why_no_volumes(validation))
+
+
+def _spacings(data: Path, validation: list[str]) -> Mapping[str, Spacing] | None:
+    try:
+        return find_spacings(data, map(patient_of, validation))
+    except SpacingUnknown:
+        return None
+
+
+def _why_no_volumes(validation: list[str]) -> str:
+    try:
+        for ids in by_patient(validation).values():
+            slice_places(ids)
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 def describe_training(slices: Slices) -> str:

@@ -1,7 +1,7 @@
 """This project's own format: `config.json` beside a safetensors file."""
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cipa.errors import CipaError, DataError
+from cipa.files import atomic_file
 from cipa.models.checkpoints.torch_file import require_content
 from cipa.models.config import NetworkConfig
 from cipa.models.pretrained import CONFIG_NAME, WEIGHTS_NAME
@@ -34,6 +35,16 @@ def read_config(path: Path) -> NetworkConfig:
     except ValueError as error:
         raise DataError(f"{path} is not JSON ({error}): save the model again") from error
     return _config(values, path)
+
+
+def write_config(folder: Path, config: NetworkConfig) -> None:
+    """Replace the configuration of saved weights, which stay as they are.
+
+    Raises:
+        OSError: it cannot be written; the earlier one stands.
+    """
+    with atomic_file(folder / CONFIG_NAME) as partial:
+        partial.write_text(json.dumps(asdict(config), indent=2) + "\n", encoding="utf-8")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
