@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--size", type=int, default=512, help="pixels a side, a multiple of 128")
     add("--fit", default="auto", choices=["auto", "pad", "resample"], help="slices of other sizes")
     add("--field-of-view", type=float, default=500.0, metavar="MM", help="millimetres an image spans")
-    add("--slices", default="tumour", choices=["tumour", "all"], help="which slices to write")
+    add("--slices", default="all", choices=["all", "tumour"], help="which slices to write")
     add(
         "--label", type=int, metavar="N", help="value of the mask that is tumour (default: whatever is not 0)"
     )
@@ -50,6 +50,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="HU that become black and white",
     )
     add("--suv-max", type=float, default=20.0, metavar="SUV", help="SUV that becomes white")
+    add(
+        "--pet-scaling",
+        default="linear",
+        choices=["linear", "arcsinh"],
+        help="arcsinh: more greys below SUV 1",
+    )
     add("--test-patients", nargs="+", metavar="NAME", help="who is in test.txt")
     add("--test-last", type=int, metavar="N", help="the last N patients by name are in test.txt")
     add("--test-fraction", type=float, help="random share of the patients in test.txt (0.2)")
@@ -111,6 +117,7 @@ def _flag(option: str) -> str:
 
 def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
     from cipa.data.convert import Recipe, convert_volumes
+    from cipa.data.layout import TUMOUR_ALONE
 
     recipe = Recipe(
         size=arguments.size,
@@ -119,6 +126,7 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
         field_of_view=arguments.field_of_view,
         ct_window=(arguments.ct_window[0], arguments.ct_window[1]),
         suv_max=arguments.suv_max,
+        pet_scaling=arguments.pet_scaling,
         label=arguments.label,
     )
     with _progress("converting patients") as progress:
@@ -138,7 +146,13 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
     for split in ("train", "test"):
         there = [record for record in done.records if record.split == split]
         slices = sum(len(record.numbers) for record in there)
-        print(f"{arguments.out}/{split}.txt: {slices:,} slices of {len(there):,} patients")
+        tumour = sum(record.slices_with_tumour or 0 for record in there)
+        print(
+            f"{arguments.out}/{split}.txt: {slices:,} slices of {len(there):,} patients, "
+            f"{tumour:,} of them with tumour"
+        )
+    if all(len(record.numbers) == record.slices_with_tumour for record in done.records):
+        print(f"cipa: warning: {TUMOUR_ALONE}; leave out --slices tumour", file=sys.stderr)
     kept = sum(record.plane.content == record.plane.source for record in done.records)
     print(f"pixels kept: {kept:,} patients; resampled: {len(done.records) - kept:,}")
     return done.skipped

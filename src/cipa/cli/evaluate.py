@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -98,6 +98,8 @@ def _score_weights(
     arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
 ) -> "PublishedResult":
     from cipa import load_model
+    from cipa.data.grey_scale import require_scale
+    from cipa.data.layout import patient_of
     from cipa.data.pclt20k import PCLT20K
     from cipa.inference.modalities import trained_inputs, with_inputs
     from cipa.inference.predictor import Predictor
@@ -105,11 +107,12 @@ def _score_weights(
 
     model = load_model(arguments.weights)
     warn_of_inputs([model], arguments.inputs)
+    require_scale(cast(Any, model).config, arguments.data, map(patient_of, ids), arguments.weights)
     shown = with_inputs(model, arguments.inputs)
     predictor = Predictor(
         shown, arguments.device, arguments.batch_size, arguments.threshold, arguments.precision
     )
-    dataset = PCLT20K(arguments.data, ids, predictor.image_size)
+    dataset = PCLT20K(arguments.data, ids, predictor.image_size, slices=predictor.slices)
     _check_size(arguments, ids[0], predictor.image_size)
     about = {"weights": arguments.weights, "inputs": arguments.inputs or trained_inputs(model)}
     with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
@@ -119,15 +122,22 @@ def _score_weights(
 def _score_threshold(
     arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
 ) -> "PublishedResult":
-    from cipa.data.layout import image_path, read_ids
+    from cipa.data.grey_scale import read_grey_scale, same_value
+    from cipa.data.layout import image_path, patient_of, read_ids
     from cipa.data.pclt20k import PCLT20K
-    from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold, stored_suv_max
+    from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold
     from cipa.io.png import read_grey
     from cipa.report.evaluation import write_evaluation
 
     tuned_on = read_ids(arguments.data, "train") if arguments.pet_threshold == "tuned" else []
-    suv_max = stored_suv_max(arguments.data) if arguments.suv_max is None else arguments.suv_max
-    found = pet_threshold(arguments.data, ids, arguments.pet_threshold, tuned_on, suv_max)
+    scale = read_grey_scale(arguments.data, map(patient_of, ids))
+    suv_max = scale.suv_max if arguments.suv_max is None else arguments.suv_max
+    if None not in (scale.suv_max, suv_max) and not same_value(scale.suv_max, suv_max):
+        raise UsageError(
+            f"--suv-max {suv_max:g}: {arguments.data}/metadata.json says {scale.suv_max:g}; leave it out"
+        )
+    scaling = scale.pet_scaling or "linear"
+    found = pet_threshold(arguments.data, ids, arguments.pet_threshold, tuned_on, suv_max, scaling=scaling)
     if found.saturated:
         print(
             f"cipa: warning: PET of {', '.join(found.saturated)} reaches white, so that its maximum is not "
@@ -220,5 +230,7 @@ def _print_scores(
         console.print(scores_table(result, title))
     if patients is not None:
         console.print(patient_scores_table(patients.result(), title))
+    for warning in result.warnings:
+        print(f"cipa: warning: {warning}", file=sys.stderr)
     names = [path.name + "/" * path.is_dir() for path in sorted(out.iterdir())]
     console.print(f"written to {out}: {', '.join(names)}", markup=False)

@@ -10,13 +10,13 @@ millimetres. PNG files carry none of it. Other keys are left to whoever wrote th
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from cipa.data.metadata import METADATA, patient_entries, read_document
 from cipa.errors import DataError, UsageError
 
-METADATA = "metadata.json"
 KEY = "spacing_mm"
 
 Spacing = tuple[float, float, float]
@@ -52,7 +52,7 @@ def find_spacings(
             shown = " ".join(f"{value:g}" for value in values)
             raise UsageError(f"--spacing {shown}: give z y x, three positive numbers of millimetres")
         return dict.fromkeys(names, _spacing(values))
-    known = _read(Path(root) / METADATA)
+    known = _read(Path(root))
     whole_set = known.pop("", None)
     found = {name: known.get(name, whole_set) for name in names}
     unknown = [name for name, spacing in found.items() if spacing is None]
@@ -65,20 +65,12 @@ def find_spacings(
     return {name: spacing for name, spacing in found.items() if spacing is not None}
 
 
-def _read(path: Path) -> dict[str, Spacing]:
+def _read(root: Path) -> dict[str, Spacing]:
     """Return the spacings of a metadata file by patient, that of the whole set under the empty name."""
-    if not path.is_file():
-        return {}
-    try:
-        metadata = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error}); mend it, or remove it and give --spacing") from error
-    entries: dict[str, Any] = {"": metadata}
-    if isinstance(metadata, Mapping) and isinstance(metadata.get("patients"), Mapping):
-        entries |= metadata["patients"]
+    document, path = read_document(root), root / METADATA
     spacings = {}
-    for name, entry in entries.items():
-        if not isinstance(entry, Mapping) or KEY not in entry:
+    for name, entry in {"": document, **patient_entries(document)}.items():
+        if KEY not in entry:
             continue
         if not _is_spacing(entry[KEY]):
             of_whom = f"patient {name}" if name else "the data set"

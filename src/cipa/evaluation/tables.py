@@ -78,6 +78,8 @@ def write_summary(
         },
         "slices": len(result.slices),
         "patients": len(result.patients),
+        "slices_without_tumour": sum(not row["truth_px"] for row in result.slices),
+        "warnings": result.warnings,
         "slices_missed": result.missed,
         "slices_without_truth": result.unfounded,
         **(about or {}),
