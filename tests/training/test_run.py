@@ -30,7 +30,7 @@ def test_a_run_learns_and_leaves_its_tables_and_weights(helpers, stub, data, tmp
     assert [int(row["epoch"]) for row in validation] == list(range(1, 9))
     assert result.best_dice == pytest.approx(max(float(row["dice"]) for row in validation), abs=1e-8)
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        "best", "config.yaml", "last", "metrics.csv", "state", "validation.csv",
+        "best", "config.yaml", "last", "metrics.csv", "split.json", "state", "validation.csv",
     }  # fmt: skip
     shown = capsys.readouterr().out
     assert "learns from 12 slices with tumour and 0 without, of 4 patients" in shown
@@ -205,3 +205,18 @@ def test_whole_volumes_are_scored_and_choose_threshold_and_smallest_lesion(
     config = json.loads((tmp_path / "run/best/config.json").read_text())
     assert (config["threshold"], config["smallest_ml"]) == (result.point.threshold, result.point.smallest_ml)
     assert load_model(tmp_path / "run").config.threshold == result.point.threshold
+
+
+def test_a_fold_is_never_seen_and_all_folds_share_out_the_patients(helpers, stub, data, tmp_path):
+    everybody = {patient_of(slice_id) for slice_id in read_ids(data, "train")}
+    left_out = []
+    for fold in ("1/3", "2/3", "3/3"):
+        run = tmp_path / fold[0]
+        train(helpers.small_recipe(epochs=1, fold=fold), data, run)
+        split = json.loads((run / "split.json").read_text())
+        assert split["fold"] == fold
+        parts = [set(split[part]) for part in ("training", "validation", "left_out")]
+        assert set.union(*parts) == everybody
+        assert sum(map(len, parts)) == len(everybody)
+        left_out += split["left_out"]
+    assert sorted(left_out) == sorted(everybody)

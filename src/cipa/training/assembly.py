@@ -25,6 +25,7 @@ from cipa.training.recipe import TrainRecipe
 from cipa.training.run_folder import RunFolder
 from cipa.training.sampler import EpochSampler, SlicePool, steps_per_epoch
 from cipa.training.slices import Slices, count, describe_training
+from cipa.training.split_file import write_split
 from cipa.training.sync_batchnorm import synchronise_batchnorm
 from cipa.training.trainer import Trainer
 from cipa.training.validation import Validator
@@ -79,6 +80,8 @@ def assembled(
     if main:
         run.clear_remains()
         write_recipe(recipe, run.config)
+        held = slices.validation.ids if slices.validation else []
+        write_split(run.split, recipe.validation.fold, slices.training.ids, held, slices.left_out)
     step = checkpoints.position.step
     total = steps_per_epoch(len(slices.pool), optimisation.batch_size) * optimisation.epochs
     with Display(total, step, silent=silent or not main) as display:
@@ -151,6 +154,8 @@ def _announce(
     display.line(f"learns from {describe_training(slices)}")
     if not slices.lesion_free:
         display.line(f"warning: {TUMOUR_ALONE}; convert with --slices all to give it others")
+    if slices.left_out:
+        display.line(f"fold {recipe.validation.fold}: never sees {len(slices.left_out)} patients")
     if slices.validation is None:
         display.line("validates on nothing: only the last weights are kept")
     else:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from cipa.data.augmentation_recipe import AugmentationRecipe
+from cipa.data.folds import parse_fold
 from cipa.data.intensity import PetScaling
 from cipa.data.modalities import Inputs
 from cipa.errors import UsageError
@@ -192,6 +193,9 @@ class ValidationRecipe:
     """What the best weights are chosen on.
 
     Attributes:
+        fold: as 2/5: the patients of train.txt are shared out to five folds of like tumour sizes, and this
+            run never sees the second; `cipa evaluate --out-of-fold` scores each patient by the run that left
+            it out.
         validation: hold-out keeps patients of train.txt aside; test scores on test.txt, as the released code
             does, and then says nothing about unseen patients; none keeps only the last weights.
         validation_fraction: share of the training patients that is held out.
@@ -203,6 +207,7 @@ class ValidationRecipe:
             set.
     """
 
+    fold: str | None = None
     validation: Literal["hold-out", "test", "none"] = "hold-out"
     validation_fraction: float = 0.1
     validation_seed: int = 42
@@ -217,6 +222,8 @@ class ValidationRecipe:
             self.validation_fraction,
             "between 0 and 1 (--validation none holds nobody out)",
         )
+        if self.fold is not None:
+            parse_fold(self.fold)
         require(self.validation_seed >= 0, "validation_seed", self.validation_seed, "0 or more")
         require(self.validate_every >= 1, "validate_every", self.validate_every, "1 or more")
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from cipa.errors import UsageError
+from cipa.evaluation.folds import SPLIT
 from cipa.files import PARTIAL
 
 
@@ -15,6 +16,7 @@ class RunFolder:
         config: the resolved recipe, YAML.
         metrics: a row every few steps, CSV.
         validation: a row a validation, CSV.
+        split: which patients are learnt from, validated on and left out, JSON.
         state: all that resuming needs.
         best: weights with the highest validation Dice.
         last: weights of the last finished epoch or stop.
@@ -26,6 +28,7 @@ class RunFolder:
         self.config = path / "config.yaml"
         self.metrics = path / "metrics.csv"
         self.validation = path / "validation.csv"
+        self.split = path / SPLIT
         self.state = path / "state" / "state.pt"
         self.best = path / "best"
         self.last = path / "last"
