@@ -164,7 +164,11 @@ class Trainer:
             recipe.optimisation.seed, epoch, indices, recipe.augmentation, network.modality_dropout
         )
         ct, pet, mask = augment(
-            normalise(batch["ct"]), normalise(batch["pet"]), batch["mask"].float(), parameters
+            normalise(batch["ct"]),
+            normalise(batch["pet"]),
+            batch["mask"].float(),
+            parameters,
+            network.suv_max if network.pet_scaling == "arcsinh" else None,
         )
         self.drop_path.draw(epoch, indices, self.accelerator.device)
         return (*keep_inputs(ct, pet, network.inputs), mask)
