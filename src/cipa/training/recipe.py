@@ -239,7 +239,7 @@ class RunningRecipe:
         save_every_minutes: minutes from one resumable state to the next; 0 saves by steps and epochs only.
         save_every_epochs: epochs from one resumable state, saved with the weights, to the next; 0 saves by
             steps and time only, and at the end.
-        tensorboard: write TensorBoard events too.
+        log_to: tensorboard, wandb (Weights & Biases) or mlflow get every number too; none sends nothing.
         record: auto records the passes of a training step as a CUDA graph where one of our networks is
             trained on GPUs without fp16: the same arithmetic, started at once.
     """
@@ -249,7 +249,7 @@ class RunningRecipe:
     save_every: int = 0
     save_every_minutes: float = 15.0
     save_every_epochs: int = 1
-    tensorboard: bool = False
+    log_to: Literal["none", "tensorboard", "wandb", "mlflow"] = "none"
     record: Literal["auto", "no"] = "auto"
 
     def __post_init__(self) -> None:
@@ -276,6 +276,16 @@ class TrainRecipe:
     validation: ValidationRecipe = field(default_factory=ValidationRecipe)
     augmentation: AugmentationRecipe = field(default_factory=AugmentationRecipe)
     running: RunningRecipe = field(default_factory=RunningRecipe)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every field's value by its name; augmentation's with their group's name in front."""
+        return {
+            ("augmentation." if group.name == "augmentation" else "") + item.name: getattr(values, item.name)
+            for group in fields(self)
+            for values in [getattr(self, group.name)]
+            for item in fields(values)
+        }
 
     def difference(self, other: "TrainRecipe") -> list[tuple[str, Any, Any]]:
         """List (name, own value, other's value) of each field that differs and may not change on resume."""

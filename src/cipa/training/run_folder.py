@@ -20,7 +20,7 @@ class RunFolder:
         state: all that resuming needs.
         best: weights with the highest validation Dice.
         last: weights of the last finished epoch or stop.
-        tensorboard: folder of TensorBoard events.
+        tracker: by which name an experiment tracker knows the run, JSON.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,7 +32,7 @@ class RunFolder:
         self.state = path / "state" / "state.pt"
         self.best = path / "best"
         self.last = path / "last"
-        self.tensorboard = path / "tensorboard"
+        self.tracker = path / "tracker.json"
 
     def check_new(self) -> None:
         """Refuse a folder that holds something.
