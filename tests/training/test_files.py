@@ -4,28 +4,28 @@ import pytest
 import torch
 
 from cipa.errors import DataError, UsageError
-from cipa.training.log_table import Table
+from cipa.training.log_file import LogFile
 from cipa.training.run_folder import RunFolder
 from cipa.training.state import fingerprint, load_state, save_state
 
 
 def test_a_table_goes_on_from_a_step_and_forgets_later_and_broken_rows(tmp_path):
     path = tmp_path / "metrics.csv"
-    table = Table(path, ("step", "loss"))
+    table = LogFile(path, ("step", "loss"))
     for step in (1, 2, 3):
         table.add(step=step, loss=step / 3)
     table.close()
     with path.open("a") as file:
         file.write("4")
 
-    table = Table(path, ("step", "loss"), keep_to_step=2)
+    table = LogFile(path, ("step", "loss"), keep_to_step=2)
     table.add(step=3, loss=float("nan"))
     table.close()
     assert path.read_text().split() == ["step,loss", "1,0.333333333", "2,0.666666667", "3,"]
 
 
 def test_a_table_keeps_every_float32_exactly(tmp_path):
-    table = Table(tmp_path / "t.csv", ("step", "loss"))
+    table = LogFile(tmp_path / "t.csv", ("step", "loss"))
     loss = torch.tensor(0.1).div(3).item()
     table.add(step=1, loss=loss)
     table.close()

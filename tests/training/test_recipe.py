@@ -80,5 +80,5 @@ def test_what_a_command_line_leaves_at_its_default_comes_from_the_run(helpers):
 
 def test_running_may_change_and_nothing_else(helpers):
     begun = helpers.small_recipe()
-    assert helpers.small_recipe(workers=2, tensorboard=True, save_every=1).difference(begun) == []
+    assert helpers.small_recipe(workers=2, log_to="tensorboard", save_every=1).difference(begun) == []
     assert helpers.small_recipe(crop=0.1).difference(begun) == [("augmentation.crop", 0.1, 0.5)]

@@ -23,15 +23,31 @@ from cipa.errors import DataError, UsageError
 from cipa.files import refuse_occupied
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from cipa.data.pclt20k import PCLT20K
     from cipa.evaluation.patient import PatientProtocol
     from cipa.evaluation.published import PublishedResult
+    from cipa.evaluation.scoring import Segment
+    from cipa.inference.predictor import Predictor
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `cipa evaluate`."""
     add = parser.add_argument
     add("data", help="folder in PCLT20K layout, with masks")
-    add("--weights", help="a folder of weights this project wrote, or a published file")
+    add(
+        "--weights",
+        action="append",
+        metavar="WEIGHTS",
+        help="a run, its weights or a published file; again for several",
+    )
+    add(
+        "--out-of-fold",
+        action="store_true",
+        help="the weights are runs of `cipa train --fold`: each patient is scored by those that left it out",
+    )
+    add("--flips", action="store_true", help="the mean over four flips of every slice; four times as long")
     add(
         "--pet-threshold",
         metavar="RULE",
@@ -82,6 +98,9 @@ def run(arguments: Namespace) -> int:
     if bool(arguments.weights) == bool(arguments.pet_threshold):
         raise UsageError("give --weights, or --pet-threshold, to be scored")
 
+    if arguments.pet_threshold and (arguments.out_of_fold or arguments.flips):
+        raise UsageError("--out-of-fold and --flips go with --weights, not with --pet-threshold")
+
     from cipa.data.pclt20k import read_ids
     from cipa.report.evaluation import is_evaluation
 
@@ -97,26 +116,83 @@ def run(arguments: Namespace) -> int:
 def _score_weights(
     arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
 ) -> "PublishedResult":
+    from cipa.data.pclt20k import PCLT20K
+    from cipa.report.evaluation import evaluate
+
+    if arguments.out_of_fold:
+        return _score_folds(arguments, ids, patients, out)
+    predictor = _predictor(arguments, ids, arguments.weights)
+    dataset = PCLT20K(arguments.data, ids, predictor.image_size, slices=predictor.slices)
+    about = _about_weights(arguments, predictor)
+    with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
+        return evaluate(predictor, dataset, out, **_options(arguments, patients, about), advance=advance)
+
+
+def _about_weights(arguments: Namespace, predictor: "Predictor") -> dict[str, Any]:
+    from cipa.inference.modalities import trained_inputs
+
+    given = arguments.weights
+    return {
+        "weights": given[0] if len(given) == 1 else given,
+        "inputs": arguments.inputs or trained_inputs(predictor.models[0]),
+        "flips": arguments.flips,
+    }
+
+
+def _score_folds(
+    arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
+) -> "PublishedResult":
+    from cipa.data.layout import patient_of
+    from cipa.data.pclt20k import PCLT20K
+    from cipa.evaluation.folds import read_folds
+    from cipa.report.evaluation import write_parts
+
+    folds = read_folds(arguments.weights, map(patient_of, ids))
+    about: dict[str, Any] = {"weights": arguments.weights, "out_of_fold": []}
+
+    def parts() -> "Iterator[tuple[PCLT20K, Segment]]":
+        for fold in folds:
+            own = [slice_id for slice_id in ids if patient_of(slice_id) in fold.patients]
+            predictor = _predictor(arguments, own, list(fold.weights))
+            about["out_of_fold"].append(
+                {"patients": fold.patients, "weights": fold.weights, "threshold": predictor.threshold}
+            )
+            data = PCLT20K(arguments.data, own, predictor.image_size, slices=predictor.slices)
+            yield data, partial(_segment, predictor)
+
+    shown = PCLT20K(arguments.data, ids, _side(arguments.data, ids[0]))
+    options = _options(arguments, patients, {}) | {"batch_size": arguments.batch_size}
+    about = options.pop("about") | about
+    with _progress(len(ids), f"evaluating {len(folds)} folds") as advance:
+        return write_parts(parts(), out, shown, **options, about=about, advance=advance)
+
+
+def _segment(predictor: "Predictor", ct: "np.ndarray", pet: "np.ndarray") -> "np.ndarray":
+    return predictor.mask(predictor.predict_slices(ct, pet))
+
+
+def _predictor(arguments: Namespace, ids: Sequence[str], weights: list[str]) -> "Predictor":
+    """Load weights, an ensemble where there are several, and refuse data they do not fit."""
     from cipa import load_model
     from cipa.data.grey_scale import require_scale
     from cipa.data.layout import patient_of
-    from cipa.data.pclt20k import PCLT20K
-    from cipa.inference.modalities import trained_inputs, with_inputs
+    from cipa.inference.modalities import with_inputs
     from cipa.inference.predictor import Predictor
-    from cipa.report.evaluation import evaluate
 
-    model = load_model(arguments.weights)
-    warn_of_inputs([model], arguments.inputs)
-    require_scale(cast(Any, model).config, arguments.data, map(patient_of, ids), arguments.weights)
-    shown = with_inputs(model, arguments.inputs)
+    models = [load_model(one) for one in weights]
+    warn_of_inputs(models, arguments.inputs)
+    for model, one in zip(models, weights, strict=True):
+        require_scale(cast(Any, model).config, arguments.data, map(patient_of, ids), one)
     predictor = Predictor(
-        shown, arguments.device, arguments.batch_size, arguments.threshold, arguments.precision
+        [with_inputs(model, arguments.inputs) for model in models],
+        arguments.device,
+        arguments.batch_size,
+        arguments.threshold,
+        arguments.precision,
+        "flips" if arguments.flips else None,
     )
-    dataset = PCLT20K(arguments.data, ids, predictor.image_size, slices=predictor.slices)
-    _check_size(arguments, ids[0], predictor.image_size)
-    about = {"weights": arguments.weights, "inputs": arguments.inputs or trained_inputs(model)}
-    with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
-        return evaluate(predictor, dataset, out, **_options(arguments, patients, about), advance=advance)
+    _check_size(arguments.data, ids[0], predictor.image_size, weights[0])
+    return predictor
 
 
 def _score_threshold(
@@ -185,16 +261,23 @@ def _patient_protocol(arguments: Namespace, ids: Sequence[str]) -> "PatientProto
     return PatientProtocol(spacings, arguments.tolerance)
 
 
-def _check_size(arguments: Namespace, slice_id: str, size: int) -> None:
+def _check_size(data: str, slice_id: str, size: int, weights: str) -> None:
     from cipa.data.layout import image_path
     from cipa.io.png import read_grey
 
-    height, width = read_grey(image_path(arguments.data, slice_id, "CT")).shape
+    height, width = read_grey(image_path(data, slice_id, "CT")).shape
     if (height, width) != (size, size):
         raise DataError(
-            f"{arguments.data}: slices of {width} x {height} pixels, but {arguments.weights} takes "
-            f"{size} x {size}; use weights of the data's size, or data of the weights'"
+            f"{data}: slices of {width} x {height} pixels, but {weights} takes {size} x {size}; use weights "
+            "of the data's size, or data of the weights'"
         )
+
+
+def _side(data: str, slice_id: str) -> int:
+    from cipa.data.layout import image_path
+    from cipa.io.png import read_grey
+
+    return len(read_grey(image_path(data, slice_id, "CT")))
 
 
 @contextmanager
@@ -224,7 +307,10 @@ def _print_scores(
     from cipa.report.scores import scores_table
 
     console = Console(highlight=False, soft_wrap=True)
-    scored = arguments.weights or f"PET threshold {arguments.pet_threshold}"
+    weights = arguments.weights or []
+    several = f"{len(weights)} runs, out of fold" if arguments.out_of_fold else f"{len(weights)} networks"
+    named = weights[0] if len(weights) == 1 else several
+    scored = named if weights else f"PET threshold {arguments.pet_threshold}"
     title = f"{scored} on {arguments.data} ({arguments.list})"
     if arguments.protocol != "patient":
         console.print(scores_table(result, title))

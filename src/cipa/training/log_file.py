@@ -7,7 +7,7 @@ from pathlib import Path
 from cipa.files import atomic_file
 
 
-class Table:
+class LogFile:
     """CSV rows with a `step` column; opened anew or to continue."""
 
     def __init__(self, path: Path, columns: Sequence[str], keep_to_step: int = 0) -> None:
