@@ -1,6 +1,6 @@
 import pytest
 
-from cipa.io.dicom.identity import alias_of, safe_label, scrubbed, secrets_of
+from cipa.io.dicom.identity import choose_name, find_secrets, make_alias
 from dicom_files import header
 
 
@@ -18,17 +18,17 @@ from dicom_files import header
 )
 def test_parts_of_a_name_are_found_whatever_their_case(name, label, shown):
     one = header("CT", PatientName=name, SpecificCharacterSet="ISO_IR 192")
-    assert scrubbed(label, secrets_of(one)) == shown
-    assert (safe_label(label, one) == label) == (shown == label)
+    assert find_secrets([one]).scrub(label) == shown
+    assert (choose_name(label, one) == label) == (shown == label)
 
 
 def test_an_id_is_a_secret_too_unless_identity_was_removed():
     one = header("CT", PatientName="Doe^Jane", PatientID="4711-A")
-    assert safe_label("scan 4711-a", one) == alias_of(one)
+    assert choose_name("scan 4711-a", one) == make_alias(one)
     one.PatientIdentityRemoved = "YES"
-    assert safe_label("scan 4711-a", one) == "scan 4711-a"
+    assert choose_name("scan 4711-a", one) == "scan 4711-a"
 
 
 def test_an_alias_is_the_studys_own():
     one, other = header("CT"), header("PT", StudyInstanceUID="1.2.99")
-    assert alias_of(one) == alias_of(header("PT")) != alias_of(other)
+    assert make_alias(one) == make_alias(header("PT")) != make_alias(other)
