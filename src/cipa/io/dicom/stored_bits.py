@@ -67,6 +67,7 @@ def take_stored_bits(pixels: npt.NDArray[np.integer[Any]], header: Dataset, prec
     if precision is not None and precision <= stored:
         shift, width = 0, precision
     allocated = 8 * pixels.dtype.itemsize
+    pixels = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
     cells = pixels.view(f"u{pixels.dtype.itemsize}")
     spare = allocated - width
     if spare <= 0:
