@@ -8,14 +8,16 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 from cipa.io.dicom.clock import parse_date
 from cipa.io.dicom.silence import quiet
-from cipa.io.dicom.tags import given, raw_bytes, text
+from cipa.io.dicom.tags import given, raw_bytes, text, value
 
 NAMES = ("PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName")
 IDS = ("PatientID", "OtherPatientIDs", "AccessionNumber")
@@ -29,7 +31,7 @@ TAGS = (
 HIDDEN = "***"
 
 ENCODINGS = ("utf-8", "latin-1", "gb18030", "shift_jis", "euc_kr", "cp1251")
-"""A name is looked for as each of these reads it: what the header declares is often wrong or missing."""
+"""A name is looked for as each of these reads it, too: what the header declares is often wrong or missing."""
 
 DIGRAPHS = ("ae", "oe", "ue", "aa")
 """Spellings of ä, ö, ü and å: a name is found with either, as the second letter counts for nothing."""
@@ -147,6 +149,8 @@ def _secrets_of(header: Dataset) -> Secrets:
     for item in header.get("OtherPatientIDsSequence") or ():
         numbers.update(_readings(item, "PatientID"))
     names = {part for keyword in NAMES for whole in _readings(header, keyword) for part in _parts(whole)}
+    declared = {part for keyword in NAMES for part in _parts(text(header, keyword))}
+    names = {part for part in names if part in declared or not part.isascii()}  # no bits of wrong readings
     dates = {f"{day:%Y%m%d}" for one in given(header, "PatientBirthDate") if (day := parse_date(one))}
     odd = {one for one in given(header, "PatientBirthDate") if parse_date(one) is None}
     is_number = {number for number in numbers | odd if len(number) > 1}
@@ -155,16 +159,14 @@ def _secrets_of(header: Dataset) -> Secrets:
 
 def _readings(header: Dataset, keyword: str) -> set[str]:
     """Return a tag's values as its character set reads them, and as others would."""
-    raw = raw_bytes(header, keyword)
-    readings = {text(header, keyword)}
-    if any(byte > 127 for byte in raw):
-        for encoding in ENCODINGS:
-            try:
-                readings.add(raw.decode(encoding))
-            except UnicodeDecodeError:
-                continue
-    parts = {part.strip(" \0") for reading in readings for part in reading.split("\\")}
-    return {part for part in parts if part and "\ufffd" not in part}
+    raw, found = raw_bytes(header, keyword), value(header, keyword)
+    readings = set(map(str, found)) if isinstance(found, MultiValue) else {text(header, keyword)}
+    for encoding in () if raw.isascii() else ENCODINGS:
+        with suppress(UnicodeDecodeError):
+            readings.update(raw.decode(encoding).split("\\"))
+            if encoding == "utf-8":  # other text is hardly ever valid as such
+                break
+    return {part for reading in readings if (part := reading.strip(" \0")) and "\ufffd" not in part}
 
 
 def _parts(whole: str) -> set[str]:
@@ -173,8 +175,10 @@ def _parts(whole: str) -> set[str]:
     for group in whole.split("="):
         words = [word for word in re.split(r"[\W_]+", group) if word]
         found |= {word for word in words if len(word) > 1 or _is_ideograph(word)}
-        if 1 < len(words) <= 5 and len("".join(words)) > 2:
-            found |= {"".join(words), "".join(words[1:] + words[:1])}
+        components = [re.sub(r"[\W_]+", "", component) for component in group.split("^")[:3]]
+        for order in (components, components[::-1], [*components[1:], *components[:1]]):
+            joined = "".join(order)
+            found |= {joined} if len(joined) > 2 else set()
     return found
 
 

@@ -6,6 +6,7 @@ standard is rewritten where its meaning is plain, and left empty where it is not
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 from pydicom.charset import python_encoding
 from pydicom.dataset import Dataset
@@ -117,11 +118,10 @@ def _decode(header: Dataset, keyword: str) -> tuple[str, bool]:
     shown = "" if found is None else str(found)
     if (raw.isascii() and b"\x1b" not in raw) or ("\ufffd" not in shown and _is_declared(header)):
         return shown or raw.decode("ascii", "replace").strip(" \0"), True
-    for encoding in ("utf-8", "latin-1") if not _is_declared(header) else ("utf-8",):
-        try:
-            return raw.decode(encoding).strip(" \0"), False
-        except UnicodeDecodeError:
-            continue
+    for encoding in ("utf-8",) if _is_declared(header) else ("utf-8", "latin-1"):
+        with suppress(UnicodeDecodeError):
+            shown = raw.decode(encoding).strip(" \0")
+            break
     return shown.replace("\ufffd", "?"), False
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from pydicom.datadict import dictionary_description, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 
 from cipa.errors import DataError
@@ -78,8 +79,11 @@ def raw_bytes(header: Dataset, keyword: str) -> bytes:
     found = header.get_item(tag).value
     if isinstance(found, bytes):
         return found
-    original = getattr(found, "original_string", found)  # of a person's name, kept by pydicom
-    return original if isinstance(original, bytes) else str(original or "").encode("utf-8", "replace")
+    original = getattr(found, "original_string", None)  # of a person's name, kept by pydicom
+    if isinstance(original, bytes) and original:
+        return original
+    several = isinstance(found, MultiValue)
+    return ("\\".join(map(str, found)) if several else str(found or "")).encode("utf-8", "replace")
 
 
 def given(header: Dataset, keyword: str) -> tuple[str, ...]:
