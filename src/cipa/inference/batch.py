@@ -15,7 +15,6 @@ from cipa.inference.result import Prediction
 from cipa.inference.save import LESION_COLUMNS, Writer, read_result, save_prediction, write_table
 from cipa.inference.study import predict_study, settings_of
 from cipa.inference.volume import Progress
-from cipa.io.dicom.identity import scrubbed
 from cipa.io.dicom.study import read_study
 from cipa.io.studies import StudyPlace
 
@@ -130,7 +129,7 @@ def run_study(job: Job, place: StudyPlace, folder: Path) -> Outcome:
         prediction = predict_place(job, place)
     except DataError as error:
         line = str(error)
-        raise DataError(line if line.startswith(str(place.ct)) else f"{place.ct}: {line}") from error
+        raise DataError(line if line.startswith(place.source) else f"{place.source}: {line}") from error
     save_prediction(prediction, folder, job.also, job.overwrite)
     seconds = time.monotonic() - began
     return Outcome(place.name, "done", seconds, prediction.totals(), tuple(prediction.warnings))
@@ -188,5 +187,5 @@ def _earlier(job: Job, place: StudyPlace, folder: Path) -> dict[str, Any] | None
 
 def _failed(place: StudyPlace, line: str, began: float) -> Outcome:
     """Say what is wrong without the study's path, which its name stands for, or the patient's name."""
-    plain = line.removeprefix(f"{place.ct}: ")
-    return Outcome(place.name, "failed", time.monotonic() - began, error=scrubbed(plain, place.secrets))
+    plain = place.secrets.scrub(line.removeprefix(f"{place.source}: "))
+    return Outcome(place.name, "failed", time.monotonic() - began, error=plain)

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from cipa.data.modalities import BOTH
 from cipa.errors import DataError, UsageError
-from cipa.io.dicom.identity import alias_of, safe_label, scrubbed, secrets_of
+from cipa.io.dicom.folders import show_name
+from cipa.io.dicom.identity import make_alias
 from cipa.io.dicom.study import Study, read_study
-from cipa.io.dicom.summary import notes_of, suv_facts, vendor_of
-from cipa.io.dicom.tags import text
+from cipa.io.dicom.summary import collect_warnings, suv_facts, vendor_of
 from cipa.io.dicom.volumes import PetCt, read_pet_ct
 from cipa.io.nifti import Volume, read_volume
 from cipa.io.orientation import axial_stack, spacing
@@ -124,17 +124,17 @@ def grid_facts(volume: Volume) -> dict[str, Any]:
 def _of_study(study: Study, name: str | None, options: dict[str, Any]) -> PetCtInput:
     pair = read_pet_ct(study, **options)
     header = pair.ct_series.header
-    label = name or safe_label(study.path.name or study.path.resolve().name, header)
+    own = show_name(study.path.name or study.path.resolve().name)
+    label = name or (make_alias(header) if study.secrets.occur_in(own) else own)
     facts = {
-        "source": alias_of(header),
+        "source": make_alias(header),
         "ct": vendor_of(pair.ct_series) | grid_facts(pair.ct),
         "pet": vendor_of(pair.pet_series) | grid_facts(pair.pet),
         "suv": suv_facts(pair),
         "given": {key: value for key, value in options.items() if value is not None},
     }
-    secrets = secrets_of(header)
-    notes = tuple(scrubbed(note, secrets) for note in notes_of(study, pair))
-    part = text(header, "BodyPartExamined")
+    notes = tuple(collect_warnings(study, pair))
+    part = pair.ct_series.text("BodyPartExamined")
     return PetCtInput(
         replace(pair.ct, name=pair.ct_series.title),
         replace(pair.pet, name=pair.pet_series.title),
@@ -178,7 +178,7 @@ def _read_studies(ct: Path, pet: Image | None) -> Study:
     if not _is_dicom(pet):
         raise UsageError(f"{ct} is DICOM and {name_of(pet)} is not: give both in one form")
     one, other = read_study(ct), read_study(Path(pet))  # type: ignore[arg-type]
-    return Study(ct, one.series + other.series, one.damaged + other.damaged)
+    return Study(ct, one.series + other.series, one.damaged + other.damaged, one.secrets | other.secrets)
 
 
 def _is_dicom(image: object) -> bool:

@@ -1,7 +1,6 @@
 """The files of a study, from a folder or a zip; a zip is read in place and nothing of it is unpacked."""
 
 import io
-import os
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
 from cipa.errors import DataError
+from cipa.io.dicom.folders import show_name, walk_folders
+from cipa.io.dicom.preamble import begins_like_dicom
 
 DICOM_SUFFIXES = (".dcm", ".ima", ".dicom")
 """A file so named was meant to be DICOM; any other that does not begin like it is left out in silence."""
@@ -35,24 +36,19 @@ class Entry:
     """One file of a study.
 
     Attributes:
-        name: its path below the study, with forward slashes.
+        name: its path below the study, with forward slashes; what is not UTF-8 of it is replaced.
         open: gives its bytes as a seekable stream, on any thread.
     """
 
     name: str
     open: Callable[[], BinaryIO]
 
-    @property
-    def folder(self) -> str:
-        """Path of its folder below the study, `.` for the study itself."""
-        return PurePosixPath(self.name).parent.as_posix()
-
 
 def list_files(path: Path, folders: Sequence[Path] | None = None) -> list[Entry]:
     """List the files of a study, sorted by name; those that file managers of macOS add are left out.
 
     Args:
-        path: a folder, of any nesting (links to folders are not followed), or a zip.
+        path: a folder, of any nesting (links to folders are followed), or a zip.
         folders: those folders below `path` to take files from, not their subfolders; all by default.
 
     Raises:
@@ -60,9 +56,7 @@ def list_files(path: Path, folders: Sequence[Path] | None = None) -> list[Entry]
             holds names that leave it, or would unpack to what no study is.
     """
     if path.is_dir():
-        files = _files_of_folder(path)
-        wanted = None if folders is None else {folder.relative_to(path).as_posix() for folder in folders}
-        return [one for one in files if wanted is None or one.folder in wanted]
+        return _files_of_folder(path, None if folders is None else set(folders))
     if not path.is_file():
         raise DataError(f"{path}: no such folder or zip; give a DICOM study")
     if not zipfile.is_zipfile(path):
@@ -70,11 +64,15 @@ def list_files(path: Path, folders: Sequence[Path] | None = None) -> list[Entry]
     return _files_of_zip(path)
 
 
-def _files_of_folder(root: Path) -> list[Entry]:
+def _files_of_folder(root: Path, wanted: set[Path] | None) -> list[Entry]:
     found = []
-    for folder, _, names in os.walk(root):
-        found += [Path(folder, name) for name in names if not name.startswith("._")]
-    return [Entry(file.relative_to(root).as_posix(), partial(_open_file, file)) for file in sorted(found)]
+    for folder, names in walk_folders(root):
+        if wanted is None or folder in wanted:
+            found += [folder / name for name in names if not name.startswith("._")]
+    return [
+        Entry(show_name(file.relative_to(root).as_posix()), partial(_open_file, file))
+        for file in sorted(found)
+    ]
 
 
 def _files_of_zip(path: Path) -> list[Entry]:
@@ -92,13 +90,13 @@ def _files_of_zip(path: Path) -> list[Entry]:
 
 
 def looks_like_dicom(path: Path) -> bool:
-    """Tell by name, or by the four letters after the preamble, whether a file is meant to be DICOM."""
+    """Tell by name, or by how it begins, whether a file is meant to be DICOM."""
     suffix = path.suffix.lower()
     if suffix in DICOM_SUFFIXES or suffix in OTHER_SUFFIXES:
         return suffix in DICOM_SUFFIXES
     try:
         with path.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
+            return begins_like_dicom(stream.read(140))
     except OSError:
         return False
 
