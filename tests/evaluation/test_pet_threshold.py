@@ -69,5 +69,5 @@ def test_the_scale_comes_from_the_metadata(data):
     (data / "metadata.json").write_text(json.dumps({"suv_max": 12}))
     assert stored_suv_max(data) == 12
     (data / "metadata.json").write_text("[]")
-    with pytest.raises(DataError, match="suv_max"):
+    with pytest.raises(DataError, match="a list where an object"):
         stored_suv_max(data)

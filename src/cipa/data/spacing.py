@@ -8,16 +8,19 @@ millimetres. PNG files carry none of it. Other keys are left to whoever wrote th
 """
 
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cipa.errors import DataError, UsageError
+from cipa.readers import read_json, shown
 
 METADATA = "metadata.json"
 KEY = "spacing_mm"
+
+SMALLEST_MM, LARGEST_MM = 1e-3, 1e3
+"""Edges of a voxel that can be millimetres; NaN and infinity lie outside."""
 
 Spacing = tuple[float, float, float]
 """z, y, x in millimetres."""
@@ -67,12 +70,9 @@ def find_spacings(
 
 def _read(path: Path) -> dict[str, Spacing]:
     """Return the spacings of a metadata file by patient, that of the whole set under the empty name."""
-    if not path.is_file():
+    if not path.exists():
         return {}
-    try:
-        metadata = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error}); mend it, or remove it and give --spacing") from error
+    metadata = read_json(path, "mend it, or remove it and give --spacing")
     entries: dict[str, Any] = {"": metadata}
     if isinstance(metadata, Mapping) and isinstance(metadata.get("patients"), Mapping):
         entries |= metadata["patients"]
@@ -81,10 +81,10 @@ def _read(path: Path) -> dict[str, Spacing]:
         if not isinstance(entry, Mapping) or KEY not in entry:
             continue
         if not _is_spacing(entry[KEY]):
-            of_whom = f"patient {name}" if name else "the data set"
+            of_whom = f"patient {shown(name)}" if name else "the data set"
             raise DataError(
-                f"{path}: {KEY} of {of_whom} is {json.dumps(entry[KEY])}; write [z, y, x], three positive "
-                "numbers of millimetres"
+                f"{path}: {KEY} of {of_whom} is {shown(json.dumps(entry[KEY]))}; write [z, y, x], three "
+                "positive numbers of millimetres"
             )
         spacings[name] = _spacing(entry[KEY])
     return spacings
@@ -95,7 +95,7 @@ def _is_spacing(values: Any) -> bool:
         isinstance(values, list)
         and len(values) == 3
         and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-        and all(math.isfinite(value) and value > 0 for value in values)
+        and all(SMALLEST_MM <= value <= LARGEST_MM for value in values)
     )
 
 

@@ -7,7 +7,6 @@
 | `tuned` | the one SUV with the highest pooled Dice on the training slices |
 """
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from cipa.errors import DataError, UsageError
 from cipa.evaluation.scoring import Slices
 from cipa.evaluation.threshold_baseline import best_grey, read_histograms
 from cipa.io.png import read_grey
+from cipa.readers import read_json_object, shown
 
 WHITE = 255
 SUV_KEY = "suv_max"
@@ -112,13 +112,14 @@ def stored_suv_max(root: str | os.PathLike[str]) -> float | None:
         DataError: the file is damaged.
     """
     path = Path(root) / METADATA
-    if not path.is_file():
+    if not path.exists():
         return None
-    try:
-        value = json.loads(path.read_text(encoding="utf-8-sig")).get(SUV_KEY)
-        return None if value is None else float(value)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: no usable {SUV_KEY} ({error}); mend it or give --suv-max") from error
+    value = read_json_object(path, "mend it or give --suv-max").get(SUV_KEY)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
+        raise DataError(f"{path}: no usable {SUV_KEY} ({shown(value)}); mend it or give --suv-max")
+    return float(value)
 
 
 def _brightest(root: str | os.PathLike[str], ids: Sequence[str]) -> dict[str, int]:
