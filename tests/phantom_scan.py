@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cipa.io.nifti import Volume
+from cipa.io.volume import Volume
 
 SHAPE, EDGE_MM, THICK_MM = (14, 190, 250), 2.0, 3.0
 """Slices, rows and columns of a scan; rows run from front to back."""

@@ -27,6 +27,7 @@ def table(path):
 def test_a_result_is_a_folder_of_masks_tables_and_facts(prediction, tmp_path):
     out = prediction.save(tmp_path / "out")
     assert sorted(path.name for path in out.iterdir()) == [
+        "left_out.csv",
         "lesions.csv",
         "lesions.json",
         "mask.nii.gz",
@@ -34,10 +35,11 @@ def test_a_result_is_a_folder_of_masks_tables_and_facts(prediction, tmp_path):
         "probability.nii.gz",
         "segmentation.dcm",
     ]
-    mask, chances = (nibabel.load(out / f"{name}.nii.gz") for name in ("mask", "probability"))
+    mask, probability = (nibabel.load(out / f"{name}.nii.gz") for name in ("mask", "probability"))
     assert np.array_equal(np.asanyarray(mask.dataobj), box_mask())
-    assert (mask.get_data_dtype(), chances.get_data_dtype()) == (np.uint8, np.float32)
-    assert np.array_equal(chances.get_fdata(), prediction.probability)
+    assert mask.get_data_dtype() == probability.get_data_dtype() == np.uint8
+    np.testing.assert_allclose(probability.get_fdata(), prediction.probability, atol=1e-6)
+    np.testing.assert_array_equal(np.asarray(probability.dataobj.get_unscaled()), prediction.probability_255)
     assert np.allclose(mask.affine, prediction.ct.affine)
     assert b"not a medical device" in mask.header["descrip"].item()
     uids = [one.header.SOPInstanceUID for one in prediction.source.ct_slices]

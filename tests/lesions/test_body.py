@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cipa.io.nifti import Volume
+from cipa.io.volume import Volume
 from cipa.lesions.body import body_of
 from phantom_scan import AFFINE, AIR, CLOTH, EDGE_MM, FAT, FOAM, LUNG, TISSUE, Scan
 

@@ -43,6 +43,6 @@ def test_numbers_do_not_cover_each_other():
 def test_a_pet_without_uptake_and_many_lesions_are_drawn_too(tmp_path):
     save_mip(tmp_path / "many.png", predict(scattered(60)))
     cold = predict([])
-    cold.pet_on_ct[:] = 0
+    cold.pet.array[:] = 0
     save_mip(tmp_path / "cold.png", cold, heading="cold")
     assert {path.name for path in tmp_path.iterdir()} == {"many.png", "cold.png"}

@@ -61,6 +61,10 @@ def _add_study_arguments(parser: ArgumentParser) -> None:
         metavar="SUV",
         help="studies: SUV that becomes white (stored with the weights)",
     )
+    least = "studies: SUVmax below which a lesion is left out as without uptake (stored with the weights)"
+    add("--min-suv", type=float, metavar="SUV", help=least)
+    add("--keep-all", action="store_true", help="studies: keep marks outside the body and without uptake")
+    add("--labels", action="store_true", help="studies: write lesions.nii.gz, the number of each lesion")
     add_study_options(parser)
 
 

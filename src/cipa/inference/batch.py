@@ -10,9 +10,17 @@ from typing import Any, Literal
 from cipa.errors import CipaError, DataError, UsageError
 from cipa.files import atomic_file
 from cipa.inference.inputs import read_input
-from cipa.inference.predictor import Predictor
+from cipa.inference.options import DEFAULTS, NOTHING_GIVEN, StudyOptions, VolumeOptions
 from cipa.inference.result import Prediction
-from cipa.inference.save import LESION_COLUMNS, Writer, read_result, save_prediction, write_table
+from cipa.inference.save import (
+    LEFT_OUT_COLUMNS,
+    LESION_COLUMNS,
+    Writer,
+    read_result,
+    save_prediction,
+    write_table,
+)
+from cipa.inference.slices import SlicePredictor
 from cipa.inference.study import predict_study, settings_of
 from cipa.inference.volume import Progress
 from cipa.io.dicom.identity import scrubbed
@@ -58,16 +66,16 @@ class Job:
 
     Attributes:
         predictor: the network.
-        volume_options: as `predict_volume` takes them, all of them.
-        study_options: as `read_pet_ct` takes them, those given.
+        volume_options: how slices become images, and which marks are believed.
+        study_options: what the user says of DICOM studies.
         also: what writes more files of each study.
         overwrite: do again what is finished, replacing it.
         progress: called after every batch of slices.
     """
 
-    predictor: Predictor
-    volume_options: dict[str, Any]
-    study_options: dict[str, Any]
+    predictor: SlicePredictor
+    volume_options: VolumeOptions = DEFAULTS
+    study_options: StudyOptions = NOTHING_GIVEN
     also: Sequence[Writer] = ()
     overwrite: bool = False
     progress: Progress | None = None
@@ -146,25 +154,29 @@ def predict_place(job: Job, place: StudyPlace) -> Prediction:
         ct, pet = (place.ct, None) if place.alone == "ct" else (None, place.ct)
         pair = read_input(ct, pet, name=place.name)
     elif place.pet is None:
-        pair = read_input(read_study(place.ct, place.folders), name=place.name, **job.study_options)
+        pair = read_input(read_study(place.ct, place.folders), name=place.name, options=job.study_options)
     else:
         pair = read_input(place.ct, place.pet, name=place.name)
-    return predict_study(job.predictor, pair, job.progress, **job.volume_options)
+    return predict_study(job.predictor, pair, job.volume_options, job.progress)
 
 
 def write_summary(out: Path, names: Sequence[str]) -> None:
-    """Write `patients.csv` and `lesions.csv` over the finished ones of these studies, each file whole.
+    """Write `patients.csv`, `lesions.csv` and `left_out.csv` over the finished studies, each file whole.
 
     Args:
         out: folder that holds the studies' folders.
         names: of the studies.
     """
     results = [found for name in names if (found := read_result(out / name)) is not None]
-    lesions = [{"study": one["patient"]["study"]} | row for one in results for row in one["lesions"]]
+    lesions, left_out = (
+        [{"study": one["patient"]["study"]} | row for one in results for row in one[kind]]
+        for kind in ("lesions", "left_out")
+    )
     patients = [one["patient"] for one in results]
     for name, rows, columns in (
         ("patients.csv", patients, tuple(patients[0]) if patients else ()),
         ("lesions.csv", lesions, LESION_COLUMNS),
+        ("left_out.csv", left_out, LEFT_OUT_COLUMNS),
     ):
         if columns:
             with atomic_file(out / name) as partial:
@@ -176,8 +188,8 @@ def _earlier(job: Job, place: StudyPlace, folder: Path) -> dict[str, Any] | None
     found = read_result(folder)
     if found is None:
         return None
-    given = job.study_options if place.pet is None else {}
-    wanted = settings_of(job.predictor, **job.volume_options) | {"given": given, "source": place.fingerprint}
+    given = job.study_options.given() if place.pet is None else {}
+    wanted = settings_of(job.predictor, job.volume_options) | {"given": given, "source": place.fingerprint}
     for name, kind in SETTINGS.items():
         if found["facts"].get(name) != wanted[name]:
             raise UsageError(

@@ -100,7 +100,11 @@ def _read(path: Path, header_path: Path, voxel_path: Path) -> Volume:
 
 
 def write_volume(
-    path: str | os.PathLike[str], array: npt.NDArray[np.generic], like: Volume, note: str = ""
+    path: str | os.PathLike[str],
+    array: npt.NDArray[np.generic],
+    like: Volume,
+    note: str = "",
+    slope: float = 1.0,
 ) -> None:
     """Write voxels on the grid of another volume, whole or not at all.
 
@@ -112,6 +116,7 @@ def write_volume(
         array: voxels of the shape of `like`; its dtype is the file's.
         like: the volume whose grid this is.
         note: header field `descrip`, at most 79 ASCII characters.
+        slope: header field `scl_slope`: what readers multiply the voxels by.
 
     Raises:
         OSError: the file cannot be written; nothing is left under its name.
@@ -120,6 +125,8 @@ def write_volume(
         raise ValueError(f"voxels of shape {array.shape} do not fit a grid of shape {like.shape}")
     image = _empty_image(array, like)
     image.header["descrip"] = note.encode("ascii")
+    if slope != 1:
+        image.header.set_slope_inter(slope, 0.0)
     with atomic_file(path) as partial:
         if partial.suffix.lower() == ".gz":
             _save_gzip(image, partial)

@@ -24,8 +24,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from cipa.io.grid import resample
-from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack, spacing
+from cipa.io.volume import Volume
 
 Mask = npt.NDArray[np.bool_]
 Uptake = npt.NDArray[np.float32] | None
