@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 from torch import nn
 
-import cipa
 from cipa.cli.main import main
 
 SIZE = 128
@@ -49,7 +48,7 @@ def data(tmp_path):
 
 @pytest.fixture(autouse=True)
 def weights(monkeypatch):
-    monkeypatch.setitem(vars(cipa), "load_model", lambda path: HotSpots())
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: HotSpots())
 
 
 def evaluate(data, out, *options):

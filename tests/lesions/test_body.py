@@ -145,6 +145,14 @@ def test_without_ct_the_body_is_what_takes_up_activity():
     assert body.mean() < 2 * scan.alive.mean()
 
 
+def test_a_ct_without_soft_tissue_leaves_the_uptake():
+    scan = Scan().trunk()
+    _, pet = scan.volumes()
+    body = whole(body_of(Volume(np.full(pet.shape, -500, np.int16), pet.affine), pet), pet.shape)
+    assert body[scan.alive].all()
+    assert body.mean() < 2 * scan.alive.mean()
+
+
 def test_nothing_that_looks_like_a_patient_gives_no_body():
     air = Volume(np.full((8, 40, 40), AIR, np.int16), AFFINE)
     assert body_of(air, None) is None

@@ -98,8 +98,8 @@ def body_of(ct: Volume | None, pet: Volume | None) -> Body | None:
         pet: body-weight SUV in the same world; None without PET. Without CT its grid is that of the answer.
 
     Returns:
-        The patient, over the axial slices of `ct` (or `pet`); None where nothing like one is found, as in a
-        CT that is not in HU.
+        The patient, over the axial slices of `ct` (or `pet`): by uptake alone where a CT shows no soft
+        tissue, as one that is not in HU; None where nothing like a patient is found.
     """
     if ct is not None:
         return _body_of_ct(ct, pet)
@@ -116,7 +116,9 @@ def _body_of_ct(ct: Volume, pet: Volume | None) -> Body | None:
     uptake = None if pet is None else resample(pet.array, pet.affine, coarse, hu.shape, -1.0, nearest=True)
     parts = _parts(soft, edge, _cell_ml(coarse), uptake)
     if not parts.any():
-        return None
+        if pet is None:
+            return None
+        return _body_of_uptake(resample(pet.array, pet.affine, coarse, hu.shape), coarse, steps)
     cells = parts | _cavities(hu, soft, parts, _padding(stack, steps), uptake, edge)
     cells = _closed(cells, _reach(CLOSE_MM, edge))
     cells = _filled(cells)
@@ -124,11 +126,15 @@ def _body_of_ct(ct: Volume, pet: Volume | None) -> Body | None:
 
 
 def _body_of_pet(pet: Volume) -> Body | None:
-    """Find the patient by uptake alone, which no couch has; noise in the air around is far below it."""
     stack, world = axial_stack(pet.array, pet.affine)
     steps = _steps(spacing(world), stack.shape)
-    suv = _means(stack, steps, 0.0)
-    coarse = world @ _cell_to_voxel(steps)
+    return _body_of_uptake(_means(stack, steps, 0.0), world @ _cell_to_voxel(steps), steps)
+
+
+def _body_of_uptake(
+    suv: npt.NDArray[np.float32], coarse: npt.NDArray[np.float64], steps: tuple[int, int, int]
+) -> Body | None:
+    """Find the patient by uptake alone, which no couch has; noise in the air around is far below it."""
     edge = float(np.sqrt(np.prod(spacing(coarse)[1:])))
     labels, count = ndimage.label(suv > PET_SUV)
     volumes = np.bincount(labels.ravel(), minlength=count + 1)[1:] * _cell_ml(coarse)

@@ -28,6 +28,9 @@ BLOOD_SUV = 2.0
 """Blood in the mediastinum has a SUV of 1.5 to 2 about an hour after FDG; PERCIST asks a lesion that is to be
 measured for more (Wahl et al., J Nucl Med 2009)."""
 
+EXACT = 1 - 1e-9
+"""What has exactly the least size stays, whatever the rounding of a determinant."""
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -129,9 +132,9 @@ def split_by_size(
     kept, left_out = [], []
     for number, box in enumerate(lesion_boxes(stack), start=1):
         inside = stack[box] == number
-        if np.count_nonzero(inside) * voxel_ml < limits.smallest_ml:
+        if np.count_nonzero(inside) * voxel_ml < limits.smallest_ml * EXACT:
             reason = SMALL.format(limits.smallest_ml)
-        elif inside.shape[0] * thick < limits.shortest_mm:
+        elif inside.shape[0] * thick < limits.shortest_mm * EXACT:
             reason = SHORT.format(limits.shortest_mm)
         else:
             kept.append(number)

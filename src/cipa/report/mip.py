@@ -69,8 +69,7 @@ def save_mip(path: str | os.PathLike[str], prediction: Prediction, heading: str 
     Raises:
         OSError: the file cannot be written; nothing is left under its name.
     """
-    highest = _highest(prediction, [view.axis for view in VIEWS])
-    projections = [_project(prediction, view, suv) for view, suv in zip(VIEWS, highest, strict=True)]
+    projections = _project(prediction)
     widths = [image.extent[1] - image.extent[0] for image in projections]
     height = projections[0].extent[3] - projections[0].extent[2]
     inch = min((WIDEST - GAP) / sum(widths), HIGHEST / height)
@@ -95,7 +94,13 @@ class _Image:
     extent: Extent
 
 
-def _project(prediction: Prediction, view: View, suv: NDArray[np.float32]) -> _Image:
+def _project(prediction: Prediction) -> list[_Image]:
+    """Project PET and lesions along the axis of each view."""
+    highest = _highest(prediction, [view.axis for view in VIEWS])
+    return [_with_lesions(prediction, view, suv) for view, suv in zip(VIEWS, highest, strict=True)]
+
+
+def _with_lesions(prediction: Prediction, view: View, suv: NDArray[np.float32]) -> _Image:
     """Project lesions along an axis as PET was; crop what is left and right of the body."""
     steps = np.delete(spacing(prediction.axial_affine), view.axis)
     first, last = _body(suv, BODY_MARGIN_MM / steps[1])
