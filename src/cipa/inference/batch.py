@@ -14,10 +14,10 @@ from cipa.inference.predictor import Predictor
 from cipa.inference.result import Prediction
 from cipa.inference.save import LESION_COLUMNS, Writer, read_result, save_prediction, write_table
 from cipa.inference.study import predict_study, settings_of
-from cipa.inference.volume import Progress
 from cipa.io.dicom.identity import scrubbed
 from cipa.io.dicom.study import read_study
 from cipa.io.studies import StudyPlace
+from cipa.progress import Progress
 
 STATES = Literal["done", "skipped", "failed"]
 

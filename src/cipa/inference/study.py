@@ -17,10 +17,11 @@ from cipa.errors import DataError
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.modalities import takes, trained_inputs
 from cipa.inference.result import Prediction
-from cipa.inference.volume import Progress, predict_volume
+from cipa.inference.volume import predict_volume
 from cipa.io.checks import doubts_of_region
 from cipa.lesions.labelling import label_lesions, without_short
 from cipa.lesions.measure import measure_lesions
+from cipa.progress import Progress
 
 if TYPE_CHECKING:
     from cipa.inference.predictor import Predictor

@@ -21,12 +21,10 @@ from cipa.io.checks import doubts_of
 from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.plane import FIELD_OF_VIEW_MM, PlaneFit, fit_plane
+from cipa.progress import Progress
 
 if TYPE_CHECKING:
     from cipa.inference.predictor import Predictor
-
-Progress = Callable[[int, int], None]
-"""Called with the slices done and their total."""
 
 BESIDE = 4
 """Threads that make batches ready and put answers away while the network is at another."""
