@@ -6,6 +6,7 @@ session, 143 SIGTERM, 141 the reader of the output, such as `head`, has seen eno
 """
 
 import errno
+import logging
 import signal
 import sys
 import traceback
@@ -31,6 +32,8 @@ def guard(run: Callable[[], int], debug: bool) -> int:
     Returns:
         The exit code.
     """
+    if debug:
+        _show_debug_lines()
     try:
         code = _run_to_exit(run)
         sys.stdout.flush()
@@ -49,6 +52,14 @@ def guard(run: Callable[[], int], debug: bool) -> int:
     if line:
         print(f"cipa: {printable(line)}", file=sys.stderr)
     return code
+
+
+def _show_debug_lines() -> None:
+    """Show what this project logs of exceptions that it survives."""
+    logger = logging.getLogger("cipa")
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(logging.StreamHandler(sys.stderr))
+    logger.propagate = False
 
 
 def _run_to_exit(run: Callable[[], int]) -> int:
