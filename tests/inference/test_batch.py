@@ -106,3 +106,25 @@ def test_tables_over_all_studies(job, many, tmp_path):
     for name in ("patients", "lesions"):
         with (tmp_path / "out" / f"{name}.csv").open(newline="") as file:
             assert [row["study"] for row in csv.DictReader(file)] == ["p1", "p3"]
+
+
+def test_a_study_that_another_process_has_finished_meanwhile_is_no_failure(job, many, tmp_path, monkeypatch):
+    place, out = find_studies(many)[0], tmp_path / "out"
+
+    def finish_elsewhere(*arguments):
+        monkeypatch.undo()
+        assert run_study(job, place, out).state == "done"
+        return predict_place(*arguments)
+
+    predict_place = batch.predict_place
+    monkeypatch.setattr(batch, "predict_place", finish_elsewhere)
+    assert run_study(job, place, out).state == "skipped"
+
+
+def test_memory_that_runs_out_costs_one_study(job, many, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes")
+
+    monkeypatch.setattr(batch, "predict_place", fail)
+    outcomes = list(run_studies(job, find_studies(many), tmp_path / "out"))
+    assert {one.error for one in outcomes} == {"memory ran out; use a machine with more"}

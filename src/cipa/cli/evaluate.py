@@ -10,9 +10,7 @@ appears when all of it is done.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cipa.cli.inputs_option import add_inputs, warn_of_inputs
 from cipa.errors import DataError, UsageError
 from cipa.files import refuse_occupied
+from cipa.progress import counting_bar
 
 if TYPE_CHECKING:
     from cipa.evaluation.patient import PatientProtocol
@@ -112,7 +111,7 @@ def _score_weights(
     dataset = PCLT20K(arguments.data, ids, predictor.image_size, slices=predictor.slices)
     _check_size(arguments, ids[0], predictor.image_size)
     about = {"weights": arguments.weights, "inputs": arguments.inputs or trained_inputs(model)}
-    with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
+    with counting_bar(f"evaluating on {predictor.device}", len(ids)) as advance:
         return evaluate(predictor, dataset, out, **_options(arguments, patients, about), advance=advance)
 
 
@@ -136,7 +135,7 @@ def _score_threshold(
         )
     dataset = PCLT20K(arguments.data, ids, len(read_grey(image_path(arguments.data, ids[0], "PET"))))
     about = {"pet_threshold": found.rule, "suv": found.suvs, "saturated": found.saturated}
-    with _progress(len(ids), "evaluating") as advance:
+    with counting_bar("evaluating", len(ids)) as advance:
         return write_evaluation(
             ThresholdMasks(dataset, found.greys),
             lambda ct, pet: pet,
@@ -185,24 +184,6 @@ def _check_size(arguments: Namespace, slice_id: str, size: int) -> None:
             f"{arguments.data}: slices of {width} x {height} pixels, but {arguments.weights} takes "
             f"{size} x {size}; use weights of the data's size, or data of the weights'"
         )
-
-
-@contextmanager
-def _progress(total: int, name: str) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    counted = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("slices,"))
-    timed = (TimeElapsedColumn(), TextColumn("gone,"), TimeRemainingColumn(), TextColumn("left"))
-    with Progress(*counted, *timed, console=Console(stderr=True)) as progress:
-        yield partial(progress.advance, progress.add_task(name, total=total))
 
 
 def _print_scores(

@@ -113,10 +113,10 @@ def make_predictor(arguments: Namespace, device: str) -> "Predictor":
 
 
 def _folder(predictor: "Predictor", arguments: Namespace) -> "Summary":
-    from cipa.cli.progress_bar import slice_bar
     from cipa.data.layout import images_on_disk, read_ids
     from cipa.errors import DataError
     from cipa.inference.files import predict_folder
+    from cipa.progress import slice_bar
 
     root = Path(arguments.data)
     if arguments.list == "all":

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from jsonargparse import Namespace
 
 from cipa.cli.predict import make_predictor
-from cipa.cli.progress_bar import study_bars
 from cipa.cli.ranks import Rank, this_rank
-from cipa.cli.stopping import stop_on_termination
 from cipa.cli.study_options import study_options, volume_options
 from cipa.errors import DataError, UsageError
+from cipa.progress import study_bars
 
 if TYPE_CHECKING:
     from cipa.inference.batch import Job, Outcome
@@ -33,11 +32,10 @@ def predict_studies(arguments: Namespace) -> int:
     """
     out = Path(arguments.out)
     places, is_single = _places(arguments)
-    with stop_on_termination():
-        if is_single:
-            return _one(arguments, places[0], out)
-        with this_rank() as rank:
-            return _many(arguments, places, out, rank)
+    if is_single:
+        return _one(arguments, places[0], out)
+    with this_rank() as rank:
+        return _many(arguments, places, out, rank)
 
 
 def _places(arguments: Namespace) -> tuple[list["StudyPlace"], bool]:

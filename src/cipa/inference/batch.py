@@ -1,14 +1,13 @@
 """Many studies, one after another: what is finished stays finished, what fails does not stop the rest."""
 
-import errno
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cipa.errors import CipaError, DataError, UsageError
-from cipa.files import atomic_file
+from cipa.errors import CipaError, DataError, UsageError, is_out_of_memory
+from cipa.files import atomic_file, is_disk_full
 from cipa.inference.inputs import read_input
 from cipa.inference.options import DEFAULTS, NOTHING_GIVEN, StudyOptions, VolumeOptions
 from cipa.inference.result import Prediction
@@ -22,10 +21,10 @@ from cipa.inference.save import (
 )
 from cipa.inference.slices import SlicePredictor
 from cipa.inference.study import predict_study, settings_of
-from cipa.inference.volume import Progress
 from cipa.io.dicom.identity import scrubbed
 from cipa.io.dicom.study import read_study
 from cipa.io.studies import StudyPlace
+from cipa.progress import Progress
 
 STATES = Literal["done", "skipped", "failed"]
 
@@ -101,17 +100,10 @@ def run_studies(job: Job, places: Sequence[StudyPlace], out: Path) -> Iterator[O
             outcome = run_study(job, place, out / place.name)
         except CipaError as error:
             outcome = _failed(place, str(error), began)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        except Exception as error:  # must not cost the other studies
+            if is_disk_full(error):
                 raise
-            outcome = _failed(place, f"{error.strerror or type(error).__name__}; see to the file", began)
-        except MemoryError:
-            outcome = _failed(place, "memory ran out; use a machine with more", began)
-        except (
-            Exception
-        ) as error:  # a defect of ours must not cost the other studies; what it quotes may be private
-            what = f"a defect of cipa ({type(error).__name__}); run this study alone with --debug"
-            outcome = _failed(place, what, began)
+            outcome = _failed(place, _reason(error), began)
         yield outcome
 
 
@@ -139,7 +131,13 @@ def run_study(job: Job, place: StudyPlace, folder: Path) -> Outcome:
     except DataError as error:
         line = str(error)
         raise DataError(line if line.startswith(str(place.ct)) else f"{place.ct}: {line}") from error
-    save_prediction(prediction, folder, job.also, job.overwrite)
+    try:
+        save_prediction(prediction, folder, job.also, job.overwrite)
+    except UsageError:  # another process may have finished the same study meanwhile
+        earlier = _earlier(job, place, folder)
+        if earlier is None:
+            raise
+        return Outcome(place.name, "skipped", 0.0, earlier["patient"], tuple(earlier["warnings"]))
     seconds = time.monotonic() - began
     return Outcome(place.name, "done", seconds, prediction.totals(), tuple(prediction.warnings))
 
@@ -196,6 +194,15 @@ def _earlier(job: Job, place: StudyPlace, folder: Path) -> dict[str, Any] | None
                 f"{folder}: holds a result of {kind}; name another folder, or replace it with --overwrite"
             )
     return found
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong without what an error quotes, which may be private."""
+    if is_out_of_memory(error):
+        return "memory ran out; use a machine with more"
+    if isinstance(error, OSError):
+        return f"{error.strerror or type(error).__name__}; see to the file"
+    return f"a defect of cipa ({type(error).__name__}); run this study alone with --debug"
 
 
 def _failed(place: StudyPlace, line: str, began: float) -> Outcome:

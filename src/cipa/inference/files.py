@@ -16,9 +16,9 @@ from cipa.inference.names import mask_name, probability_name
 from cipa.inference.result import Prediction
 from cipa.inference.save import NOTE, write_probability
 from cipa.inference.slices import SlicePredictor
-from cipa.inference.volume import Progress
 from cipa.io.nifti import write_volume
 from cipa.io.png import read_grey, write_grey
+from cipa.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from cipa.errors import DataError
 from cipa.files import atomic_folder, refuse_occupied
+from cipa.inference.optional_writers import attempt, name_of_writer
 from cipa.io.dicom.seg import write_seg
 from cipa.io.dicom.volumes import PetCt
 from cipa.io.nifti import write_volume
@@ -18,6 +20,7 @@ from cipa.io.volume import Volume
 from cipa.lesions.measure import Lesion
 from cipa.lesions.plausibility import LeftOut
 from cipa.readers import read_json
+from cipa.text import cell
 
 DISCLAIMER = "Research software, not a medical device."
 
@@ -61,6 +64,10 @@ class Result(Protocol):
         """Marks that are no lesions."""
 
     @property
+    def warnings(self) -> list[str]:
+        """What needs a second look."""
+
+    @property
     def source(self) -> PetCt | None:
         """The DICOM pair."""
 
@@ -87,7 +94,8 @@ def save_prediction(
     Args:
         prediction: the result.
         folder: final name.
-        also: what writes more files before the folder appears, such as the report or `write_labels`.
+        also: what writes more files before the folder appears, such as the report or `write_labels`. What
+            fails of these, and a DICOM SEG that fails, is added to the prediction's warnings.
         overwrite: replace an earlier result there.
 
     Returns:
@@ -95,18 +103,20 @@ def save_prediction(
 
     Raises:
         UsageError: something stands there that is no earlier result, or may not be replaced.
-        DataError: the CT's headers do not do for DICOM SEG.
         OSError: the disk is full or the like; nothing is left under the name.
     """
     refuse_taken(folder, overwrite)
-    with atomic_folder(folder) as partial:
-        _write_tables(prediction, partial)
+    with atomic_folder(folder) as unfinished:
         with ThreadPoolExecutor(3) as pool:  # what compresses voxels lets the writers of pictures run
-            jobs = _write_voxels(pool, prediction, partial)
-            for write in also:
-                write(prediction, partial)
+            jobs = _write_voxels(pool, prediction, unfinished)
+            seg = pool.submit(_attempt_seg, prediction, unfinished)
+            failures = _attempt_all(also, prediction, unfinished)
             for job in jobs:
                 job.result()
+        prediction.warnings.extend(filter(None, [seg.result(), *failures.values()]))
+        if seg.result():  # what was written meanwhile does not know
+            _attempt_all([write for write in also if not failures[write]], prediction, unfinished)
+        _write_tables(prediction, unfinished)
     return folder
 
 
@@ -134,7 +144,7 @@ def write_table(path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[st
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         for row in rows:
-            writer.writerow({name: _cell(row[name]) for name in columns})
+            writer.writerow({name: cell(row[name], DIGITS) for name in columns})
 
 
 def write_probability(path: Path, prediction: Result) -> None:
@@ -159,23 +169,31 @@ def _write_tables(prediction: Result, folder: Path) -> None:
 
 
 def _write_voxels(pool: ThreadPoolExecutor, prediction: Result, folder: Path) -> list[Future[None]]:
-    """Begin to write mask, probability and SEG; what goes wrong is in the futures."""
-    facts = prediction.facts
-    jobs = [
+    """Begin to write mask and probability; what goes wrong is in the futures."""
+    return [
         pool.submit(write_volume, folder / MASK, prediction.mask, prediction.ct, NOTE.format("mask")),
         pool.submit(write_probability, folder / PROBABILITY, prediction),
     ]
-    if prediction.source is not None:
-        about = (facts["model"]["name"], facts["version"])
-        jobs.append(
-            pool.submit(write_seg, folder / SEG, prediction.mask, prediction.source.ct_slices, *about)
-        )
-    return jobs
 
 
-def _cell(value: object) -> object:
-    return f"{value:.7g}" if isinstance(value, float) else "" if value is None else value
+def _attempt_seg(prediction: Result, folder: Path) -> str:
+    """Write the SEG of a study that came from DICOM; return a warning where it cannot be."""
+    if prediction.source is None:
+        return ""
+    slices, facts = prediction.source.ct_slices, prediction.facts
+    about = (facts["model"]["name"], facts["version"])
+    return attempt("DICOM SEG", lambda: write_seg(folder / SEG, prediction.mask, slices, *about), folder)
 
+
+def _attempt_all(also: Sequence[Writer], prediction: Result, folder: Path) -> dict[Writer, str]:
+    """Let others write their files; return a warning for each that fails, else an empty one."""
+    return {
+        write: attempt(name_of_writer(write), partial(write, prediction, folder), folder) for write in also
+    }
+
+
+DIGITS = 7
+"""Of numbers in tables."""
 
 LESION_COLUMNS = ("study", *Lesion(1, 0, 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0), (0, 0), 0.0).row())
 """Columns of `lesions.csv`, there also where no lesion is."""

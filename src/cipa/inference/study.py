@@ -15,7 +15,7 @@ from cipa.inference.modalities import takes, trained_inputs
 from cipa.inference.options import DEFAULTS, VolumeOptions
 from cipa.inference.result import Prediction
 from cipa.inference.slices import SlicePredictor
-from cipa.inference.volume import Progress, SegmentedVolume, predict_volume
+from cipa.inference.volume import SegmentedVolume, predict_volume
 from cipa.io.aligned import SliceSampler
 from cipa.io.checks import doubts_of_region
 from cipa.io.orientation import axial_stack
@@ -29,6 +29,7 @@ from cipa.lesions.plausibility import (
     split_by_uptake,
     warnings_of,
 )
+from cipa.progress import Progress
 
 NO_BODY = "no patient was found in the images, so that marks outside the body are not left out: look at them"
 

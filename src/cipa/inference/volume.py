@@ -23,9 +23,7 @@ from cipa.io.checks import doubts_of
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.plane import PlaneFit, fit_plane
 from cipa.io.volume import Volume
-
-Progress = Callable[[int, int], None]
-"""Called with the slices done and their total."""
+from cipa.progress import Progress
 
 BESIDE = 4
 """Threads that prepare batches and store probability while the network is at another."""

@@ -8,17 +8,17 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import nn
 
+from cipa.progress import Display
+from cipa.signals import StopFlag
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.config_file import write_recipe
 from cipa.training.drop_path import sample_drop_paths
 from cipa.training.ema import average_of
 from cipa.training.graph_step import records
-from cipa.training.interrupts import StopFlag
 from cipa.training.loader import TrainingLoader, count_workers
 from cipa.training.log import Journal
 from cipa.training.network import build_network
 from cipa.training.optimizer import build_optimizer
-from cipa.training.progress import Display
 from cipa.training.recipe import TrainRecipe
 from cipa.training.run_folder import RunFolder
 from cipa.training.sampler import EpochSampler, steps_per_epoch

@@ -9,8 +9,8 @@ import psutil
 import torch
 
 from cipa.errors import UsageError
+from cipa.progress import Display
 from cipa.training.log_table import Table
-from cipa.training.progress import Display
 from cipa.training.run_folder import RunFolder
 from cipa.training.validation import Score
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cipa.errors import UsageError
+from cipa.signals import stop_signals
 from cipa.training.assembly import assembled
 from cipa.training.config_file import read_recipe
 from cipa.training.devices import devices, settle
-from cipa.training.interrupts import stop_signals
 from cipa.training.pictures import draw_pictures
 from cipa.training.recipe import TrainRecipe
 from cipa.training.run_folder import RunFolder

@@ -17,10 +17,10 @@ from cipa.data.augmentation import augment, sample
 from cipa.data.intensity import normalise
 from cipa.data.modalities import keep_inputs
 from cipa.errors import DataError
+from cipa.signals import StopFlag
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.drop_path import DropPathDraws
 from cipa.training.graph_step import RecordedGradients, records
-from cipa.training.interrupts import StopFlag
 from cipa.training.loader import TrainingLoader
 from cipa.training.log import Journal, Pace
 from cipa.training.loss import segmentation_loss

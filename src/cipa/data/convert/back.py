@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.data.convert.metadata import PatientRecord, read_metadata
-from cipa.data.convert.outcome import Problem, Progress, gather
+from cipa.data.convert.outcome import Problem, gather
 from cipa.data.convert.write import slice_id
 from cipa.data.layout import FOREGROUND, file_name
 from cipa.data.spacing import METADATA
@@ -19,6 +19,7 @@ from cipa.io.grid_record import volume_on
 from cipa.io.nifti import write_volume
 from cipa.io.orientation import axial_stack
 from cipa.io.png import read_grey
+from cipa.progress import Progress
 
 NOTE = "CIPA tumour mask from slices; research software, not a medical device"
 """Field `descrip` of the NIfTI files written."""
