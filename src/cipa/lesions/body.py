@@ -116,9 +116,7 @@ def _body_of_ct(ct: Volume, pet: Volume | None) -> Body | None:
     uptake = None if pet is None else resample(pet.array, pet.affine, coarse, hu.shape, -1.0, nearest=True)
     parts = _parts(soft, edge, _cell_ml(coarse), uptake)
     if not parts.any():
-        if pet is None:
-            return None
-        return _body_of_uptake(resample(pet.array, pet.affine, coarse, hu.shape), coarse, steps)
+        return None if pet is None else _body_of_pet_on(pet, coarse, hu.shape, steps)
     cells = parts | _cavities(hu, soft, parts, _padding(stack, steps), uptake, edge)
     cells = _closed(cells, _reach(CLOSE_MM, edge))
     cells = _filled(cells)
@@ -126,23 +124,30 @@ def _body_of_ct(ct: Volume, pet: Volume | None) -> Body | None:
 
 
 def _body_of_pet(pet: Volume) -> Body | None:
+    """Find the patient by uptake alone, which no couch has; noise in the air around is far below it."""
     stack, world = axial_stack(pet.array, pet.affine)
     steps = _steps(spacing(world), stack.shape)
-    return _body_of_uptake(_means(stack, steps, 0.0), world @ _cell_to_voxel(steps), steps)
-
-
-def _body_of_uptake(
-    suv: npt.NDArray[np.float32], coarse: npt.NDArray[np.float64], steps: tuple[int, int, int]
-) -> Body | None:
-    """Find the patient by uptake alone, which no couch has; noise in the air around is far below it."""
+    coarse = world @ _cell_to_voxel(steps)
     edge = float(np.sqrt(np.prod(spacing(coarse)[1:])))
-    labels, count = ndimage.label(suv > PET_SUV)
+    labels, count = ndimage.label(_means(stack, steps, 0.0) > PET_SUV)
     volumes = np.bincount(labels.ravel(), minlength=count + 1)[1:] * _cell_ml(coarse)
     large = volumes >= min(PART_ML, volumes.max(initial=0.0))
     if not large.any():
         return None
     cells = _filled(_closed(np.isin(labels, 1 + np.flatnonzero(large)), _reach(CLOSE_MM, edge)))
     return Body(ndimage.binary_dilation(cells, DISK, _reach(PET_MARGIN_MM, edge)), steps)
+
+
+def _body_of_pet_on(
+    pet: Volume, coarse: npt.NDArray[np.float64], shape: tuple[int, int, int], steps: tuple[int, int, int]
+) -> Body | None:
+    """Find the patient by uptake, on the cells of a CT."""
+    body = _body_of_pet(pet)
+    if body is None:
+        return None
+    own = axial_stack(pet.array, pet.affine)[1] @ _cell_to_voxel(body.steps)
+    cells = resample(body.cells.view(np.uint8), own, coarse, shape, nearest=True) > 0
+    return Body(cells, steps)
 
 
 DISK = np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], bool)
