@@ -368,3 +368,16 @@ def test_units_are_honoured_where_they_can_be_meant(tmp_path, unit, size, edge, 
     assert [said in line for line in volume.warnings] == ([True] if said else [])
     write_volume(tmp_path / "b.nii", VOXELS, volume)
     assert np.array_equal(read_volume(tmp_path / "b.nii").affine, volume.affine)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize("slope", [1.0, 1 / 255])
+def test_a_compressed_volume_holds_the_bytes_of_a_plain_one(tmp_path, order, kind, slope):
+    array = np.asarray(np.arange(7 * 6 * 5).reshape(7, 6, 5), kind, order=order)
+    like = Volume(array, np.diag([2.0, 2.0, 3.0, 1.0]))
+    for name in ("a.nii", "a.nii.gz"):
+        write_volume(tmp_path / name, array, like, "note", slope)
+    packed = gzip.decompress((tmp_path / "a.nii.gz").read_bytes())
+    assert packed == (tmp_path / "a.nii").read_bytes()
+    np.testing.assert_allclose(nibabel.load(tmp_path / "a.nii.gz").get_fdata(), array * slope, rtol=1e-6)

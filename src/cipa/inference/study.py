@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cipa import __version__
 from cipa.data.modalities import BOTH
@@ -21,8 +22,9 @@ from cipa.io.checks import doubts_of_region
 from cipa.io.orientation import axial_stack
 from cipa.lesions.body import Body, body_of
 from cipa.lesions.labelling import keep_lesions, label_lesions
-from cipa.lesions.measure import mean_probability, measure_lesions
+from cipa.lesions.measure import AxialSlices, mean_probability, measure_lesions
 from cipa.lesions.plausibility import (
+    LeftOut,
     Limits,
     cut_at_body,
     split_by_size,
@@ -104,19 +106,16 @@ def _find_lesions(
     sample = SliceSampler(*axial_stack(pair.pet.array, pair.pet.affine), world, stack.shape)
     has_pet = "pet" in pair.inputs
     uptake = sample if has_pet else None
-    labels, _ = label_lesions(volume.mask)
-    cut, left_out = (None, []) if body is None else cut_at_body(labels, affine, body, uptake)
-    if cut is not None:
-        labels, _ = label_lesions(cut)
+    labels, left_out = _label_in_body(volume.mask, affine, body, uptake)
     numbers, others = split_by_size(labels, affine, limits, uptake)
-    labels = keep_lesions(labels, affine, numbers)
+    keep_lesions(labels, affine, numbers)
     left_out += others
     means = mean_probability(labels, volume.mask, volume.marked, affine)
     lesions = measure_lesions(labels, means, affine, pair.pet, sample)
     if not has_pet:
         lesions = [lesion.without_suv() for lesion in lesions]
     kept, others = split_by_uptake(lesions, limits)
-    labels = keep_lesions(labels, affine, [lesion.number for lesion in kept])
+    keep_lesions(labels, affine, [lesion.number for lesion in kept])
     left_out += others
     return {
         "mask": labels.astype(bool).view(np.uint8) if left_out else volume.mask,
@@ -124,6 +123,21 @@ def _find_lesions(
         "lesions": [replace(lesion, number=number) for number, lesion in enumerate(kept, start=1)],
         "left_out": tuple(left_out),
     }
+
+
+def _label_in_body(
+    mask: npt.NDArray[np.uint8],
+    affine: npt.NDArray[np.float64],
+    body: Body | None,
+    uptake: AxialSlices | None,
+) -> tuple[npt.NDArray[np.generic], list[LeftOut]]:
+    """Number the lesions of the part of a mask that lies in the patient, if one was found."""
+    labels, _ = label_lesions(mask)
+    cut, left_out = (None, []) if body is None else cut_at_body(labels, affine, body, uptake)
+    if cut is None:
+        return labels, left_out
+    del labels  # two bytes a voxel, of which the new ones take as many
+    return label_lesions(cut)[0], left_out
 
 
 def _refuse_half(predictor: SlicePredictor, pair: PetCtInput) -> None:

@@ -142,18 +142,35 @@ def _save_gzip(image: nibabel.Nifti1Image, path: Path) -> None:
     """
     from isal import isal_zlib
 
-    whole = memoryview(image.to_bytes())
+    head = _head(image)
+    dtype = image.get_data_dtype()
+    array = np.asarray(image.dataobj, dtype, order="F")  # no copy of a volume in NIfTI's own order
+    voxels = memoryview(array.reshape(-1, order="F").view(np.uint8))  # type: ignore[arg-type]
 
     def deflated(start: int) -> bytes:
         packer = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
-        end = isal_zlib.Z_FINISH if start + PIECE >= len(whole) else isal_zlib.Z_SYNC_FLUSH
-        return packer.compress(whole[start : start + PIECE]) + packer.flush(end)
+        end = isal_zlib.Z_FINISH if start + PIECE >= len(voxels) else isal_zlib.Z_SYNC_FLUSH
+        before = packer.compress(head) if start == 0 else b""
+        return before + packer.compress(voxels[start : start + PIECE]) + packer.flush(end)
 
     with path.open("wb") as file, ThreadPoolExecutor(PACKERS) as pool:
         file.write(GZIP_HEADER)
-        for piece in pool.map(deflated, range(0, len(whole), PIECE)):
+        for piece in pool.map(deflated, range(0, len(voxels), PIECE)):
             file.write(piece)
-        file.write(struct.pack("<LL", isal_zlib.crc32(whole), len(whole) % 2**32))
+        check = isal_zlib.crc32(voxels, isal_zlib.crc32(head))
+        file.write(struct.pack("<LL", check, (len(head) + len(voxels)) % 2**32))
+
+
+def _head(image: nibabel.Nifti1Image) -> bytes:
+    """Return what stands before the voxels in a single file, without a copy of these: a whole body has 0.2 GB."""
+    kind = type(image).header_class
+    whole = type(image)(np.zeros((1, 1, 1), image.get_data_dtype()), None, image.header).to_bytes()
+    head = kind(whole[: kind.sizeof_hdr], image.header.endianness, check=False)
+    head.set_data_shape(image.shape)
+    head.set_slope_inter(*image.header.get_slope_inter())
+    if np.isnan(head["scl_slope"]):  # no scaling was asked for
+        head.set_slope_inter(1, 0)
+    return bytes(head.binaryblock) + whole[kind.sizeof_hdr : head.get_data_offset()]
 
 
 def _empty_image(array: npt.NDArray[np.generic], like: Volume) -> nibabel.Nifti1Image:

@@ -29,7 +29,7 @@ def label_lesions(mask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.generic],
     if planes is None:
         return np.zeros_like(mask, dtype=np.uint16), 0
     there = _selection(planes)
-    found, count = label_components(mask[there])
+    found, count = label_components(mask[there], small=True)
     sizes = np.bincount(found.ravel(), minlength=count + 1)[1:]
     kind = np.uint16 if count <= np.iinfo(np.uint16).max else np.int32
     numbers = np.zeros(count + 1, dtype=kind)
@@ -39,29 +39,19 @@ def label_lesions(mask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.generic],
     return labels, count
 
 
-def keep_lesions(
-    labels: npt.NDArray[Any], affine: npt.NDArray[np.float64], numbers: Sequence[int]
-) -> npt.NDArray[Any]:
-    """Keep some lesions of a label map.
+def keep_lesions(labels: npt.NDArray[Any], affine: npt.NDArray[np.float64], numbers: Sequence[int]) -> None:
+    """Keep some lesions of a label map and renumber them in their order, in place: it may be large.
 
     Args:
         labels: (I, J, K), 1 to N as `label_lesions` numbers them.
         affine: (4, 4), indices of these to world millimetres, RAS+.
         numbers: of those that stay, in rising order.
-
-    Returns:
-        The labels, themselves where all stay, else renumbered in the same order and memory layout.
     """
     stack, _ = axial_stack(labels, affine)
-    boxes = lesion_boxes(stack)
-    if len(numbers) == len(boxes):
-        return labels
-    kept = np.zeros_like(labels)
-    kept_stack, _ = axial_stack(kept, affine)
-    for new, number in enumerate(numbers, start=1):
-        box = boxes[number - 1]
-        kept_stack[box][stack[box] == number] = new
-    return kept
+    new = {number: place for place, number in enumerate(numbers, start=1)}
+    for number, box in enumerate(lesion_boxes(stack), start=1):  # a new number is of one that is done with
+        if new.get(number) != number:
+            stack[box][stack[box] == number] = new.get(number, 0)
 
 
 def lesion_boxes(labels: npt.NDArray[Any]) -> list[Box]:
