@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 from accelerate.utils import gather
+from cipa.training.interrupts import stop_signals
 
 from benchmarks.harness import require
 from cipa.data.layout import image_path
@@ -22,7 +23,6 @@ from cipa.data.pclt20k import PCLT20K
 from cipa.io.png import read_grey
 from cipa.training.assembly import assemble_trainer
 from cipa.training.devices import devices, settle
-from cipa.training.interrupts import stop_signals
 from cipa.training.loader import TrainingLoader
 from cipa.training.recipe import (
     NetworkRecipe,

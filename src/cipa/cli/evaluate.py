@@ -10,8 +10,7 @@ appears when all of it is done.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +20,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cipa.cli.inputs_option import add_inputs, warn_of_inputs
 from cipa.errors import DataError, UsageError
 from cipa.files import refuse_occupied
+from cipa.progress import counting_bar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,7 +124,7 @@ def _score_weights(
     predictor = _predictor(arguments, ids, arguments.weights)
     dataset = PCLT20K(arguments.data, ids, predictor.image_size, slices=predictor.slices)
     about = _about_weights(arguments, predictor)
-    with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
+    with counting_bar(f"evaluating on {predictor.device}", len(ids)) as advance:
         return evaluate(predictor, dataset, out, **_options(arguments, patients, about), advance=advance)
 
 
@@ -150,7 +150,7 @@ def _score_folds(
     folds = read_folds(arguments.weights, map(patient_of, ids))
     about: dict[str, Any] = {"weights": arguments.weights, "out_of_fold": []}
 
-    def parts() -> "Iterator[tuple[PCLT20K, Segment]]":
+    def parts() -> Iterator["tuple[PCLT20K, Segment]"]:
         for fold in folds:
             own = [slice_id for slice_id in ids if patient_of(slice_id) in fold.patients]
             predictor = _predictor(arguments, own, list(fold.weights))
@@ -163,7 +163,7 @@ def _score_folds(
     shown = PCLT20K(arguments.data, ids, _side(arguments.data, ids[0]))
     options = _options(arguments, patients, {}) | {"batch_size": arguments.batch_size}
     about = options.pop("about") | about
-    with _progress(len(ids), f"evaluating {len(folds)} folds") as advance:
+    with counting_bar(f"evaluating {len(folds)} folds", len(ids)) as advance:
         return write_parts(parts(), out, shown, **options, about=about, advance=advance)
 
 
@@ -222,7 +222,7 @@ def _score_threshold(
         )
     dataset = PCLT20K(arguments.data, ids, len(read_grey(image_path(arguments.data, ids[0], "PET"))))
     about = {"pet_threshold": found.rule, "suv": found.suvs, "saturated": found.saturated}
-    with _progress(len(ids), "evaluating") as advance:
+    with counting_bar("evaluating", len(ids)) as advance:
         return write_evaluation(
             ThresholdMasks(dataset, found.greys),
             lambda ct, pet: pet,
@@ -278,24 +278,6 @@ def _side(data: str, slice_id: str) -> int:
     from cipa.io.png import read_grey
 
     return len(read_grey(image_path(data, slice_id, "CT")))
-
-
-@contextmanager
-def _progress(total: int, name: str) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    counted = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("slices,"))
-    timed = (TimeElapsedColumn(), TextColumn("gone,"), TimeRemainingColumn(), TextColumn("left"))
-    with Progress(*counted, *timed, console=Console(stderr=True)) as progress:
-        yield partial(progress.advance, progress.add_task(name, total=total))
 
 
 def _print_scores(

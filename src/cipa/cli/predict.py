@@ -61,6 +61,10 @@ def _add_study_arguments(parser: ArgumentParser) -> None:
         metavar="SUV",
         help="studies: SUV that becomes white (stored with the weights)",
     )
+    least = "studies: SUVmax below which a lesion is left out as without uptake (stored with the weights)"
+    add("--min-suv", type=float, metavar="SUV", help=least)
+    add("--keep-all", action="store_true", help="studies: keep marks outside the body and without uptake")
+    add("--labels", action="store_true", help="studies: write lesions.nii.gz, the number of each lesion")
     add_study_options(parser)
 
 
@@ -109,10 +113,10 @@ def make_predictor(arguments: Namespace, device: str) -> "Predictor":
 
 
 def _folder(predictor: "Predictor", arguments: Namespace) -> "Summary":
-    from cipa.cli.progress_bar import slice_bar
     from cipa.data.layout import images_on_disk, read_ids
     from cipa.errors import DataError
     from cipa.inference.files import predict_folder
+    from cipa.progress import slice_bar
 
     root = Path(arguments.data)
     if arguments.list == "all":

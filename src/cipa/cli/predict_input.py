@@ -4,12 +4,9 @@ from pathlib import Path
 
 from jsonargparse import Namespace
 
-from cipa.cli.study_options import STUDY_OPTIONS, check_study_options
+from cipa.cli.study_options import STUDY_OPTIONS, VOLUME_OPTIONS, check_study_options
 from cipa.errors import UsageError
 from cipa.io.studies import find_studies
-
-VOLUME_OPTIONS = ("fit", "field_of_view", "ct_window", "suv_max")
-"""Options that mean something for volumes alone: PNG slices are windowed and sized already."""
 
 
 def kind_of_input(arguments: Namespace) -> str:
@@ -51,7 +48,7 @@ def _kind_of_files(files: dict[str, str]) -> str:
 def _check_options(kind: str, arguments: Namespace) -> None:
     check_study_options(arguments)
     for option in VOLUME_OPTIONS:
-        if kind != "studies" and arguments[option] is not None:
+        if kind != "studies" and arguments[option] not in (None, False):
             raise UsageError(f"{_flag(option)}: only for volumes, PNG slices are windowed and sized already")
     for option in STUDY_OPTIONS:
         if (kind != "studies" or arguments.ct or arguments.pet) and arguments[option] is not None:

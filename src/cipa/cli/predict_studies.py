@@ -10,18 +10,14 @@ from typing import TYPE_CHECKING, Any
 from jsonargparse import Namespace
 
 from cipa.cli.predict import make_predictor
-from cipa.cli.progress_bar import study_bars
 from cipa.cli.ranks import Rank, this_rank
-from cipa.cli.stopping import stop_on_termination
-from cipa.cli.study_options import study_options
+from cipa.cli.study_options import study_options, volume_options
 from cipa.errors import DataError, UsageError
+from cipa.progress import study_bars
 
 if TYPE_CHECKING:
     from cipa.inference.batch import Job, Outcome
     from cipa.io.studies import StudyPlace
-
-VOLUME_DEFAULTS: dict[str, Any] = {"fit": "auto", "field_of_view": 500.0, "ct_window": None, "suv_max": None}
-"""Options of `cipa.inference.volume.predict_volume`."""
 
 
 def predict_studies(arguments: Namespace) -> int:
@@ -36,11 +32,10 @@ def predict_studies(arguments: Namespace) -> int:
     """
     out = Path(arguments.out)
     places, is_single = _places(arguments)
-    with stop_on_termination():
-        if is_single:
-            return _one(arguments, places[0], out)
-        with this_rank() as rank:
-            return _many(arguments, places, out, rank)
+    if is_single:
+        return _one(arguments, places[0], out)
+    with this_rank() as rank:
+        return _many(arguments, places, out, rank)
 
 
 def _places(arguments: Namespace) -> tuple[list["StudyPlace"], bool]:
@@ -71,19 +66,19 @@ def _job(
 ) -> "Job":
     """Load the network, and what will write the results of the studies `to_save`."""
     from cipa.inference.batch import Job
+    from cipa.inference.save import write_labels
     from cipa.io.dicom.seg import load_writer
 
-    given = {name: arguments[name] for name in VOLUME_DEFAULTS if arguments[name] is not None}
-    options = VOLUME_DEFAULTS | given
-    options["ct_window"] = None if options["ct_window"] is None else tuple(options["ct_window"])
-    studies = {name: value for name, value in study_options(arguments).items() if value is not None}
     with ThreadPoolExecutor(1) as beside:  # while the GPU's kernels are made
         if any(place.is_dicom for place in to_save):
             beside.submit(load_writer)
         also = () if arguments.no_report else _report_writers()
+        also += (write_labels,) if arguments.labels else ()
         predictor = make_predictor(arguments, device)
     gc.freeze()  # looking for cycles among all that PyTorch loaded took 0.25 s of every study
-    return Job(predictor, options, studies, also, arguments.overwrite, progress)
+    return Job(
+        predictor, volume_options(arguments), study_options(arguments), also, arguments.overwrite, progress
+    )
 
 
 def _report_writers() -> tuple[Any, ...]:

@@ -1,10 +1,16 @@
 """What a user may say about a DICOM study that its headers leave open; verbs that read studies share it."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cipa.errors import UsageError
+
+if TYPE_CHECKING:
+    from cipa.inference.options import StudyOptions, VolumeOptions
+
+VOLUME_OPTIONS = ("fit", "field_of_view", "ct_window", "suv_max", "min_suv", "keep_all")
+"""Options that mean something for volumes alone: PNG slices are windowed and sized already."""
 
 STUDY_OPTIONS = ("ct_series", "pet_series", "weight_kg", "dose_mbq")
 """Names of the options, as `cipa.io.dicom.volumes.read_pet_ct` takes them."""
@@ -30,6 +36,18 @@ def check_study_options(arguments: Namespace) -> None:
             raise UsageError(f"--{name.replace('_', '-')} {arguments[name]:g}: give a number above 0")
 
 
-def study_options(arguments: Namespace) -> dict[str, Any]:
+def study_options(arguments: Namespace) -> "StudyOptions":
     """Return the options that `add_study_options` declared."""
-    return {name: arguments[name] for name in STUDY_OPTIONS}
+    from cipa.inference.options import StudyOptions
+
+    return StudyOptions(**{name: arguments[name] for name in STUDY_OPTIONS})
+
+
+def volume_options(arguments: Namespace) -> "VolumeOptions":
+    """Return the options of `cipa predict` for volumes, those not given at their defaults."""
+    from cipa.inference.options import VolumeOptions
+
+    given = {name: arguments[name] for name in VOLUME_OPTIONS if arguments[name] is not None}
+    if "ct_window" in given:
+        given["ct_window"] = tuple(given["ct_window"])
+    return VolumeOptions(**given)

@@ -12,6 +12,10 @@ IMAGE_SIZE_STEP = 128
 """Image sides are multiples of this: patches of 4, halved three times, cut into windows of 4 pixels."""
 
 
+MIN_SUV = 1.0
+"""SUVmax that any tumour with uptake reaches; lung has half of it, the couch a hundredth."""
+
+
 class Variant(NamedTuple):
     """Sizes that share a name.
 
@@ -58,6 +62,7 @@ class NetworkConfig:
         slices: axial slices of each modality that the network sees at once: 1, or 3, z - 1 to z + 1.
         smallest_ml: volume in mL below which a lesion of a study is left out, 0 or more.
         shortest_mm: millimetres across axial slices below which a lesion of a study is left out, 0 or more.
+        min_suv: SUVmax below which a lesion of a study has no uptake and is left out, 0 or more.
 
     Raises:
         UsageError: a value out of its range.
@@ -75,6 +80,7 @@ class NetworkConfig:
     threshold: float = 0.5
     smallest_ml: float = 0.0
     shortest_mm: float = 0.0
+    min_suv: float = MIN_SUV
 
     def __post_init__(self) -> None:
         known = self.variants()
@@ -87,6 +93,7 @@ class NetworkConfig:
         require(0 < self.threshold < 1, f"threshold {self.threshold}: must lie between 0 and 1")
         require(self.smallest_ml >= 0, f"smallest_ml {self.smallest_ml}: must be 0 or more")
         require(self.shortest_mm >= 0, f"shortest_mm {self.shortest_mm}: must be 0 or more")
+        require(self.min_suv >= 0, f"min_suv {self.min_suv}: must be 0 or more")
         require(self.suv_max > 0, f"suv_max {self.suv_max}: must be above 0")
         known_scaling = self.pet_scaling in PET_SCALINGS
         require(known_scaling, f"pet_scaling '{self.pet_scaling}': must be {' or '.join(PET_SCALINGS)}")

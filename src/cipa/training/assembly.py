@@ -10,18 +10,18 @@ from torch import nn
 
 from cipa.data.layout import TUMOUR_ALONE
 from cipa.evaluation.volume_dice import VolumeDice
+from cipa.progress import Display
+from cipa.signals import StopFlag
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.config_file import write_recipe
 from cipa.training.drop_path import sample_drop_paths
 from cipa.training.ema import average_of
 from cipa.training.graph_step import records
-from cipa.training.interrupts import StopFlag
 from cipa.training.loader import TrainingLoader, count_workers
 from cipa.training.log import TrainingLog
 from cipa.training.network import build_network
 from cipa.training.optimizer import build_optimizer
 from cipa.training.parts import TrainingParts
-from cipa.training.progress import Display
 from cipa.training.recipe import TrainRecipe
 from cipa.training.run_folder import RunFolder
 from cipa.training.sampler import EpochSampler, SlicePool, steps_per_epoch

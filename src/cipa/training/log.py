@@ -9,8 +9,8 @@ import psutil
 import torch
 from accelerate.tracking import GeneralTracker
 
+from cipa.progress import Display
 from cipa.training.log_file import LogFile
-from cipa.training.progress import Display
 from cipa.training.run_folder import RunFolder
 from cipa.training.validation import Score
 

@@ -8,10 +8,10 @@ import torch
 
 from cipa.errors import UsageError
 from cipa.evaluation.operating_point import OperatingPoint
+from cipa.signals import stop_signals
 from cipa.training.assembly import assemble_trainer
 from cipa.training.config_file import read_recipe
 from cipa.training.devices import devices, settle
-from cipa.training.interrupts import stop_signals
 from cipa.training.loss import DiceKind
 from cipa.training.pictures import draw_pictures
 from cipa.training.recipe import PUBLISHED, TrainRecipe, flag

@@ -16,7 +16,7 @@ from cipa.models.config import NetworkConfig
 from cipa.models.pretrained import CONFIG_NAME, WEIGHTS_NAME
 from cipa.models.registry import config_class
 
-LATER = {"slices", "pet_scaling"}
+LATER = {"slices", "pet_scaling", "min_suv"}
 """Fields that folders of the first versions lack: their defaults are what those versions did."""
 
 
