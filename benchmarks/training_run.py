@@ -20,9 +20,9 @@ from benchmarks.harness import require
 from cipa.data.layout import image_path
 from cipa.data.pclt20k import PCLT20K
 from cipa.io.png import read_grey
+from cipa.signals import stop_signals
 from cipa.training.assembly import assembled
 from cipa.training.devices import devices, settle
-from cipa.training.interrupts import stop_signals
 from cipa.training.loader import TrainingLoader
 from cipa.training.recipe import (
     NetworkRecipe,

@@ -81,7 +81,14 @@ def assembled(
     total = steps_per_epoch(len(slices.training), optimisation.batch_size) * optimisation.epochs
     with Display(total, step, silent=silent or not main) as display:
         _announce(display, recipe, slices, accelerator, checkpoints)
-        journal = Journal(run, display, step, write=main, tensorboard=running.tensorboard)
+        journal = Journal(
+            run,
+            display,
+            step,
+            validated_step=checkpoints.position.validated_step,
+            write=main,
+            tensorboard=running.tensorboard,
+        )
         prepared = _prepared(model, recipe, accelerator)
         try:
             yield Trainer(

@@ -38,7 +38,14 @@ class Journal:
     """Writes steps and validations as rows. Only the first process keeps one that writes."""
 
     def __init__(
-        self, run: RunFolder, display: Display, step: int, *, write: bool, tensorboard: bool
+        self,
+        run: RunFolder,
+        display: Display,
+        step: int,
+        *,
+        validated_step: int,
+        write: bool,
+        tensorboard: bool,
     ) -> None:
         """Open the tables at `step`, dropping later rows.
 
@@ -46,6 +53,8 @@ class Journal:
             run: where the tables lie.
             display: what shows the numbers.
             step: optimiser steps already done.
+            validated_step: the latest of these that was validated according to the state; a validation that
+                a kill cut off from its state is done and written again.
             write: whether this process writes anything.
             tensorboard: whether to write TensorBoard events.
 
@@ -55,7 +64,7 @@ class Journal:
         """
         self.display = display
         self._metrics = Table(run.metrics, METRICS, step) if write else None
-        self._validation = Table(run.validation, VALIDATION, step) if write else None
+        self._validation = Table(run.validation, VALIDATION, validated_step) if write else None
         self._events = _summary_writer(run, step) if write and tensorboard else None
         self._recent: deque[float] = deque(maxlen=SHOWN_STEPS)
 
