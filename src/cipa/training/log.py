@@ -43,6 +43,7 @@ class TrainingLog:
         display: Display,
         step: int,
         *,
+        validated_step: int,
         write: bool,
         tracker: GeneralTracker | None = None,
     ) -> None:
@@ -52,6 +53,8 @@ class TrainingLog:
             run: where the files lie.
             display: what shows the numbers.
             step: optimiser steps already done.
+            validated_step: the latest of these that was validated according to the state; a validation that
+                a kill cut off from its state is done and written again.
             write: whether this process writes anything.
             tracker: gets every number too.
 
@@ -60,7 +63,7 @@ class TrainingLog:
         """
         self.display = display
         self._metrics = LogFile(run.metrics, METRICS, step) if write else None
-        self._validation = LogFile(run.validation, VALIDATION, step) if write else None
+        self._validation = LogFile(run.validation, VALIDATION, validated_step) if write else None
         self._tracker = tracker
         self._recent: deque[float] = deque(maxlen=SHOWN_STEPS)
 
