@@ -1,8 +1,8 @@
 """Small files from outside - JSON, YAML, CSV, lists - read whole or refused in one line that names the file.
 
-What a parser, the decoder of text or the allocator raises for a file that is not what it must be becomes one
-`DataError` here, so that no reader of this package has a list of exceptions of its own. Only regular files are
-opened: a named pipe or a device would be waited for without end.
+What a parser, the decoder of text or the allocator raises for a file that is not what it must be becomes
+one `DataError` here, so that no reader of this package has a list of exceptions of its own. Only regular
+files are opened: a named pipe or a device would be waited for without end.
 """
 
 import csv
@@ -95,8 +95,13 @@ def guarded(path: Path, kind: str, way_out: str, work: Callable[[], Value]) -> V
     """
     try:
         return work()
-    except (DataError, OSError):
+    except DataError:
         raise
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        # decompressors and Pillow raise the system's class, without its number, for damage
+        raise DataError(f"{path}: not {kind} ({shown(error)}); {way_out}") from error
     except RecursionError as error:
         raise DataError(f"{path}: not {kind} (nested too deeply); {way_out}") from error
     except MemoryError as error:
@@ -121,7 +126,7 @@ def read_text(path: Path, way_out: str, most: int = MOST_BYTES) -> str:
         content = file.read(most + 1)
     if len(content) > most:
         raise DataError(f"{path}: more than {_size(most)}, which no such file has; {way_out}")
-    return guarded(path, "text in UTF-8", way_out, lambda: content.decode("utf-8-sig"))
+    return guarded(path, "a text file in UTF-8", way_out, lambda: content.decode("utf-8-sig"))
 
 
 def read_json(path: Path, way_out: str, most: int = MOST_BYTES) -> Any:
@@ -154,19 +159,23 @@ def read_json_object(path: Path, way_out: str, most: int = MOST_BYTES) -> dict[s
     return content
 
 
-def read_csv(path: Path, columns: Sequence[str], way_out: str) -> list[tuple[int, dict[str, str]]]:
+def read_csv(
+    path: Path, columns: Sequence[str], way_out: str, *, fill: bool = False
+) -> list[tuple[int, dict[str, str]]]:
     """Read a CSV table in UTF-8 with a line of column names.
 
     Args:
         path: the file.
         columns: those that it must have; others are left out.
         way_out: what to do where it cannot be read.
+        fill: take a row that is cut short as ending in empty cells.
 
     Returns:
-        Of each row that is not blank the number of its line and its cells by column, "" where a row is short.
+        Of each row that is not blank the number of its line and its cells by column.
 
     Raises:
-        DataError: no regular file, not text, no rows, or a column is absent.
+        DataError: no regular file, not text, empty, a column is absent or named twice, or a row has more or
+            fewer cells than the first line.
     """
     content = read_text(path, way_out)
     rows = guarded(path, "a CSV table", way_out, lambda: _numbered_rows(content))
@@ -176,11 +185,17 @@ def read_csv(path: Path, columns: Sequence[str], way_out: str) -> list[tuple[int
     absent = [column for column in columns if column not in names]
     if absent:
         raise DataError(f"{path}: no column '{absent[0]}'; {way_out}")
-    places = {column: names.index(column) for column in columns}
-    return [
-        (line, {column: cells[place] if place < len(cells) else "" for column, place in places.items()})
-        for line, cells in rows[1:]
-    ]
+    doubled = [column for column in columns if names.count(column) > 1]
+    if doubled:
+        raise DataError(f"{path}: several columns '{doubled[0]}'; {way_out}")
+    found = []
+    for line, cells in rows[1:]:
+        if fill:
+            cells += [""] * (len(names) - len(cells))
+        if len(cells) != len(names):
+            raise DataError(f"{path}: line {line} has {len(cells)} cells, not {len(names)}; {way_out}")
+        found.append((line, {column: cells[names.index(column)] for column in columns}))
+    return found
 
 
 def check_yaml(path: Path, way_out: str) -> str:

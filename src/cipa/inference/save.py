@@ -1,17 +1,18 @@
 """The files of a result: NIfTI, DICOM SEG, JSON and tables, in a folder that appears whole."""
 
 import csv
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from cipa.errors import DataError
 from cipa.files import atomic_folder, refuse_occupied
 from cipa.inference.result import DISCLAIMER, Prediction
 from cipa.io.dicom.seg import write_seg
 from cipa.io.nifti import write_volume
 from cipa.lesions.measure import Lesion
+from cipa.readers import read_json
 
 MASK, PROBABILITY, SEG = "mask.nii.gz", "probability.nii.gz", "segmentation.dcm"
 RESULT, LESIONS, PATIENT = "lesions.json", "lesions.csv", "patient.csv"
@@ -62,8 +63,8 @@ def save_prediction(
 def read_result(folder: Path) -> dict[str, Any] | None:
     """Return what an earlier `save_prediction` wrote as JSON, None where there is no such result."""
     try:
-        found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = read_json(folder / RESULT, "predict again")
+    except (OSError, DataError):
         return None
     return found if isinstance(found, dict) and found.get("disclaimer") == DISCLAIMER else None
 

@@ -111,6 +111,11 @@ def _restore(out: Path, job: _Job) -> RestoredMask:
     files = _files(job)
     grid = volume_on(record.grid, np.zeros(record.grid["shape"], dtype=np.uint8))
     stack, _ = axial_stack(grid.array, grid.affine)
+    if stack.shape[1:] != record.plane.source or max(files, default=0) >= len(stack):
+        raise DataError(
+            f"{METADATA}: slices of patient {record.patient} do not fit its grid of "
+            f"{' x '.join(map(str, stack.shape))}; convert the volumes again"
+        )
     for number, path in files.items():
         stack[number] = _source_mask(path, record)
     write_volume(out / f"{record.patient}.nii.gz", grid.array, grid, NOTE)
