@@ -7,8 +7,8 @@ from nibabel.affines import apply_affine, from_matvec
 
 from cipa.errors import DataError, UsageError
 from cipa.inference.predictor import Predictor
-from cipa.io.grid import resample
 from cipa.io.checks import doubts_of
+from cipa.io.grid import resample
 from cipa.io.nifti import Volume
 
 LPS = from_matvec(np.diag([-1.0, -1.0, 3.0]), [14.0, 13.0, -9.0])

@@ -74,8 +74,8 @@ def _whole_labels(mask: Volume) -> npt.NDArray[np.integer[Any]]:
     if off.max(initial=0) > ROUNDING:
         first = float(mask.array[np.unravel_index(int(np.argmax(off)), off.shape)])
         raise DataError(
-            f"{mask.name}: holds {first:g}, which is no label (an interpolated mask, or probabilities?); give a "
-            "mask of whole numbers"
+            f"{mask.name}: holds {first:g}, which is no label (interpolated, or probabilities?); give "
+            "a mask of whole numbers"
         )
     return whole.astype(np.int32)
 
