@@ -83,7 +83,7 @@ def assembled(
     total = steps_per_epoch(len(slices.pool), optimisation.batch_size) * optimisation.epochs
     with Display(total, step, silent=silent or not main) as display:
         _announce(display, recipe, slices, accelerator, checkpoints)
-        journal = Journal(run, display, step, write=main, tensorboard=running.tensorboard)
+        journal = Journal(run, display, checkpoints.position, write=main, tensorboard=running.tensorboard)
         prepared = _prepared(model, recipe, accelerator)
         try:
             yield Trainer(

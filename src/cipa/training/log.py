@@ -12,6 +12,7 @@ from cipa.errors import UsageError
 from cipa.training.log_table import Table
 from cipa.training.progress import Display
 from cipa.training.run_folder import RunFolder
+from cipa.training.state import Position
 from cipa.training.validation import Score
 
 METRICS = ("epoch", "step", "lr", "loss", "seconds", "slices_per_second", "memory_mib")
@@ -38,25 +39,29 @@ class Journal:
     """Writes steps and validations as rows. Only the first process keeps one that writes."""
 
     def __init__(
-        self, run: RunFolder, display: Display, step: int, *, write: bool, tensorboard: bool
+        self, run: RunFolder, display: Display, position: Position, *, write: bool, tensorboard: bool
     ) -> None:
-        """Open the tables at `step`, dropping later rows.
+        """Open the tables where the run stands, dropping later rows.
+
+        A run that was killed after a validation was written and before the next state was saved validates
+        again: its row is dropped too.
 
         Args:
             run: where the tables lie.
             display: what shows the numbers.
-            step: optimiser steps already done.
+            position: how far the run has come.
             write: whether this process writes anything.
             tensorboard: whether to write TensorBoard events.
 
         Raises:
             UsageError: TensorBoard is asked for and not installed.
+            DataError: a table that stands there is none.
             OSError: a table cannot be written.
         """
         self.display = display
-        self._metrics = Table(run.metrics, METRICS, step) if write else None
-        self._validation = Table(run.validation, VALIDATION, step) if write else None
-        self._events = _summary_writer(run, step) if write and tensorboard else None
+        self._metrics = Table(run.metrics, METRICS, position.step) if write else None
+        self._validation = Table(run.validation, VALIDATION, position.validated_step) if write else None
+        self._events = _summary_writer(run, position.step) if write and tensorboard else None
         self._recent: deque[float] = deque(maxlen=SHOWN_STEPS)
 
     def write_step(
