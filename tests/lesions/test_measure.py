@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cipa.io.grid import resample
-from cipa.io.nifti import Volume
+from cipa.io.volume import Volume
 from cipa.lesions.labelling import label_lesions
 from cipa.lesions.measure import measure_lesions
 

@@ -16,9 +16,10 @@ from cipa.io.dicom.study import Study, read_study
 from cipa.io.dicom.summary import notes_of, suv_facts, vendor_of
 from cipa.io.dicom.tags import text
 from cipa.io.dicom.volumes import PetCt, read_pet_ct
-from cipa.io.nifti import Volume, read_volume
+from cipa.io.nifti import read_volume
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.studies import fingerprint_of
+from cipa.io.volume import Volume
 
 BELOW_ANY_WINDOW = -(2**15)
 """HU that are black whatever the window."""

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from cipa.data.modalities import BOTH
 from cipa.io.dicom.volumes import PetCt
-from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack
+from cipa.io.volume import Volume
 from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.measure import Lesion
 

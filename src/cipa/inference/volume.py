@@ -19,9 +19,9 @@ from cipa.data.modalities import BOTH
 from cipa.data.neighbours import stack_neighbours
 from cipa.io.aligned import SliceSampler
 from cipa.io.checks import doubts_of
-from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.plane import FIELD_OF_VIEW_MM, PlaneFit, fit_plane
+from cipa.io.volume import Volume
 
 if TYPE_CHECKING:
     from cipa.inference.predictor import Predictor

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.io.grid import resample
-from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack, spacing
+from cipa.io.volume import Volume
 from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.suv_peak import Box, highest_mean, millilitre_sphere
 

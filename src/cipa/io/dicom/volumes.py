@@ -12,7 +12,7 @@ from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.study import PIXEL_THREADS, Study, choose_pair, reading_threads
 from cipa.io.dicom.suv import SuvScale, suv_scale
 from cipa.io.dicom.tags import number
-from cipa.io.nifti import Volume
+from cipa.io.volume import Volume
 
 
 @dataclass(frozen=True)
