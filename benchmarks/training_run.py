@@ -15,12 +15,12 @@ from pathlib import Path
 
 import torch
 from accelerate.utils import gather
-from cipa.training.interrupts import stop_signals
 
 from benchmarks.harness import require
 from cipa.data.layout import image_path
 from cipa.data.pclt20k import PCLT20K
 from cipa.io.png import read_grey
+from cipa.signals import stop_signals
 from cipa.training.assembly import assemble_trainer
 from cipa.training.devices import devices, settle
 from cipa.training.loader import TrainingLoader

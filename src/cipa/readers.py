@@ -6,6 +6,7 @@ files are opened: a named pipe or a device would be waited for without end.
 """
 
 import csv
+import errno
 import io
 import json
 import os
@@ -98,9 +99,10 @@ def guarded(path: Path, kind: str, way_out: str, work: Callable[[], Value]) -> V
     except DataError:
         raise
     except OSError as error:
-        if error.errno is not None:
+        if error.errno not in (None, errno.EINVAL):
             raise
-        # decompressors and Pillow raise the system's class, without its number, for damage
+        # decompressors and Pillow raise the system's class without its number for damage, and an archive that
+        # points before its beginning is an invalid argument
         raise DataError(f"{path}: not {kind} ({shown(error)}); {way_out}") from error
     except RecursionError as error:
         raise DataError(f"{path}: not {kind} (nested too deeply); {way_out}") from error

@@ -9,7 +9,7 @@ from cipa.errors import DataError, UsageError
 from cipa.inference.predictor import Predictor
 from cipa.io.checks import doubts_of
 from cipa.io.grid import resample
-from cipa.io.nifti import Volume
+from cipa.io.volume import Volume
 
 LPS = from_matvec(np.diag([-1.0, -1.0, 3.0]), [14.0, 13.0, -9.0])
 SHAPE = (28, 26, 7)

@@ -11,7 +11,8 @@ from nibabel.nifti1 import Nifti1Extension
 
 from cipa.errors import DataError
 from cipa.io import nifti
-from cipa.io.nifti import Volume, read_volume, write_volume
+from cipa.io.nifti import read_volume, write_volume
+from cipa.io.volume import Volume
 
 AFFINE = np.array([[-0.9, 0.05, 0.1, 80.0], [0.02, -0.9, 0.3, 60.0], [0.0, 0.2, 3.2, -500.0], [0, 0, 0, 1.0]])
 VOXELS = np.random.default_rng(0).integers(-1000, 1500, (6, 5, 4)).astype(np.int16)

@@ -12,7 +12,7 @@ import torch
 
 from cipa.data.pclt20k import patient_of, read_ids
 from cipa.errors import DataError, UsageError
-from cipa.models.checkpoints import load_model
+from cipa.models.checkpoints.load import load_model
 from cipa.training.run import train
 from cipa.training.slices import read_slices
 

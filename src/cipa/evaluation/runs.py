@@ -20,6 +20,9 @@ PIXELS = ("tp", "fp", "fn", "tn")
 
 AGAIN = "evaluate again"
 
+MOST = 1e12
+"""Larger than any score or count in a table."""
+
 AXES = ("spacing_z_mm", "spacing_y_mm", "spacing_x_mm")
 
 Table = dict[str, dict[str, float]]
@@ -143,11 +146,13 @@ def _read_tolerance(path: Path) -> float:
 
 
 def _number(path: Path, line: int, column: str, cell: str) -> float:
-    """Return what a cell says: NaN where it is empty, infinite distances included, but no other text."""
+    """Return what a cell says, NaN where it is empty; no score or count is infinite."""
     try:
         value = float(cell) if cell else math.nan
     except ValueError as error:
         raise DataError(f"{path}, line {line}: {column} '{shown(cell)}' is no number; {AGAIN}") from error
+    if abs(value) > MOST:
+        raise DataError(f"{path}, line {line}: {column} '{shown(cell)}' is no score; {AGAIN}")
     if column in PIXELS and not (value >= 0 and value.is_integer()):
         raise DataError(f"{path}, line {line}: {column} '{shown(cell)}' is no count of pixels; {AGAIN}")
     return value

@@ -9,7 +9,7 @@ from typing import Any, cast
 from torch import nn
 
 from cipa.errors import DataError, UsageError
-from cipa.models.checkpoints import load_model
+from cipa.models.checkpoints.load import load_model
 
 Weights = str | os.PathLike[str] | nn.Module | Sequence[str | os.PathLike[str] | nn.Module] | None
 """A path, a network, several of either, or None for the weights that come with the package."""

@@ -45,8 +45,8 @@ def check_grid_record(record: Any) -> dict[str, Any]:
         The record.
 
     Raises:
-        ValueError: a key is missing, a value of another type or no number, the grid beyond any volume, or
-            the header's place is not that of the affine.
+        ValueError: a key is missing, a value of another type or no number, the grid larger than any volume,
+            or the header's place is not that of the affine.
     """
     try:
         shape = [int(length) for length in record["shape"]]

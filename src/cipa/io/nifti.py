@@ -58,7 +58,8 @@ def read_volume(path: str | os.PathLike[str]) -> Volume:
 
     Raises:
         DataError: the file is missing, no NIfTI, cut short or longer than its header says, 4-D, in colour or
-            complex, larger than any volume, has no usable place in space, or holds values not finite.
+            complex, larger than any volume, has no usable place in space, or holds values that are not
+            finite.
     """
     path = Path(path)
     require_file(path, "give the name of a NIfTI volume (.nii or .nii.gz)")

@@ -143,7 +143,7 @@ def _kind(header: nibabel.Nifti1Header, name: object) -> tuple[tuple[int, int, i
 
 
 def _scaling(header: nibabel.Nifti1Header, name: object) -> tuple[tuple[float, float] | None, list[str]]:
-    """Return slope and offset; a slope of 0 means none by the standard, NaN is nibabel's for not given."""
+    """Return slope and offset; by the standard 0 means none, and NaN is how nibabel leaves it out."""
     slope, inter = float(header["scl_slope"]), float(header["scl_inter"])
     if math.isnan(slope) or slope == 0:
         if math.isnan(inter) or inter == 0:

@@ -21,6 +21,7 @@ from cipa.io.dicom.preamble import begins_like_data_set
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.source import OTHER_SUFFIXES, list_files, looks_like_dicom
 from cipa.io.dicom.tags import text
+from cipa.readers import open_regular
 
 NIFTI = (".nii.gz", ".nii.bz2", ".nii")
 
@@ -149,7 +150,7 @@ def _place_of_zip(name: str, path: Path, keep_names: bool) -> StudyPlace:
 
 def _header(file: Path) -> Dataset | None:
     """Return a few tags of a DICOM file of some study, None for anything else."""
-    return _header_of(partial(file.open, "rb")) if looks_like_dicom(file) else None
+    return _header_of(partial(open_regular, file)) if looks_like_dicom(file) else None
 
 
 def _header_of(opened: Callable[[], Any]) -> Dataset | None:
@@ -187,9 +188,9 @@ def fingerprint_of(*files: Path) -> str:
     total = hashlib.sha256()
     try:
         for file in files:
-            with file.open("rb") as stream:
+            with open_regular(file) as stream:
                 total.update(stream.read(BEGINNING))
-    except OSError:
+    except (OSError, DataError):
         return ""
     return "files-" + total.hexdigest()[:10]
 

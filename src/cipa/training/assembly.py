@@ -89,8 +89,7 @@ def assemble_trainer(
     with Display(total, step, silent=silent or not main) as display:
         _announce(display, recipe, slices, accelerator, checkpoints)
         tracker = start_tracker(running.log_to, run, step, recipe.settings) if main else None
-        validated = checkpoints.position.validated_step
-        log = TrainingLog(run, display, step, validated_step=validated, write=main, tracker=tracker)
+        log = TrainingLog(run, display, checkpoints.position, write=main, tracker=tracker)
         parts = TrainingParts(
             recipe=recipe,
             accelerator=accelerator,

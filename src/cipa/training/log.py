@@ -12,6 +12,7 @@ from accelerate.tracking import GeneralTracker
 from cipa.progress import Display
 from cipa.training.log_file import LogFile
 from cipa.training.run_folder import RunFolder
+from cipa.training.state import Position
 from cipa.training.validation import Score
 
 METRICS = ("epoch", "step", "lr", "loss", "seconds", "slices_per_second", "memory_mib")
@@ -41,29 +42,30 @@ class TrainingLog:
         self,
         run: RunFolder,
         display: Display,
-        step: int,
+        position: Position,
         *,
-        validated_step: int,
         write: bool,
         tracker: GeneralTracker | None = None,
     ) -> None:
-        """Open the files at `step`, dropping later rows.
+        """Open the files where the run stands, dropping later rows.
+
+        A run that was killed after a validation was written and before the next state was saved validates
+        again: its row is dropped too.
 
         Args:
             run: where the files lie.
             display: what shows the numbers.
-            step: optimiser steps already done.
-            validated_step: the latest of these that was validated according to the state; a validation that
-                a kill cut off from its state is done and written again.
+            position: how far the run has come.
             write: whether this process writes anything.
             tracker: gets every number too.
 
         Raises:
+            DataError: a file that stands there is no table.
             OSError: a file cannot be written.
         """
         self.display = display
-        self._metrics = LogFile(run.metrics, METRICS, step) if write else None
-        self._validation = LogFile(run.validation, VALIDATION, validated_step) if write else None
+        self._metrics = LogFile(run.metrics, METRICS, position.step) if write else None
+        self._validation = LogFile(run.validation, VALIDATION, position.validated_step) if write else None
         self._tracker = tracker
         self._recent: deque[float] = deque(maxlen=SHOWN_STEPS)
 

@@ -7,9 +7,9 @@ from accelerate.optimizer import AcceleratedOptimizer
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from cipa.signals import StopFlag
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.drop_path import DropPathDraws
-from cipa.training.interrupts import StopFlag
 from cipa.training.loader import TrainingLoader
 from cipa.training.log import TrainingLog
 from cipa.training.recipe import TrainRecipe

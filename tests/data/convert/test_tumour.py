@@ -5,7 +5,7 @@ from nibabel.affines import from_matvec
 from cipa.data.convert.tumour import tumour_on_ct
 from cipa.errors import DataError
 from cipa.io.checks import VolumeWarning
-from cipa.io.nifti import Volume
+from cipa.io.volume import Volume
 
 GRID = from_matvec(np.diag([-1.0, -1.0, 3.0]), [9.0, 8.0, 0.0])
 CT = Volume(np.zeros((10, 9, 8), np.int16), GRID)

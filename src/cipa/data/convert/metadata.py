@@ -149,16 +149,16 @@ def _record(patient: str, size: int, entry: dict[str, Any]) -> PatientRecord:
         plane=PlaneFit((height, width), (rows, columns), size),
         numbers=tuple(_whole(number, 0, MOST_SLICES) for number in entry["numbers"]),
         grid=check_grid_record(entry["grid"]),
-        slices_with_tumour=_whole_or_none(entry.get("slices_with_tumour")),
+        slices_with_tumour=_optional_count(entry.get("slices_with_tumour")),
         warnings=tuple(str(line) for line in entry["warnings"]),
     )
-
-
-def _whole_or_none(value: Any) -> int | None:
-    return None if value is None else _whole(value, 0, MOST_SLICES)
 
 
 def _whole(value: Any, lowest: int, highest: int) -> int:
     if type(value) is not int or not lowest <= value <= highest:
         raise ValueError(f"{value!r} is no whole number from {lowest} to {highest}")
     return value
+
+
+def _optional_count(value: Any) -> int | None:
+    return None if value is None else _whole(value, 0, MOST_SLICES)

@@ -39,12 +39,12 @@ def tumour_on_ct(
     Warns:
         VolumeWarning: the mask was resampled, or is empty.
     """
-    if not needed and not mask.array.any():
+    labels = _whole_labels(mask)
+    if not needed and not labels.any():
         warnings.warn(
             f"{mask.name}: an empty mask, taken as a patient without tumour", VolumeWarning, stacklevel=2
         )
         return np.zeros(ct.shape, bool)
-    labels = _whole_labels(mask)
     tumour = labels == _tumour_label(labels, mask.name, label)
     if same_grid(mask.affine, mask.shape, ct.affine, ct.shape):
         return tumour
@@ -74,8 +74,8 @@ def _whole_labels(mask: Volume) -> npt.NDArray[np.integer[Any]]:
     if off.max(initial=0) > ROUNDING:
         first = float(mask.array[np.unravel_index(int(np.argmax(off)), off.shape)])
         raise DataError(
-            f"{mask.name}: holds {first:g}, no label (an interpolated mask, or probabilities?); give a "
-            "mask of whole numbers"
+            f"{mask.name}: holds {first:g}, which is no label (interpolated, or probabilities?); give "
+            "a mask of whole numbers"
         )
     return whole.astype(np.int32)
 

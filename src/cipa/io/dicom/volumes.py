@@ -13,7 +13,7 @@ from cipa.io.dicom.slices import Slice
 from cipa.io.dicom.study import PIXEL_THREADS, Study, choose_pair, reading_threads
 from cipa.io.dicom.suv import SuvScale, compute_suv_scale
 from cipa.io.dicom.tags import name_of, number
-from cipa.io.nifti import Volume
+from cipa.io.volume import Volume
 
 LOWEST_PART = 0.3
 """Of the highest value of a PET: filtered back-projection undershoots by less; more are wrong signs."""
