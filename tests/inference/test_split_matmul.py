@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 
 import cipa
+from cipa.inference import split_matmul
 from cipa.inference.folding import fold_model
 from cipa.inference.split_matmul import SplitMatmul
 
