@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from cipa.cuda_graph import capture, warm_up
 from cipa.errors import DataError, UsageError
-from cipa.inference.folding import prepared
+from cipa.inference.folding import fold_model
 from cipa.inference.modalities import WithInputs
-from cipa.inference.products import ExactProducts
+from cipa.inference.split_matmul import SplitMatmul
 from cipa.models.cipa import CIPA
 from cipa.models.vmamba import PatchEmbedding
 
@@ -53,7 +53,7 @@ class CompiledModel(nn.Module):
         self.config = cast(Any, model).config
         self.batch = batch
         self.dtype = dtype
-        self.model = prepared(model, DTYPES[dtype])
+        self.model = fold_model(model, DTYPES[dtype])
         self._device = next(model.parameters()).device
         self._images = DTYPES[dtype]
         for module in self.model.modules():
@@ -62,7 +62,7 @@ class CompiledModel(nn.Module):
             elif isinstance(module, PatchEmbedding):
                 self._images = torch.float32
         exact_gpu = dtype == "float32" and self._device.type == "cuda"
-        self._products = ExactProducts(self.model) if exact_gpu else nullcontext()
+        self._split_matmul = SplitMatmul(self.model) if exact_gpu else nullcontext()
         self._lock = threading.Lock()
         self._graph: torch.cuda.CUDAGraph | None = None
         shape = (batch, self.config.slices, self.config.image_size, self.config.image_size)
@@ -95,7 +95,7 @@ class CompiledModel(nn.Module):
                 )
         with self._lock:
             logits = self._passes(ct, pet)
-            if not _finite(logits) and isinstance(self._products, ExactProducts):
+            if not _finite(logits) and isinstance(self._split_matmul, SplitMatmul):
                 warnings.warn(AGAIN, RuntimeWarning, stacklevel=2)
                 logits = self._passes(ct, pet, plain=True)
         if not _finite(logits):
@@ -124,7 +124,7 @@ class CompiledModel(nn.Module):
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _run(self, *, plain: bool = False) -> Tensor:
-        with self._arithmetic(), nullcontext() if plain else self._products:
+        with self._arithmetic(), nullcontext() if plain else self._split_matmul:
             return self.model(self._ct.to(self._images), self._pet.to(self._images)).float()
 
     @contextmanager

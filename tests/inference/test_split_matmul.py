@@ -3,15 +3,15 @@ import torch
 import torch.nn.functional as F
 
 import cipa
-from cipa.inference import products
-from cipa.inference.folding import prepared
-from cipa.inference.products import ExactProducts
+from cipa.inference import split_matmul
+from cipa.inference.folding import fold_model
+from cipa.inference.split_matmul import SplitMatmul
 
 
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return prepared(cipa.create_model("nano", image_size=128).eval(), torch.float32)
+    return fold_model(cipa.create_model("nano", image_size=128).eval(), torch.float32)
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def launches(monkeypatch):
             first = x.permute(0, 3, 1, 2)
             return F.conv2d(first, weight, bias, stride=stride, padding=1).permute(0, 2, 3, 1)
 
-    monkeypatch.setattr(products, "backend_for", lambda x: "triton")
-    monkeypatch.setattr(ExactProducts, "_multiply", multiply)
+    monkeypatch.setattr(split_matmul, "backend_for", lambda x: "triton")
+    monkeypatch.setattr(SplitMatmul, "_multiply", multiply)
     return seen
 
 
@@ -37,7 +37,7 @@ def test_linear_layers_and_plain_convolutions_are_taken_and_the_logits_stay(mode
     with torch.inference_mode():
         expected = model(*pair)
         assert not launches
-        with ExactProducts(model):
+        with SplitMatmul(model):
             found = model(*pair)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     assert {len(shape) for shape in launches} == {2, 4}
@@ -48,7 +48,7 @@ def test_linear_layers_and_plain_convolutions_are_taken_and_the_logits_stay(mode
 
 def test_a_weight_that_is_no_parameter_is_left_alone(model, launches):
     x = torch.randn(5, 32)
-    with ExactProducts(model):
+    with SplitMatmul(model):
         F.linear(x, torch.randn(16, 32))
         F.conv2d(x.view(1, 32, 5, 1), torch.randn(16, 32, 3, 3), padding=1)
     assert not launches
@@ -57,5 +57,5 @@ def test_a_weight_that_is_no_parameter_is_left_alone(model, launches):
 def test_on_a_cpu_nothing_is_taken(model):
     x = torch.randn(5, 32)
     weight = model.encoder.stages[1].blocks[0].ss2d.in_proj.weight
-    with ExactProducts(model):
+    with SplitMatmul(model):
         assert torch.equal(F.linear(x, weight), x @ weight.T)

@@ -1,4 +1,4 @@
-"""float32 products of a frozen network on tensor cores: `ExactProducts`."""
+"""float32 products of a frozen network on tensor cores: `SplitMatmul`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ LARGEST = 2**31
 """Values of a map: the kernel's offsets are 32 bits."""
 
 
-class ExactProducts(TorchFunctionMode):
+class SplitMatmul(TorchFunctionMode):
     """While entered, linear layers and 3x3 convolutions run by `split_matmul_triton` where they can.
 
     A mode, and not other modules in place of the layers: the networks call `F.linear` with parts of their
