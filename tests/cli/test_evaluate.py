@@ -207,6 +207,6 @@ def test_weights_and_a_threshold_exclude_each_other(data, tmp_path, capsys):
 
 def test_a_network_shown_ct_alone_finds_nothing_hot_and_the_user_is_warned(data, tmp_path, capsys):
     assert evaluate(data, tmp_path / "out", "--inputs", "ct") == 0
-    assert "never learnt to do without" in capsys.readouterr().err
+    assert "not trained to do without" in capsys.readouterr().err
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["inputs"], summary["iou"]) == ("ct", 0)

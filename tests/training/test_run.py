@@ -137,8 +137,8 @@ def test_tensorboard_gets_the_tables_numbers(helpers, stub, data, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": 64}, "12 training slices make no batch of 64: lower --batch_size"),
-        ({"micro_batch": 3}, "--micro_batch 3 does not divide"),
+        ({"batch_size": 64}, "12 training slices make no batch of 64: lower --batch-size"),
+        ({"micro_batch": 3}, "--micro-batch 3 does not divide"),
         ({"precision": "fp16"}, "--precision fp16 needs a CUDA device"),
         ({"image_size": 256}, "128 x 128 pixels where 256 x 256"),
         ({"weights": "absent"}, "absent"),

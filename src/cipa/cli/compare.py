@@ -4,20 +4,28 @@ Each RUN is a folder that `cipa evaluate` wrote. Runs scored in 3-D are compared
 was, by the pixels pooled within each patient. Different slices, masks, grids or spacings are refused.
 """
 
+from argparse import Namespace
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace
-
+from cipa.cli.parser import Parser
 from cipa.files import refuse_occupied
 
+EXAMPLES = """
+cipa compare eval_plain eval_dropout
+cipa compare eval_a eval_b eval_c -o comparison
+"""
 
-def add_arguments(parser: ArgumentParser) -> None:
+
+def add_arguments(parser: Parser) -> None:
     """Declare the options of `cipa compare`."""
-    add = parser.add_argument
-    add("runs", nargs="+", metavar="RUN", help="evaluation folders; the others are held against the first")
+    parser.explain("RUN RUN [RUN ...]", EXAMPLES)
+    add = parser.add_argument_group("input").add_argument
+    add("runs", nargs="+", metavar="RUN", help="folders of `cipa evaluate`; all are compared with the first")
+    add = parser.add_argument_group("output").add_argument
     add(
         "-o",
         "--out",
+        metavar="OUT",
         help="folder for comparison.html (with box plots and a dot a patient), .md and .csv; new or empty",
     )
     add("--overwrite", action="store_true", help="replace an earlier comparison at OUT")

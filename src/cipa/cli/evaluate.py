@@ -9,16 +9,17 @@ OUT/per_patient_3d.csv, OUT/summary.json and OUT/panels/worst.png, median.png, b
 appears when all of it is done.
 """
 
-import sys
+from argparse import BooleanOptionalAction, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jsonargparse import ArgumentParser, Namespace
-
-from cipa.cli.inputs_option import add_inputs, warn_of_inputs
+from cipa.cli.network_options import PRECISIONS, add_network_options, warn_of_inputs
+from cipa.cli.parser import Parser
+from cipa.cli.terminal import warn
+from cipa.cli.weights_option import WEIGHTS, chosen_weights
 from cipa.errors import DataError, UsageError
 from cipa.files import refuse_occupied
 
@@ -27,25 +28,47 @@ if TYPE_CHECKING:
     from cipa.evaluation.published import PublishedResult
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+EXAMPLES = """
+cipa evaluate DATA --weights RUN -o OUT
+cipa evaluate DATA --pet-threshold 41% -o OUT
+"""
+
+
+def add_arguments(parser: Parser) -> None:
     """Declare the options of `cipa evaluate`."""
-    add = parser.add_argument
-    add("data", help="folder in PCLT20K layout, with masks")
-    add("--weights", help="a folder of weights this project wrote, or a published file")
+    parser.explain("DATA --weights PATH -o OUT", EXAMPLES)
+    add = parser.add_argument_group("input").add_argument
+    add("data", metavar="DATA", help="folder in PCLT20K layout, with masks")
+    add("--list", choices=["test", "train"], default="test", help="which list of DATA to score")
+    add(
+        "--spacing",
+        type=float,
+        nargs=3,
+        metavar=("Z", "Y", "X"),
+        help="mm between slices, rows and columns of all patients, where DATA/metadata.json does not say it",
+    )
+    add = parser.add_argument_group("what is scored").add_argument
+    add("--weights", metavar="PATH", help=WEIGHTS)
     add(
         "--pet-threshold",
         metavar="RULE",
-        help="instead of weights: PET at or above a SUV (2.5), a share of the patient's maximum (41%), or "
+        help="instead of weights: PET at or above a SUV (2.5), a share of the patient's maximum (41%%), or "
         "the SUV best on the training slices (tuned)",
     )
-    add("--suv-max", type=float, help="with --pet-threshold: the SUV that is white; else metadata.json's")
-    add("-o", "--out", required=True, help="folder to write; it must be new or empty")
-    add("--list", choices=["test", "train"], default="test", help="which list of DATA to score")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    add("--batch-size", type=int, default=4, help="slices a pass of the network")
-    add("--precision", choices=["float32", "bf16", "fp16"], default="float32", help="what it computes in")
-    add("--threshold", type=float, help="probability above which a pixel is tumour; else the weights' own")
-    add_inputs(parser)
+    add(
+        "--suv-max",
+        type=float,
+        metavar="SUV",
+        help="with --pet-threshold: the SUV that is white (default: metadata.json's)",
+    )
+    add_network_options(parser.add_argument_group("network"))
+    _add_output_options(parser)
+
+
+def _add_output_options(parser: Parser) -> None:
+    add = parser.add_argument_group("output").add_argument
+    add("-o", "--out", required=True, metavar="OUT", help="folder to write; it must be new or empty")
+    add("--overwrite", action="store_true", help="replace an earlier evaluation at OUT once this one is done")
     add(
         "--protocol",
         choices=["both", "published", "patient"],
@@ -53,16 +76,20 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="which scores to print; patient refuses to run without the spacing",
     )
     add(
-        "--spacing",
+        "--tolerance",
         type=float,
-        nargs=3,
-        metavar=("Z", "Y", "X"),
-        help="mm between slices, rows and columns, of every patient; goes before metadata.json",
+        default=2.0,
+        metavar="MM",
+        help="mm within which surfaces are the same, for NSD",
     )
-    add("--tolerance", type=float, default=2.0, help="mm within which surfaces are the same, for NSD")
-    add("--no-masks", action="store_true", help="do not write the predicted masks")
-    add("--panels", type=int, default=4, help="slices in each of the three panels; 0 for none")
-    add("--overwrite", action="store_true", help="replace an earlier evaluation at OUT once this one is done")
+    add("--masks", action=BooleanOptionalAction, default=True, help="write the predicted masks")
+    add(
+        "--panels",
+        type=int,
+        default=4,
+        metavar="N",
+        help="slices in each of the three panels; 0 for none",
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -103,15 +130,15 @@ def _score_weights(
     from cipa.inference.predictor import Predictor
     from cipa.report.evaluation import evaluate
 
-    model = load_model(arguments.weights)
+    weights = chosen_weights(arguments.weights)
+    model = load_model(weights)
     warn_of_inputs([model], arguments.inputs)
     shown = with_inputs(model, arguments.inputs)
-    predictor = Predictor(
-        shown, arguments.device, arguments.batch_size, arguments.threshold, arguments.precision
-    )
+    precision = PRECISIONS[arguments.precision]
+    predictor = Predictor(shown, arguments.device, arguments.batch_size, arguments.threshold, precision)
     dataset = PCLT20K(arguments.data, ids, predictor.image_size)
     _check_size(arguments, ids[0], predictor.image_size)
-    about = {"weights": arguments.weights, "inputs": arguments.inputs or trained_inputs(model)}
+    about = {"weights": str(weights), "inputs": arguments.inputs or trained_inputs(model)}
     with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
         return evaluate(predictor, dataset, out, **_options(arguments, patients, about), advance=advance)
 
@@ -129,10 +156,9 @@ def _score_threshold(
     suv_max = stored_suv_max(arguments.data) if arguments.suv_max is None else arguments.suv_max
     found = pet_threshold(arguments.data, ids, arguments.pet_threshold, tuned_on, suv_max)
     if found.saturated:
-        print(
-            f"cipa: warning: PET of {', '.join(found.saturated)} reaches white, so that its maximum is not "
-            "known and the share of it too low: convert with a higher --suv-max",
-            file=sys.stderr,
+        warn(
+            f"PET of {', '.join(found.saturated)} reaches white, so that its maximum is not known and the "
+            "share of it too low: convert with a higher --suv-max"
         )
     dataset = PCLT20K(arguments.data, ids, len(read_grey(image_path(arguments.data, ids[0], "PET"))))
     about = {"pet_threshold": found.rule, "suv": found.suvs, "saturated": found.saturated}
@@ -153,7 +179,7 @@ def _options(
     from cipa import __version__
 
     about = {"data": arguments.data, "list": arguments.list, **about, "cipa": __version__}
-    shown = {"masks": not arguments.no_masks, "panels": arguments.panels}
+    shown = {"masks": arguments.masks, "panels": arguments.panels}
     return {**shown, "patients": patients, "about": about}
 
 

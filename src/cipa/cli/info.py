@@ -4,11 +4,12 @@ Of a folder of many studies: a row a study.
 """
 
 import json
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jsonargparse import ArgumentParser, Namespace
-
+from cipa.cli.parser import Parser
+from cipa.cli.study_names import HIDDEN, add_keep_names, has_alias
 from cipa.cli.study_options import add_study_options, check_study_options, study_options
 from cipa.errors import DataError
 
@@ -18,13 +19,26 @@ if TYPE_CHECKING:
     from cipa.io.studies import StudyPlace
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+EXAMPLES = """
+cipa info STUDY
+cipa info STUDIES --keep-names
+cipa info STUDY --json > study.json
+"""
+
+
+def add_arguments(parser: Parser) -> None:
     """Declare the options of `cipa info`."""
-    parser.add_argument(
-        "study", type=str, help="folder (any nesting) or zip of DICOM files, or a folder of these"
+    parser.explain("STUDY", EXAMPLES)
+    add = parser.add_argument_group("input").add_argument
+    add(
+        "study",
+        metavar="STUDY",
+        help="folder (any nesting) or zip of DICOM files, or a folder of these",
     )
-    parser.add_argument("--json", action="store_true", help="print everything as JSON")
     add_study_options(parser)
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help="print everything as JSON")
+    add_keep_names(group)
 
 
 def run(arguments: Namespace) -> int:
@@ -38,7 +52,7 @@ def run(arguments: Namespace) -> int:
     from cipa.io.studies import find_studies
 
     root = Path(arguments.study)
-    places = [place for place in find_studies(root) if place.pet is None]
+    places = [place for place in find_studies(root, arguments.keep_names) if place.pet is None]
     if len(places) > 1:
         return _many(places, arguments)
     facts = summarise(root, **study_options(arguments))
@@ -69,6 +83,8 @@ def _many(places: "list[StudyPlace]", arguments: Namespace) -> int:
         print(json.dumps([{**facts, "study": name} for name, facts in found.items()], indent=2))
     else:
         _print_studies(found)
+        if any(map(has_alias, places)):
+            print(HIDDEN)
     return 0 if all(facts["usable"] for facts in found.values()) else DataError.exit_code
 
 

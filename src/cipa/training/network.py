@@ -51,8 +51,8 @@ def _started_from(weights: str, recipe: NetworkRecipe) -> nn.Module:
         found = getattr(model.config, "variant" if flag == "model" else flag)
         if found != wanted:
             raise UsageError(
-                f"--{flag} {wanted} does not fit --weights {weights}, which were made with {found}: "
-                f"give --{flag} {found}"
+                f"{_flag(flag)} {wanted} does not fit --weights {weights}, which were made with {found}: "
+                f"give {_flag(flag)} {found}"
             )
     changes = {name: getattr(recipe, name) for name in LEARNT_ANEW}
     if any(getattr(model.config, name) != value for name, value in changes.items()):
@@ -60,6 +60,10 @@ def _started_from(weights: str, recipe: NetworkRecipe) -> nn.Module:
         model = type(model)(model.config.replaced(**changes))
         model.load_state_dict(tensors)
     return model.train()
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _settings(recipe: NetworkRecipe) -> tuple[str, dict[str, Any]]:

@@ -20,7 +20,9 @@ from cipa.models.catalogue import CATALOGUE
 def require(holds: bool, name: str, value: object, wanted: str) -> None:
     """Raise `UsageError` naming the flag, its value and what it must be, unless `holds`."""
     if not holds:
-        raise UsageError(f"--{name} {value} is not possible: it must be {wanted}")
+        flag = name.replace("_", "-")
+        given = f"--no-{flag}" if value is False else f"--{flag} {value}"
+        raise UsageError(f"{given} is not possible: it must be {wanted}")
 
 
 @dataclass(frozen=True)

@@ -96,8 +96,8 @@ def _resumed_recipe(recipe: TrainRecipe | None, run: RunFolder) -> TrainRecipe:
     recipe = replace(recipe, optimisation=settle(optimisation, recipe.running))
     for name, wanted, before in recipe.difference(begun):
         raise UsageError(
-            f"--{name} {wanted} differs from the {before} that {run.path} was begun with: a resumed run "
-            "keeps its recipe; leave the option out, or start a new run with another -o"
+            f"--{name.replace('_', '-')} {wanted} differs from the {before} that {run.path} was begun with: "
+            "a resumed run keeps its recipe; leave the option out, or start a new run with another -o"
         )
     return recipe
 

@@ -30,7 +30,7 @@ def micro_batch_size(batch_size: int, processes: int, wanted: int | None) -> int
     """
     if batch_size % processes:
         raise UsageError(
-            f"--batch_size {batch_size} does not divide among {processes} processes: "
+            f"--batch-size {batch_size} does not divide among {processes} processes: "
             f"use a multiple of {processes}"
         )
     share = batch_size // processes
@@ -38,8 +38,8 @@ def micro_batch_size(batch_size: int, processes: int, wanted: int | None) -> int
         return max(size for size in range(1, LARGEST_DEFAULT_MICRO_BATCH + 1) if share % size == 0)
     if share % wanted:
         raise UsageError(
-            f"--micro_batch {wanted} does not divide a process's share of {share} slices "
-            f"(--batch_size {batch_size}, {processes} processes): use a divisor of {share}"
+            f"--micro-batch {wanted} does not divide a process's share of {share} slices "
+            f"(--batch-size {batch_size}, {processes} processes): use a divisor of {share}"
         )
     return wanted
 
@@ -51,7 +51,7 @@ def steps_per_epoch(slices: int, batch_size: int) -> int:
         UsageError: there are fewer slices than one batch.
     """
     if slices < batch_size:
-        raise UsageError(f"{slices} training slices make no batch of {batch_size}: lower --batch_size")
+        raise UsageError(f"{slices} training slices make no batch of {batch_size}: lower --batch-size")
     return slices // batch_size
 
 

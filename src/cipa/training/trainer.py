@@ -97,7 +97,7 @@ class Trainer:
             except torch.OutOfMemoryError as error:
                 raise DataError(
                     f"{self.accelerator.device} ran out of memory at {self.loader.sampler.micro_batch} "
-                    "slices at once: start again with a lower --micro_batch"
+                    "slices at once: start again with a lower --micro-batch"
                 ) from error
             if position.step % self.epoch_steps == 0:
                 self._end_epoch()
@@ -227,5 +227,5 @@ class Trainer:
         slices = f" on slices {', '.join(named)}{', ...' * (len(batch) > 4)}" if named else ""
         return DataError(
             f"{what} no longer finite at step {self.position.step} (epoch {epoch + 1}){slices}: nothing "
-            "of it was saved; begin a new run with a lower --lr, with --clip_norm 1 or with --precision fp32"
+            "of it was saved; begin a new run with a lower --lr, with --clip-norm 1 or with --precision fp32"
         )
