@@ -39,22 +39,21 @@ def run(arguments: Namespace) -> int:
 
     Raises:
         UsageError: fewer than two runs, one twice, or OUT holds something.
-        DataError: a folder is no evaluation, or the runs were not put to the same test.
+        DataError: a folder is no evaluation, or the runs were not scored on the same slices.
     """
     from rich.console import Console
 
     from cipa.evaluation.comparison import compare_runs
     from cipa.evaluation.runs import read_runs
-    from cipa.report.comparison import WIDTH, comparison_table, is_comparison, write_comparison
+    from cipa.report.comparison import ComparisonTable, is_comparison, write_comparison
 
     out = Path(arguments.out) if arguments.out else None
     if out:
         refuse_occupied(out, "a comparison", is_comparison, arguments.overwrite)
     comparison = compare_runs(read_runs([Path(folder) for folder in arguments.runs]))
-    console = Console(highlight=False, soft_wrap=True)
-    console.width = max(console.width, WIDTH)  # a narrower terminal wraps lines, but none of the table is cut
-    console.print(comparison_table(comparison))
+    console = Console(highlight=False)
+    console.print(ComparisonTable(comparison), soft_wrap=not console.is_terminal)
     if out:
         write_comparison(out, comparison)
-        console.print(f"written to {out}: comparison.html, comparison.md, comparison.csv", markup=False)
+        print(f"written to {out}: comparison.html, comparison.md, comparison.csv")
     return 0

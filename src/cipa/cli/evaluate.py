@@ -12,6 +12,7 @@ appears when all of it is done.
 from argparse import BooleanOptionalAction, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,7 +179,8 @@ def _options(
 ) -> dict[str, Any]:
     from cipa import __version__
 
-    about = {"data": arguments.data, "list": arguments.list, **about, "cipa": __version__}
+    today = datetime.now().astimezone().date().isoformat()
+    about = {"data": arguments.data, "list": arguments.list, **about, "date": today, "cipa": __version__}
     shown = {"masks": arguments.masks, "panels": arguments.panels}
     return {**shown, "patients": patients, "about": about}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from cipa.evaluation.pooled import pooled_intervals
 from cipa.evaluation.published import PublishedResult, Row
+from cipa.evaluation.statistics import why_no_interval
 from cipa.files import atomic_file
 
 PROTOCOL = "published: pooled pixels"
@@ -61,6 +62,8 @@ def write_summary(
 ) -> None:
     """Write the scores of a whole set as JSON, "intervals" being 95 % ones over patients; a NaN is null.
 
+    Where there are too few patients for intervals, "intervals_note" says so.
+
     Args:
         path: final name.
         result: the scores.
@@ -76,6 +79,7 @@ def write_summary(
             name: [_number(interval.low), _number(interval.high)]
             for name, interval in pooled_intervals(result.patients).items()
         },
+        "intervals_note": why_no_interval(len(result.patients)),
         "slices": len(result.slices),
         "patients": len(result.patients),
         "slices_missed": result.missed,

@@ -5,7 +5,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cipa.evaluation.patient import METRICS, PatientResult
-from cipa.evaluation.patient_tables import PROTOCOL
+from cipa.evaluation.patient_tables import PER_PATIENT_3D, PROTOCOL
+from cipa.evaluation.statistics import why_no_interval
 from cipa.report.quantities import QUANTITIES, Quantity, counted
 
 SHOWN = 5
@@ -42,9 +43,16 @@ def _label(quantity: Quantity, metric: str, result: PatientResult) -> str:
 def _remarks(result: PatientResult) -> list[str]:
     slices = sum(row["slices"] for row in result.patients)
     lines = [f"protocol {PROTOCOL}; {counted(slices, 'slice')}, {counted(len(result.patients), 'patient')}"]
-    spacings = {tuple(row[f"spacing_{axis}_mm"] for axis in "zyx") for row in result.patients}
+    spacings = {tuple(row[f"spacing_{axis}_mm"] for axis in "xyz") for row in result.patients}
     shown = " x ".join(f"{step:g}" for step in min(spacings))
-    lines.append(f"voxels {shown} mm" if len(spacings) == 1 else f"{len(spacings)} different voxel sizes")
+    if len(spacings) == 1:
+        lines.append(f"voxels {shown} mm (x, y, z)")
+    else:
+        lines.append(
+            f"{len(spacings)} voxel sizes, each patient scored in its own: {PER_PATIENT_3D} has them"
+        )
+    fewest = min(spread.patients for spread in result.spreads.values())
+    lines += filter(None, [why_no_interval(fewest)])
     gaps = [row["patient"] for row in result.patients if row["gaps"]]
     for names, meaning in (
         (result.of_case("missed"), "missed, nothing predicted: Dice 0, HD95 the diagonal of the stack"),
