@@ -116,9 +116,10 @@ def read_input(
 
 
 def grid_facts(volume: Volume) -> dict[str, Any]:
-    """Return shape and spacing as axial slices: (slices, rows, columns), and millimetres between each."""
+    """Return voxels and spacing along x, y and z: columns, rows and axial slices, mm between neighbours."""
     stack, world = axial_stack(volume.array, volume.affine)
-    return {"shape": list(stack.shape), "spacing_mm": [round(edge, 6) for edge in spacing(world)]}
+    edges = [round(edge, 6) for edge in spacing(world)]
+    return {"shape": list(stack.shape)[::-1], "spacing_mm": edges[::-1]}
 
 
 def _of_study(study: Study, name: str | None, options: dict[str, Any]) -> PetCtInput:

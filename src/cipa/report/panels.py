@@ -40,8 +40,9 @@ Panel = Mapping[str, Any]
 def save_panel(path: str | os.PathLike[str], rows: Sequence[Panel], heading: str = "") -> None:
     """Write a PNG grid, one row a slice.
 
-    Columns are CT and PET whole, with the enlarged square marked, then CT and PET of that square with the
-    outlines of truth and prediction. If no row has a mask, the two enlarged columns are left out.
+    Columns are CT and PET whole but for black padding, with the enlarged square marked, then CT and PET of
+    that square with the outlines of truth and prediction. If no row has a mask, there are no enlarged
+    columns.
 
     Args:
         path: name of the PNG.
@@ -97,7 +98,7 @@ def _draw_row(grid: _Grid, number: int, row: Panel, outlined: bool) -> None:
     middle = grid.top_of(number) + ROW_HEADER_INCHES / 2
     grid.text(grid.left_of(0), middle, row["title"], weight="bold")
     grid.text(grid.width - MARGIN_INCHES, middle, row.get("note") or "", color=QUIET, ha="right")
-    whole = (0, 0, max(row["ct"].shape))
+    whole = _filled(row)
     view = _view(row)
     for column, name in enumerate(("ct", "pet", "ct", "pet")[: grid.columns]):
         axes = grid.cell(number, column)
@@ -145,6 +146,21 @@ def _outline(axes: Axes, mask: np.ndarray | None, colour: str, width: float) -> 
     inside = np.pad(mask.astype(bool), 1).astype(np.float32)  # so that a mask at the edge is closed there
     rows, columns = (np.arange(-1, length + 1) for length in mask.shape)
     axes.contour(columns, rows, inside, levels=[0.5], colors=[colour], linewidths=width)
+
+
+def _filled(row: Panel) -> tuple[int, int, int]:
+    """Return row, column and side of the square without padding, which is what is 0 in CT and PET alike."""
+    filled = np.logical_or.reduce([np.asarray(image) > 0 for image in (row["ct"], row["pet"], *_masks(row))])
+    height, width = filled.shape
+    if not filled.any():
+        return 0, 0, max(height, width)
+    rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
+    side = int(max(np.ptp(rows), np.ptp(columns))) + 1
+    top, left = (
+        _placed(int(places[0] + places[-1] + 1) // 2, side, length)
+        for places, length in ((rows, height), (columns, width))
+    )
+    return top, left, side
 
 
 def _view(row: Panel) -> tuple[int, int, int]:
