@@ -33,3 +33,14 @@ def test_warnings_and_errors_are_lines_on_standard_error(capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err == "cipa: warning: the PET ends early\ncipa: no such file\n"
+
+
+def test_a_terminal_gets_lines_broken_between_words(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("NO_COLOR", "1")
+    warn("the PET ends before the CT does, so that its last slices are black")
+    lines = terminal.getvalue().splitlines()
+    assert max(map(len, lines)) <= 30
+    assert " ".join(lines).split()[:4] == ["cipa:", "warning:", "the", "PET"]

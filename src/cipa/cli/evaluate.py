@@ -237,16 +237,18 @@ def _print_scores(
     arguments: Namespace, result: "PublishedResult", patients: "PatientProtocol | None", out: Path
 ) -> None:
     from rich.console import Console
+    from rich.text import Text
 
     from cipa.report.patient_scores import patient_scores_table
     from cipa.report.scores import scores_table
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
+    whole_lines = not console.is_terminal  # a pipe gets no line broken
     scored = arguments.weights or f"PET threshold {arguments.pet_threshold}"
-    title = f"{scored} on {arguments.data} ({arguments.list})"
+    console.print(Text(f"{scored} on {arguments.data} ({arguments.list})", "bold"), soft_wrap=whole_lines)
     if arguments.protocol != "patient":
-        console.print(scores_table(result, title))
+        console.print(scores_table(result), soft_wrap=whole_lines)
     if patients is not None:
-        console.print(patient_scores_table(patients.result(), title))
+        console.print(patient_scores_table(patients.result()), soft_wrap=whole_lines)
     names = [path.name + "/" * path.is_dir() for path in sorted(out.iterdir())]
-    console.print(f"written to {out}: {', '.join(names)}", markup=False)
+    print(f"written to {out}: {', '.join(names)}")

@@ -156,6 +156,7 @@ def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
 
     from cipa.data.layout import patient_of
     from cipa.phantom import threshold_baseline
+    from cipa.report.quantities import counted
 
     console = Console(highlight=False)
     for split, ids in lists.items():
@@ -166,9 +167,16 @@ def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
     table = Table(title=f"Baseline to beat, {name} slices, pixels pooled", title_justify="left")
     table.add_column("rule")
     table.add_column("Dice, %", justify="right")
-    for score in threshold_baseline(out, scored, tuned_on):
+    scores = threshold_baseline(out, scored, tuned_on)
+    for score in scores:
         table.add_row(score.rule, f"{100 * score.dice:.1f}")
     console.print(table)
+    best = max(scores, key=lambda score: score.dice)
+    if tuned_on and best is not scores[-1]:
+        learnt = counted(len({patient_of(each) for each in tuned_on}), "patient")
+        console.print(
+            f"{best.rule} is ahead of the rule chosen on the {learnt} of train.txt: few to choose on"
+        )
 
 
 def _write_preview(arguments: Namespace, ids: list[str]) -> None:

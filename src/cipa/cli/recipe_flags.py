@@ -6,8 +6,9 @@ their group's name in front, as in YAML.
 
 import re
 from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction, Namespace, _ArgumentGroup
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import Field, fields, replace
+from functools import wraps
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -57,12 +58,6 @@ def with_flags(recipe: TrainRecipe, arguments: Namespace) -> TrainRecipe:
     return replace(recipe, **changes)
 
 
-def given_flags(arguments: Namespace) -> set[str]:
-    """Return the names of the recipe's fields that the command line gives."""
-    names = {_key(group, item) for group, item in _all_fields()}
-    return names & vars(arguments).keys()
-
-
 def _all_fields() -> Iterator[tuple[str, str]]:
     default = TrainRecipe()
     for group in fields(default):
@@ -73,17 +68,30 @@ def _all_fields() -> Iterator[tuple[str, str]]:
 def _add_flag(section: _ArgumentGroup, group: str, item: Field[Any], hint: Any, text: str) -> None:
     key = _key(group, item.name)
     options: dict[str, Any] = {"dest": key, "default": SUPPRESS, "help": _help(text, item.default)}
-    if isinstance(hint, UnionType):
+    optional = isinstance(hint, UnionType)
+    if optional:
         hint = next(kind for kind in get_args(hint) if kind is not type(None))
     if hint is bool:
         options["action"] = BooleanOptionalAction
     elif get_origin(hint) is Literal:
-        options["choices"] = get_args(hint)
+        choices = get_args(hint)
+        options |= {"choices": choices, "type": type(choices[0])}
     elif get_origin(hint) is tuple:
         options |= {"type": float, "nargs": len(get_args(hint)), "metavar": METAVARS[item.name]}
     else:
-        options |= {"type": hint, "metavar": METAVARS.get(item.name, "N" if hint is int else "X")}
+        metavar = METAVARS.get(item.name, "N" if hint is int else "X")
+        options |= {"type": _or_none(hint) if optional else hint, "metavar": metavar}
     section.add_argument("--" + key.replace("_", "-"), **options)
+
+
+def _or_none(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a type that takes the word `none` as well: what a field is by default can be asked for."""
+
+    @wraps(kind, updated=())
+    def read(text: str) -> Any:
+        return None if text == "none" else kind(text)
+
+    return read
 
 
 def _key(group: str, name: str) -> str:

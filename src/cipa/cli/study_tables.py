@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 
-from cipa.cli.tables import Cell, make_console, print_line, print_table
+from cipa.report.fitted_table import Cell, FittedTable
 
 SERIES = ("series", "kind", "description", "scanner", "voxels x × y × z", "spacing, mm", "use")
 STUDIES = ("study", "scanner", "CT, mm", "PET, mm", "SUV factor", "usable")
@@ -13,37 +14,41 @@ WARNING, PROBLEM, GOOD, BAD = "bold yellow", "bold red", "bold green", "bold red
 
 def print_study(facts: dict[str, Any]) -> None:
     """Print what `cipa.io.dicom.summary.summarise` found in a study."""
-    console = make_console()
-    print_line(console, facts["study"], style="bold")
-    print_table(console, SERIES, [_series_row(one) for one in facts["series"]])
+    console = Console(highlight=False)
+    _print(console, facts["study"], style="bold")
+    console.print(FittedTable(SERIES, [_series_row(one) for one in facts["series"]]))
     for one in facts["series"]:
         title = f"series {one['number']}"
         if one["use"]:
             part = f", body part {one['body_part']}" if one["body_part"] else ""
-            print_line(console, f"{one['use']}: {title}, {one['compression']}{part}")
+            _print(console, f"{one['use']}: {title}, {one['compression']}{part}")
         for line in one["problems"]:
-            print_line(console, f"{title}: {line}", "not usable", WARNING)
+            _print(console, f"{title}: {line}", "not usable", WARNING)
     if facts["suv"]:
-        print_line(console, f"SUV factor {facts['suv']['factor']:.8g} SUV per stored unit")
-        print_line(console, f"  {facts['suv']['how']}")
-        print_line(console, "  SUV {:.2f} to {:.2f}".format(*facts["suv"]["range"]))
+        _print(console, f"SUV factor {facts['suv']['factor']:.8g} SUV per stored unit")
+        _print(console, f"  {facts['suv']['how']}")
+        _print(console, "  SUV {:.2f} to {:.2f}".format(*facts["suv"]["range"]))
     for line in facts["notes"]:
-        print_line(console, line, "warning", WARNING)
+        _print(console, line, "warning", WARNING)
     for line in facts["problems"]:
-        print_line(console, line, "problem", PROBLEM)
+        _print(console, line, "problem", PROBLEM)
     usable = facts["usable"]
-    print_line(
-        console, "Can be segmented" if usable else "Cannot be segmented", style=GOOD if usable else BAD
-    )
+    _print(console, "Can be segmented" if usable else "Cannot be segmented", style=GOOD if usable else BAD)
 
 
 def print_studies(found: dict[str, dict[str, Any]]) -> None:
     """Print a row a study, then what is wrong with which."""
-    console = make_console()
-    print_table(console, STUDIES, [_study_row(name, facts) for name, facts in found.items()])
+    console = Console(highlight=False)
+    console.print(FittedTable(STUDIES, [_study_row(name, facts) for name, facts in found.items()]))
     for name, facts in found.items():
         for line in facts["problems"]:
-            print_line(console, f"{name}: {line}", "problem", PROBLEM)
+            _print(console, f"{name}: {line}", "problem", PROBLEM)
+
+
+def _print(console: Console, line: str, head: str = "", style: str = "") -> None:
+    """Print a line, wrapped between words on a terminal; `style` is that of the head, or of all without one."""
+    text = Text.assemble((head, style), " ", line) if head else Text(line, style)
+    console.print(text, soft_wrap=not console.is_terminal)
 
 
 def _series_row(one: dict[str, Any]) -> list[Cell]:

@@ -1,7 +1,9 @@
 """Lines for people on standard error, with a coloured head where a terminal shows them."""
 
 import os
+import shutil
 import sys
+import textwrap
 from typing import TextIO
 
 RED, YELLOW, GREEN = "31", "33", "32"
@@ -17,9 +19,17 @@ def paint(text: str, colour: str, stream: TextIO) -> str:
 
 def warn(line: str) -> None:
     """Print a warning: something a reader must know, and nothing that keeps the result from being written."""
-    print(f"cipa: {paint('warning:', YELLOW, sys.stderr)} {line}", file=sys.stderr)
+    print(_fold(f"cipa: {paint('warning:', YELLOW, sys.stderr)} {line}", sys.stderr), file=sys.stderr)
 
 
 def complain(line: str) -> None:
     """Print what went wrong."""
-    print(f"{paint('cipa:', RED, sys.stderr)} {line}", file=sys.stderr)
+    print(_fold(f"{paint('cipa:', RED, sys.stderr)} {line}", sys.stderr), file=sys.stderr)
+
+
+def _fold(line: str, stream: TextIO) -> str:
+    """Break a line between words where a terminal would break it within one; a log keeps it whole."""
+    if not stream.isatty():
+        return line
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(line, max(20, width), break_long_words=False, break_on_hyphens=False)

@@ -10,9 +10,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cipa.cli.fine_tuning import like_weights
 from cipa.cli.parser import Parser
-from cipa.cli.recipe_flags import add_recipe_flags, given_flags, with_flags
+from cipa.cli.recipe_flags import add_recipe_flags, with_flags
 from cipa.errors import UsageError
 from cipa.training.config_file import read_recipe, recipe_text
 from cipa.training.recipe import TrainRecipe
@@ -67,23 +66,25 @@ def run(arguments: Namespace) -> int:
     data, out = _needed(arguments.data, "DATA"), _needed(arguments.out, "-o RUN")
     recipe = with_flags(_starting_recipe(arguments), arguments)
 
+    from cipa.cli.train_estimate import estimate
     from cipa.training.run import train
 
+    speaks = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one speaks for all
+    if speaks and not arguments.resume and (line := estimate(recipe, data)):
+        print(line)
     result = train(recipe, data, out, resume=arguments.resume)
-    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks for all
+    if speaks:
         _report(result, data)
     return 128 + result.stopped_by if result.stopped_by else 0
 
 
 def _starting_recipe(arguments: Namespace) -> TrainRecipe:
-    """Return what the flags change: the recipe of the run, file or weights, or the published one."""
+    """Return what the flags change: the recipe of the run or the file, or the published one."""
     if arguments.config is not None and not arguments.config.is_file():
         raise UsageError(f"--config {arguments.config}: no such file; give a recipe, such as RUN/config.yaml")
     if arguments.resume and arguments.out is not None and (arguments.out / "config.yaml").is_file():
         return read_recipe(arguments.out / "config.yaml")
-    recipe = TrainRecipe() if arguments.config is None else read_recipe(arguments.config)
-    weights = getattr(arguments, "weights", None)
-    return recipe if weights is None else like_weights(recipe, weights, given_flags(arguments))
+    return TrainRecipe() if arguments.config is None else read_recipe(arguments.config)
 
 
 def _needed(value: Path | None, name: str) -> Path:

@@ -1,13 +1,15 @@
 """The scores of a set of patients as text for the terminal: means and medians with their intervals."""
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from cipa.evaluation.patient import METRICS, PatientResult
 from cipa.evaluation.patient_tables import PER_PATIENT_3D, PROTOCOL
 from cipa.evaluation.statistics import why_no_interval
+from cipa.report.fitted_table import FittedTable
 from cipa.report.quantities import QUANTITIES, Quantity, counted
+
+COLUMNS = ("per patient, 3-D:", "mean [95 % interval]", "median [95 % interval]", "n")
 
 SHOWN = 5
 """Patients named at most in a remark; summary.json names every one."""
@@ -24,16 +26,13 @@ def patient_scores_table(result: PatientResult, title: str = "") -> RenderableTy
         Something `rich.print` shows: the table, the protocol, and by name the patients whose scores are by
         convention or left out.
     """
-    heading = Text(title, style="bold") if title else None
-    table = Table(title=heading, title_justify="left", header_style="bold")
-    table.add_column("per patient, 3-D")
-    for name in ("mean [95 % interval]", "median [95 % interval]", "n"):
-        table.add_column(name, justify="right", no_wrap=True)
+    rows = []
     for metric in METRICS:
         quantity, spread = QUANTITIES[metric], result.spreads[metric]
         shown = (quantity.interval(spread.mean), quantity.interval(spread.median))
-        table.add_row(_label(quantity, metric, result), *shown, str(spread.patients))
-    return Group(table, *(Text(line) for line in _remarks(result)))
+        rows.append((_label(quantity, metric, result), *shown, str(spread.patients)))
+    heading = [Text(title, style="bold")] if title else []
+    return Group(*heading, FittedTable(COLUMNS, rows, right=True), *map(Text, _remarks(result)))
 
 
 def _label(quantity: Quantity, metric: str, result: PatientResult) -> str:

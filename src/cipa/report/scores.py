@@ -4,14 +4,16 @@ import math
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from cipa.evaluation.pooled import pooled_intervals
 from cipa.evaluation.published import PublishedResult
 from cipa.evaluation.statistics import Interval, why_no_interval
 from cipa.evaluation.tables import PROTOCOL
+from cipa.report.fitted_table import FittedTable
 from cipa.report.quantities import counted
+
+COLUMNS = ("", "IoU %", "Dice %", "Acc %", "HD95 px")
 
 
 def scores_table(result: PublishedResult, title: str = "") -> RenderableType:
@@ -25,13 +27,10 @@ def scores_table(result: PublishedResult, title: str = "") -> RenderableType:
         Something `rich.print` shows: the table, the protocol with the number of slices and patients, the
         spread over patients, and the slices whose HD95 is by convention or left out.
     """
-    heading = Text(title, style="bold") if title else None  # as Text, so that [brackets] of a path stay
-    table = Table(title=heading, title_justify="left", header_style="bold")
-    for name in ("IoU %", "Dice %", "Acc %", "HD95 px"):
-        table.add_column(name, justify="right", min_width=8)
     percents = [_shown(100 * score) for score in (result.iou, result.dice, result.acc)]
-    table.add_row(*percents, _shown(result.hd95))
-    return Group(table, *(Text(line) for line in _remarks(result)))
+    row = ("pooled pixels", *percents, _shown(result.hd95))
+    heading = [Text(title, style="bold")] if title else []  # as Text, so that [brackets] of a path stay
+    return Group(*heading, FittedTable(COLUMNS, [row], right=True), *map(Text, _remarks(result)))
 
 
 def _remarks(result: PublishedResult) -> list[str]:
