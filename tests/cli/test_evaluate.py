@@ -148,7 +148,7 @@ def test_a_spacing_adds_the_patients_in_3d(data, tmp_path, capsys):
     text = capsys.readouterr().out
     assert "75.00" in text  # the published protocol's IoU, as ever
     assert "NSD % at 1 mm" in text
-    assert "voxels 3 x 1 x 2 mm" in text
+    assert "voxels 2 x 1 x 3 mm (x, y, z)" in text
     row = (out / "per_patient_3d.csv").read_text().splitlines()[1].split(",")
     assert row[:4] == ["0001", "scored", "2", "0"]
     summary = json.loads((out / "summary.json").read_text())

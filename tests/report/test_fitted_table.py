@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from cipa.report.fitted_table import FittedTable
+from cipa.report.fitted_table import FittedTable, print_whole
 
 TABLE = FittedTable(
     ("series", "scanner", "use"),
@@ -13,7 +13,7 @@ TABLE = FittedTable(
 
 def shown(width, terminal=True):
     console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
-    console.print(TABLE)
+    print_whole(console, TABLE)
     return console.file.getvalue()
 
 

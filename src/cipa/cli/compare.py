@@ -46,13 +46,14 @@ def run(arguments: Namespace) -> int:
     from cipa.evaluation.comparison import compare_runs
     from cipa.evaluation.runs import read_runs
     from cipa.report.comparison import ComparisonTable, is_comparison, write_comparison
+    from cipa.report.fitted_table import print_whole
 
     out = Path(arguments.out) if arguments.out else None
     if out:
         refuse_occupied(out, "a comparison", is_comparison, arguments.overwrite)
     comparison = compare_runs(read_runs([Path(folder) for folder in arguments.runs]))
     console = Console(highlight=False)
-    console.print(ComparisonTable(comparison), soft_wrap=not console.is_terminal)
+    print_whole(console, ComparisonTable(comparison))
     if out:
         write_comparison(out, comparison)
         print(f"written to {out}: comparison.html, comparison.md, comparison.csv")

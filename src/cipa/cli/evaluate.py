@@ -239,16 +239,16 @@ def _print_scores(
     from rich.console import Console
     from rich.text import Text
 
+    from cipa.report.fitted_table import print_whole
     from cipa.report.patient_scores import patient_scores_table
     from cipa.report.scores import scores_table
 
     console = Console(highlight=False)
-    whole_lines = not console.is_terminal  # a pipe gets no line broken
     scored = arguments.weights or f"PET threshold {arguments.pet_threshold}"
-    console.print(Text(f"{scored} on {arguments.data} ({arguments.list})", "bold"), soft_wrap=whole_lines)
+    print_whole(console, Text(f"{scored} on {arguments.data} ({arguments.list})", "bold"))
     if arguments.protocol != "patient":
-        console.print(scores_table(result), soft_wrap=whole_lines)
+        print_whole(console, scores_table(result))
     if patients is not None:
-        console.print(patient_scores_table(patients.result()), soft_wrap=whole_lines)
+        print_whole(console, patient_scores_table(patients.result()))
     names = [path.name + "/" * path.is_dir() for path in sorted(out.iterdir())]
     print(f"written to {out}: {', '.join(names)}")

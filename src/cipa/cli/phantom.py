@@ -174,9 +174,7 @@ def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
     best = max(scores, key=lambda score: score.dice)
     if tuned_on and best is not scores[-1]:
         learnt = counted(len({patient_of(each) for each in tuned_on}), "patient")
-        console.print(
-            f"{best.rule} is ahead of the rule chosen on the {learnt} of train.txt: few to choose on"
-        )
+        console.print(f"{best.rule} is ahead of the rule chosen on train.txt: {learnt} are few to choose on")
 
 
 def _write_preview(arguments: Namespace, ids: list[str]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from cipa.report.fitted_table import Cell, FittedTable
+from cipa.report.fitted_table import Cell, FittedTable, print_whole
 
 SERIES = ("series", "kind", "description", "scanner", "voxels x × y × z", "spacing, mm", "use")
 STUDIES = ("study", "scanner", "CT, mm", "PET, mm", "SUV factor", "usable")
@@ -16,7 +16,7 @@ def print_study(facts: dict[str, Any]) -> None:
     """Print what `cipa.io.dicom.summary.summarise` found in a study."""
     console = Console(highlight=False)
     _print(console, facts["study"], style="bold")
-    console.print(FittedTable(SERIES, [_series_row(one) for one in facts["series"]]))
+    print_whole(console, FittedTable(SERIES, [_series_row(one) for one in facts["series"]]))
     for one in facts["series"]:
         title = f"series {one['number']}"
         if one["use"]:
@@ -39,16 +39,16 @@ def print_study(facts: dict[str, Any]) -> None:
 def print_studies(found: dict[str, dict[str, Any]]) -> None:
     """Print a row a study, then what is wrong with which."""
     console = Console(highlight=False)
-    console.print(FittedTable(STUDIES, [_study_row(name, facts) for name, facts in found.items()]))
+    print_whole(console, FittedTable(STUDIES, [_study_row(name, facts) for name, facts in found.items()]))
     for name, facts in found.items():
         for line in facts["problems"]:
             _print(console, f"{name}: {line}", "problem", PROBLEM)
 
 
 def _print(console: Console, line: str, head: str = "", style: str = "") -> None:
-    """Print a line, wrapped between words on a terminal; `style` is that of the head, or of all without one."""
+    """Print a line after a word in `style`, or all of it in that style."""
     text = Text.assemble((head, style), " ", line) if head else Text(line, style)
-    console.print(text, soft_wrap=not console.is_terminal)
+    print_whole(console, text)
 
 
 def _series_row(one: dict[str, Any]) -> list[Cell]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
@@ -13,7 +13,7 @@ Cell = str | Text
 
 
 class FittedTable:
-    """Rows under headings, for `rich.print`.
+    """Rows under headings, for `print_whole`.
 
     A file or a pipe gets the table however wide it is; a terminal that is too narrow, each row as a block of
     lines, heading and cell, under the row's first cell.
@@ -58,6 +58,11 @@ class FittedTable:
                 if str(cell):
                     block.add_row(heading, _text(cell))
             yield Padding(block, (0, 0, 0, 2))
+
+
+def print_whole(console: Console, what: RenderableType) -> None:
+    """Print text or a table: wrapped between words on a terminal, whole lines to a file or a pipe."""
+    console.print(what, soft_wrap=not console.is_terminal)
 
 
 def _text(cell: Cell) -> Text:
