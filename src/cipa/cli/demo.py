@@ -9,9 +9,10 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cipa.cli.demo_folder import SUMMARY, refuse_foreign
+from cipa.cli.demo_training import SUMMARY, run_training
 from cipa.cli.network_options import DEVICES
 from cipa.cli.parser import Parser
+from cipa.files import refuse_occupied
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,10 +65,8 @@ def run(arguments: Namespace) -> int:
         UsageError: OUT holds something that is no earlier demo, or an option is out of range.
     """
     out = Path(arguments.out)
-    refuse_foreign(out)
+    refuse_occupied(out, "a demo", lambda there: (there / SUMMARY).is_file(), overwrite=True)
     if arguments.train:
-        from cipa.cli.demo_training import run_training
-
         run_training(arguments, out)
     else:
         _run_study(arguments, out)
