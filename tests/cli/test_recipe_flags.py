@@ -77,3 +77,13 @@ def test_every_field_is_a_flag_with_dashes_and_an_explanation(capsys, monkeypatc
         f"{group}.{name}" if group == "augmentation" else name for group, name in fields_of(TrainRecipe())
     }
     assert flags == {"--" + name.replace("_", "-") for name in names} | {"--debug"}
+
+
+def test_choices_that_may_be_left_open_are_choices(capsys):
+    assert with_flags(TrainRecipe(), parse("--slices", "3")).network.slices == 3
+    with pytest.raises(UsageError, match="--slices 2 is not possible: it must be one of 1, 3"):
+        parse("--slices", "2")
+    with pytest.raises(
+        UsageError, match="--pet-scaling log is not possible: it must be one of linear, arcsinh"
+    ):
+        parse("--pet-scaling", "log")

@@ -148,3 +148,18 @@ def test_another_probability_of_one_step_leaves_the_others_alone():
         assert np.array_equal(getattr(usual, field), getattr(uncropped, field))
     assert (uncropped.crop_side == 1).all()
     assert (uncropped.crop_centre == 0).all()
+
+
+def test_a_slice_and_its_neighbours_are_moved_alike():
+    recipe = AugmentationRecipe(affine=1, crop=1, vertical_flip=0.5, misregistration=1, pet_intensity=1)
+    draw = torch.Generator().manual_seed(0)
+    ct, pet = (torch.rand(2, 3, 32, 32, generator=draw) * 3.2 - 1.6 for _ in range(2))
+    mask = (torch.rand(2, 1, 32, 32, generator=draw) > 0.5).float()
+    parameters = sample(0, 0, range(2), recipe)
+    stack = augment(ct, pet, mask, parameters)
+    assert stack[0].shape == stack[1].shape == (2, 3, 32, 32)
+    for channel in range(3):
+        alone = augment(ct[:, channel : channel + 1], pet[:, channel : channel + 1], mask, parameters)
+        for together, one in zip(stack[:2], alone[:2], strict=True):
+            assert torch.equal(together[:, channel : channel + 1], one)
+        assert torch.equal(stack[2], alone[2])

@@ -33,7 +33,7 @@ def test_a_patients_own_spacing_goes_before_the_data_sets(tmp_path):
     assert find_spacings(tmp_path, ["0002", "0001"]) == {"0001": (3, 1, 1), "0002": (5, 2, 2)}
 
 
-@pytest.mark.parametrize("metadata", [None, {}, {"patients": {"0001": {"source": "x"}}}, []])
+@pytest.mark.parametrize("metadata", [None, {}, {"patients": {"0001": {"source": "x"}}}])
 def test_an_unknown_spacing_names_the_patient_and_the_ways_out(tmp_path, metadata):
     if metadata is not None:
         write(tmp_path, metadata)
@@ -51,6 +51,12 @@ def test_a_flag_that_is_no_spacing_is_a_usage_error(tmp_path, given):
 def test_a_file_with_no_spacing_where_one_should_be_is_named(tmp_path, value):
     write(tmp_path, {"patients": {"0001": {"spacing_mm": value}}})
     with pytest.raises(DataError, match=r"metadata.json: spacing_mm of patient 0001"):
+        find_spacings(tmp_path, ["0001"])
+
+
+def test_a_file_that_is_no_object_is_malformed_and_not_taken_for_an_absent_one(tmp_path):
+    write(tmp_path, [])
+    with pytest.raises(DataError, match=r"metadata.json: not a JSON object"):
         find_spacings(tmp_path, ["0001"])
 
 

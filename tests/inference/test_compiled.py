@@ -33,6 +33,14 @@ def test_a_compiled_network_gives_the_networks_logits_for_any_number_of_pairs(mo
             torch.testing.assert_close(fast(ct, pet), model(ct, pet), rtol=1e-4, atol=1e-4)
 
 
+def test_a_network_of_three_slices_is_compiled_too():
+    torch.manual_seed(0)
+    three = cipa.create_model("nano", image_size=128, slices=3).eval()
+    ct, pet = torch.randn(2, 2, 3, 128, 128).clamp(-1.6, 1.6)
+    with torch.inference_mode():
+        torch.testing.assert_close(cipa.compile_model(three)(ct, pet), three(ct, pet), rtol=1e-4, atol=1e-4)
+
+
 def test_nothing_is_left_to_fold_and_the_network_itself_is_unchanged(model):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     folded = prepared(model, torch.float32)

@@ -9,6 +9,7 @@ from torch import nn
 
 import cipa
 from cipa.data.intensity import normalise
+from cipa.data.neighbours import stack_neighbours
 from cipa.errors import DataError, UsageError
 from cipa.inference.compiled import compile_on_gpu
 from cipa.inference.predictor import Predictor
@@ -264,3 +265,17 @@ def test_compiled_networks_take_the_place_of_the_networks(monkeypatch, precision
 def test_networks_on_the_cpu_and_networks_of_others_are_not_compiled(network):
     models = [cipa.create_model("nano", image_size=128), network()]
     assert all(compile_on_gpu([model], 2, "float32") == [model] for model in models)
+
+
+def test_a_network_of_three_slices_takes_stacks_alone(network):
+    class Middle(type(network())):
+        def forward(self, ct, pet):
+            assert ct.shape[1] == pet.shape[1] == 3
+            return super().forward(ct[:, 1:2], pet[:, 1:2])
+
+    ct, pet = slices(4)
+    stacks = [stack_neighbours(images, 3) for images in (ct, pet)]
+    found = Predictor(Middle(slices=3), "cpu").predict_slices(*stacks)
+    assert np.array_equal(found, Predictor(network(), "cpu").predict_slices(ct, pet))
+    with pytest.raises(DataError, match=r"take \(4, 3, 32, 32\)"):
+        Predictor(Middle(slices=3), "cpu").predict_slices(ct, pet)

@@ -209,3 +209,18 @@ def test_pet_at_the_voxels_of_the_ct_comes_with_the_mask(network, make_volume):
     expected = resample(pet.array, pet.affine, ct.affine, ct.shape)
     assert np.allclose(found.pet_on_ct, expected, atol=1e-4)
     assert np.shares_memory(found.axial(found.mask), found.mask)
+
+
+def test_a_network_of_three_slices_sees_each_between_its_neighbours(network, make_volume):
+    """Its answer is the slice above: the mask of two slices is as if the volume were moved by one."""
+
+    class Above(type(network())):
+        def forward(self, ct, pet):
+            return super().forward(ct[:, 2:], pet[:, 2:])
+
+    ct, pet = make_volume(body, LPS, SHAPE), make_volume(uptake, PET, PET_SHAPE)
+    own = predict(network, ct, pet)
+    above = Predictor(Above(slices=3), "cpu", batch_size=3).predict(ct, pet, **OPTIONS).mask
+    assert own.any()
+    assert np.array_equal(above[:, :, :-1], own[:, :, 1:])
+    assert np.array_equal(above[:, :, -1], own[:, :, -1])

@@ -12,6 +12,15 @@ def test_grey_embedding_is_the_three_channel_convolution():
     assert torch.allclose(layer(grey), layer.norm(published.permute(0, 2, 3, 1)), atol=1e-5)
 
 
+def test_three_equal_slices_are_embedded_as_the_published_grey_one():
+    torch.manual_seed(0)
+    three = PatchEmbedding(8, slices=3)
+    one = PatchEmbedding(8)
+    one.load_state_dict(three.state_dict())
+    grey = torch.randn(2, 1, 12, 20)
+    assert torch.allclose(three(grey.expand(-1, 3, -1, -1)), one(grey), atol=1e-5)
+
+
 def test_neighbours_merge_column_by_column():
     layer = Downsample(4)
     x = torch.randn(1, 4, 6, 4)

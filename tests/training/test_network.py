@@ -36,7 +36,7 @@ def test_weights_are_taken_up_in_training_mode_and_refused_where_they_do_not_fit
     with pytest.raises(
         UsageError, match=r"--model tiny does not fit --weights .* made with nano: give --model nano"
     ):
-        build_network(NetworkRecipe(image_size=128, weights=weights), 0)
+        build_network(NetworkRecipe(model="tiny", image_size=128, weights=weights), 0)
     with pytest.raises(UsageError, match=r"--suv-max 10.0 does not fit"):
         build_network(NetworkRecipe(**SMALL, weights=weights, suv_max=10.0), 0)
 
@@ -89,3 +89,20 @@ def test_doing_without_a_modality_can_be_learnt_late(tmp_path):
 def test_dropout_of_the_only_input_is_refused():
     with pytest.raises(UsageError, match=r"--modality-dropout 0.5 .* 0 where one input is absent"):
         NetworkRecipe(inputs="pet", modality_dropout=0.5)
+
+
+def test_three_slices_start_from_weights_of_one_only_where_that_is_asked_for(tmp_path):
+    one = build_network(NetworkRecipe(**SMALL), 3)
+    one.save_pretrained(tmp_path / "weights")
+    three = {**SMALL, "weights": str(tmp_path / "weights"), "slices": 3}
+    with pytest.raises(UsageError, match=r"--slices 3 does not fit .* made with 1: .* --change-slices"):
+        build_network(NetworkRecipe(**three), 0)
+    model = build_network(NetworkRecipe(**three, change_slices=True), 0)
+    assert model.config.slices == 3
+    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in one.state_dict().items())
+    image = torch.randn(2, 1, 1, 128, 128).clamp(-1.6, 1.6)
+    with torch.inference_mode():
+        expected = one.eval()(*image)
+        torch.testing.assert_close(
+            model.eval()(*image.expand(-1, -1, 3, -1, -1)), expected, rtol=1e-4, atol=1e-4
+        )

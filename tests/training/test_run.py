@@ -1,6 +1,8 @@
 """A run from beginning to end, what it leaves behind, and how it ends when it cannot go on."""
 
 import csv
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import torch
 
 from cipa.data.pclt20k import patient_of, read_ids
 from cipa.errors import DataError, UsageError
+from cipa.models.checkpoints import load_model
 from cipa.training.run import train
 from cipa.training.slices import read_slices
 
@@ -30,7 +33,7 @@ def test_a_run_learns_and_leaves_its_tables_and_weights(helpers, stub, data, tmp
         "best", "config.yaml", "last", "metrics.csv", "state", "validation.csv",
     }  # fmt: skip
     shown = capsys.readouterr().out
-    assert "learns from 12 slices of 4 patients" in shown
+    assert "learns from 12 slices with tumour and 0 without, of 4 patients" in shown
     assert "epoch 8  validation: Dice" in shown
 
 
@@ -164,3 +167,41 @@ def test_an_existing_run_is_not_overwritten(helpers, stub, data, tmp_path):
         train(helpers.small_recipe(epochs=1), data, tmp_path / "run")
     assert (tmp_path / "run/metrics.csv").read_bytes() == before
     assert Path(tmp_path / "run/last").is_dir()
+
+
+def test_slices_without_tumour_are_sampled_counted_and_scored_by_batch(helpers, stub, tmp_path, capsys):
+    data = helpers.write_data(tmp_path / "data", patients=6, slices=6, lesion_free=4)
+    train(helpers.small_recipe(epochs=1, lesion_free=0.5), data, tmp_path / "run")
+    shown = capsys.readouterr().out
+    assert "learns from 8 slices with tumour and 8 of 16 without, of 4 patients" in shown
+    assert "every slice shows tumour" not in shown
+    assert len(rows_of(tmp_path / "run/metrics.csv")) == 16 // 4
+    assert "dice: batch" in (tmp_path / "run/config.yaml").read_text()
+
+
+def test_a_data_set_of_tumour_slices_alone_is_warned_of(helpers, stub, data, tmp_path, capsys):
+    train(helpers.small_recipe(epochs=1), data, tmp_path / "run")
+    assert "warning: every slice shows tumour" in capsys.readouterr().out
+    assert "dice: image" in (tmp_path / "run/config.yaml").read_text()
+
+
+def test_a_data_set_without_any_tumour_is_refused(helpers, stub, tmp_path):
+    data = helpers.write_data(tmp_path / "data", slices=2, lesion_free=2)
+    with pytest.raises(DataError, match="no training slice shows tumour"):
+        train(helpers.small_recipe(epochs=1), data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_whole_volumes_are_scored_and_choose_threshold_and_smallest_lesion(
+    helpers, data, tmp_path, monkeypatch
+):
+    folder = shutil.copytree(data, tmp_path / "data")
+    (folder / "metadata.json").write_text(json.dumps({"spacing_mm": [3, 4, 4]}))
+    monkeypatch.setattr("cipa.training.run.draw_pictures", lambda *_: None)
+    result = train(helpers.small_recipe(epochs=1, tune="volumes", lr=1e-3), folder, tmp_path / "run")
+    [row] = rows_of(tmp_path / "run/validation.csv")
+    assert 0 <= float(row["volume_dice"]) <= 1
+    assert float(row["fp_ml"]) >= 0
+    config = json.loads((tmp_path / "run/best/config.json").read_text())
+    assert (config["threshold"], config["smallest_ml"]) == (result.point.threshold, result.point.smallest_ml)
+    assert load_model(tmp_path / "run").config.threshold == result.point.threshold

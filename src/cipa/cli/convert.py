@@ -27,7 +27,7 @@ _FORWARD = ("root", "table", *_PATTERNS, "test_patients", "test_fraction", "test
 
 EXAMPLES = """
 cipa convert ROOT --ct '*/CT.nii.gz' --pet '*/SUV.nii.gz' --mask '*/tumour.nii.gz' -o DATA
-cipa convert --table studies.csv --slices all --test-last 8 -o DATA
+cipa convert --table studies.csv --test-last 8 -o DATA
 cipa convert --back EVALUATION/masks --data DATA -o OUT
 """
 
@@ -64,7 +64,7 @@ def _add_image_options(parser: Parser) -> None:
     add("--image-size", type=int, default=512, metavar="N", help="pixels a side, a multiple of 128")
     add("--fit", default="auto", choices=["auto", "pad", "resample"], help="slices of other sizes")
     add("--field-of-view", type=float, default=500.0, metavar="MM", help="millimetres an image spans")
-    add("--slices", default="tumour", choices=["tumour", "all"], help="which slices to write")
+    add("--slices", default="all", choices=["all", "tumour"], help="which slices to write")
     add(
         "--ct-window",
         type=float,
@@ -74,6 +74,12 @@ def _add_image_options(parser: Parser) -> None:
         help="HU that become black and white",
     )
     add("--suv-max", type=float, default=20.0, metavar="SUV", help="SUV that becomes white")
+    add(
+        "--pet-scaling",
+        default="linear",
+        choices=["linear", "arcsinh"],
+        help="how SUV becomes grey; arcsinh: more greys below SUV 1",
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -133,6 +139,7 @@ def _flag(option: str) -> str:
 
 def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
     from cipa.data.convert import Recipe, convert_volumes
+    from cipa.data.layout import TUMOUR_ALONE
 
     recipe = Recipe(
         size=arguments.image_size,
@@ -141,6 +148,7 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
         field_of_view=arguments.field_of_view,
         ct_window=(arguments.ct_window[0], arguments.ct_window[1]),
         suv_max=arguments.suv_max,
+        pet_scaling=arguments.pet_scaling,
         label=arguments.label,
     )
     with _progress("converting patients") as progress:
@@ -160,7 +168,13 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
     for split in ("train", "test"):
         there = [record for record in done.records if record.split == split]
         slices = sum(len(record.numbers) for record in there)
-        print(f"{arguments.out}/{split}.txt: {slices:,} slices of {len(there):,} patients")
+        tumour = sum(record.slices_with_tumour or 0 for record in there)
+        print(
+            f"{arguments.out}/{split}.txt: {slices:,} slices of {len(there):,} patients, "
+            f"{tumour:,} of them with tumour"
+        )
+    if all(len(record.numbers) == record.slices_with_tumour for record in done.records):
+        warn(f"{TUMOUR_ALONE}; leave out --slices tumour")
     kept = sum(record.plane.content == record.plane.source for record in done.records)
     print(f"pixels kept: {kept:,} patients; resampled: {len(done.records) - kept:,}")
     return done.skipped

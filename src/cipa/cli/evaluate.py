@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cipa.cli.network_options import PRECISIONS, add_network_options, warn_of_inputs
 from cipa.cli.parser import Parser
@@ -126,6 +126,8 @@ def _score_weights(
     arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
 ) -> "PublishedResult":
     from cipa import load_model
+    from cipa.data.grey_scale import require_scale
+    from cipa.data.layout import patient_of
     from cipa.data.pclt20k import PCLT20K
     from cipa.inference.modalities import trained_inputs, with_inputs
     from cipa.inference.predictor import Predictor
@@ -134,10 +136,11 @@ def _score_weights(
     weights = chosen_weights(arguments.weights)
     model = load_model(weights)
     warn_of_inputs([model], arguments.inputs)
+    require_scale(cast(Any, model).config, arguments.data, map(patient_of, ids), str(weights))
     shown = with_inputs(model, arguments.inputs)
     precision = PRECISIONS[arguments.precision]
     predictor = Predictor(shown, arguments.device, arguments.batch_size, arguments.threshold, precision)
-    dataset = PCLT20K(arguments.data, ids, predictor.image_size)
+    dataset = PCLT20K(arguments.data, ids, predictor.image_size, slices=predictor.slices)
     _check_size(arguments, ids[0], predictor.image_size)
     about = {"weights": str(weights), "inputs": arguments.inputs or trained_inputs(model)}
     with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
@@ -147,15 +150,22 @@ def _score_weights(
 def _score_threshold(
     arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
 ) -> "PublishedResult":
-    from cipa.data.layout import image_path, read_ids
+    from cipa.data.grey_scale import read_grey_scale, same_value
+    from cipa.data.layout import image_path, patient_of, read_ids
     from cipa.data.pclt20k import PCLT20K
-    from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold, stored_suv_max
+    from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold
     from cipa.io.png import read_grey
     from cipa.report.evaluation import write_evaluation
 
     tuned_on = read_ids(arguments.data, "train") if arguments.pet_threshold == "tuned" else []
-    suv_max = stored_suv_max(arguments.data) if arguments.suv_max is None else arguments.suv_max
-    found = pet_threshold(arguments.data, ids, arguments.pet_threshold, tuned_on, suv_max)
+    scale = read_grey_scale(arguments.data, map(patient_of, ids))
+    suv_max = scale.suv_max if arguments.suv_max is None else arguments.suv_max
+    if None not in (scale.suv_max, suv_max) and not same_value(scale.suv_max, suv_max):
+        raise UsageError(
+            f"--suv-max {suv_max:g}: {arguments.data}/metadata.json says {scale.suv_max:g}; leave it out"
+        )
+    scaling = scale.pet_scaling or "linear"
+    found = pet_threshold(arguments.data, ids, arguments.pet_threshold, tuned_on, suv_max, scaling=scaling)
     if found.saturated:
         warn(
             f"PET of {', '.join(found.saturated)} reaches white, so that its maximum is not known and the "
@@ -250,5 +260,7 @@ def _print_scores(
         print_whole(console, scores_table(result))
     if patients is not None:
         print_whole(console, patient_scores_table(patients.result()))
+    for warning in result.warnings:
+        warn(warning)
     names = [path.name + "/" * path.is_dir() for path in sorted(out.iterdir())]
     print(f"written to {out}: {', '.join(names)}")

@@ -9,7 +9,6 @@ from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction, Namespace,
 from collections.abc import Callable, Iterator
 from dataclasses import Field, fields, replace
 from functools import wraps
-from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from cipa.cli.help_format import shown
@@ -68,7 +67,7 @@ def _all_fields() -> Iterator[tuple[str, str]]:
 def _add_flag(section: _ArgumentGroup, group: str, item: Field[Any], hint: Any, text: str) -> None:
     key = _key(group, item.name)
     options: dict[str, Any] = {"dest": key, "default": SUPPRESS, "help": _help(text, item.default)}
-    optional = isinstance(hint, UnionType)
+    optional = type(None) in get_args(hint)
     if optional:
         hint = next(kind for kind in get_args(hint) if kind is not type(None))
     if hint is bool:
@@ -106,7 +105,7 @@ def _help(text: str, default: Any) -> str:
     """Return a field's explanation in the words of the command line."""
     flags = {name for _, name in _all_fields() if "_" in name}
     text = re.sub(r"\b[a-z]\w*_\w+", lambda found: _flag(found[0]) if found[0] in flags else found[0], text)
-    text = text.rstrip(".").replace("%", "%%")
+    text = re.sub(r"\bnull\b", "none", text).rstrip(".").replace("%", "%%")
     return text if default is None else f"{text} (default: {shown(default)})"
 
 

@@ -3,6 +3,7 @@
 A run that was stopped, by Ctrl-C, SIGTERM or a crash, is resumed by: cipa train DATA -o RUN --resume
 """
 
+import math
 import os
 import signal
 import sys
@@ -108,4 +109,11 @@ def _report(result: "TrainResult", data: Path) -> None:
         else f"; best validation Dice {result.best_dice:.4f} at step {result.best_step}"
     )
     print(f"done: {result.step} steps{best}. Weights, tables and pictures are in {result.run}")
+    if result.point is not None:
+        false = "" if math.isnan(result.point.fp_ml) else f", {result.point.fp_ml:.2f} mL false a patient"
+        print(
+            f"chosen on the validation volumes for {result.run / 'best'}: threshold "
+            f"{result.point.threshold:.2f}, lesions from {result.point.smallest_ml:g} mL (mean 3-D Dice "
+            f"{result.point.dice:.4f}{false})"
+        )
     print(f"next: cipa evaluate {data} --weights {result.run} -o {result.run}-test")

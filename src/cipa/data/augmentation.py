@@ -109,7 +109,7 @@ def augment(
     """Apply sampled parameters to a batch, on the device it is on.
 
     Args:
-        ct: float32 (B, 1, H, W), normalised to [-1.6, 1.6].
+        ct: float32 (B, N, H, W), normalised to [-1.6, 1.6]; what happens to a slice happens to all N of it.
         pet: likewise.
         mask: float32 (B, 1, H, W) of 0 and 1.
         parameters: of B slices, from `sample`.
@@ -119,15 +119,17 @@ def augment(
         mask, cut at one half after resampling, is 0 or 1 again. A modality left out is -1.6 everywhere.
     """
     # grid_sample fills with zero, so that CT and PET are lifted to make zero their black
+    slices, kind = ct.shape[1], mask.dtype
     stack = torch.cat([ct - BLACK, pet - BLACK, mask], dim=1)
     matrices, modalities = parameters.matrices(), parameters.modalities
     moved = _resampled(stack, matrices)
-    ct, pet = moved[:, 0:1] + BLACK, moved[:, 1:2] + BLACK
+    ct, pet, mask = moved.split([slices, slices, 1], dim=1)
+    ct, pet = ct + BLACK, pet + BLACK
     if modalities is not None:
         if modalities.moves:
-            pet = _resampled(stack[:, 1:2], modalities.displaced(matrices)) + BLACK
+            pet = _resampled(stack[:, slices:-1], modalities.displaced(matrices)) + BLACK
         ct, pet = modalities.leave_out(ct, modalities.recolour(pet))
-    return ct, pet, (moved[:, 2:3] >= 0.5).to(mask.dtype)
+    return ct, pet, (mask >= 0.5).to(kind)
 
 
 def _resampled(images: Tensor, matrices: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ class ModalityParameters:
         """Return the PET with its SUV raised to gamma and multiplied, within the range it had.
 
         Args:
-            pet: float32 (B, 1, H, W) in [-1.6, 1.6].
+            pet: float32 (B, N, H, W) in [-1.6, 1.6].
         """
         if (self.gain == 1).all() and (self.gamma == 1).all():
             return pet

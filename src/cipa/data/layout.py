@@ -24,6 +24,11 @@ IMAGES: tuple[Image, ...] = ("CT", "PET", "mask")
 FOREGROUND = 128
 """Smallest grey value of a mask that is tumour: the published code divides by 255 and cuts at one half."""
 
+TUMOUR_ALONE = (
+    "every slice shows tumour: a network that learns from nothing else marks tumour all over a whole study"
+)
+"""Said wherever a data set without lesion-free slices is made or learnt from."""
+
 _SLICE_ID = re.compile(r"[^_/\\\s.][^_/\\\s]*_[^/\\\s]*\d[^/\\\s]*")
 _FILE = re.compile(r"(?P<slice_id>.+)_(?P<image>CT|PET|mask)\.png")
 

@@ -23,7 +23,7 @@ def keep_inputs(ct: "Tensor", pet: "Tensor", inputs: str) -> "tuple[Tensor, Tens
     """Make the modality that is not among the inputs black.
 
     Args:
-        ct: float (B, 1, H, W), normalised to [-1.6, 1.6].
+        ct: float (B, N, H, W), normalised to [-1.6, 1.6].
         pet: likewise.
         inputs: of `INPUTS`.
 

@@ -6,7 +6,8 @@ traffic of floats through workers and to a GPU. Augmentation is a matter of whol
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,10 @@ from cipa.data.layout import (
     read_ids,
     slice_number,
 )
+from cipa.data.neighbours import by_series, neighbour_ids
 from cipa.errors import DataError
 from cipa.io.png import read_grey
+from cipa.parallel import processors
 
 __all__ = ["PCLT20K", "SliceError", "patient_of", "read_ids", "slice_number"]
 
@@ -54,6 +57,8 @@ class PCLT20K(Dataset[dict[str, Tensor | int]]):
         ids: the slices to serve, as from `read_ids`.
         size: height and width in pixels that every image must have.
         masks: whether slices have masks. Without, no mask is looked for.
+        slices: 1, or 3 for each slice between its neighbours: the slices of the patient in the folder, listed
+            or not, whose numbers are next to its own; a missing one is the slice itself.
 
     Attributes:
         root: the data set's folder.
@@ -64,13 +69,22 @@ class PCLT20K(Dataset[dict[str, Tensor | int]]):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], ids: Sequence[str], size: int = 512, masks: bool = True
+        self,
+        root: str | os.PathLike[str],
+        ids: Sequence[str],
+        size: int = 512,
+        masks: bool = True,
+        slices: int = 1,
     ) -> None:
         self.root = Path(root)
         self.ids = list(ids)
         self.size = size
         self.images: tuple[Image, ...] = IMAGES if masks else ("CT", "PET")
-        self._refuse_absent()
+        self.slices = slices
+        there = images_on_disk(self.root, sorted({patient_of(slice_id) for slice_id in self.ids}))
+        self._refuse_absent(there)
+        pairs = (slice_id for slice_id, images in there.items() if {"CT", "PET"} <= images)
+        self._series = by_series(pairs) if slices > 1 else {}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -82,7 +96,7 @@ class PCLT20K(Dataset[dict[str, Tensor | int]]):
             index: place in `ids`, 0 to len - 1.
 
         Returns:
-            "ct" and "pet", uint8 (1, size, size), 0 to 255; "mask", uint8 (1, size, size), 1 is tumour,
+            "ct" and "pet", uint8 (slices, size, size), 0 to 255; "mask", uint8 (1, size, size), 1 is tumour,
             absent with `masks=False`; "index", the argument, which tells slices of a batch apart.
 
         Raises:
@@ -91,12 +105,32 @@ class PCLT20K(Dataset[dict[str, Tensor | int]]):
         """
         slice_id = self.ids[index]
         item: dict[str, Tensor | int] = {"index": index}
+        stack = neighbour_ids(slice_id, self.slices, self._series)
         for image in self.images:
-            grey = self._read(image_path(self.root, slice_id, image))
             if image == "mask":
-                grey = _binarise(grey, image_path(self.root, slice_id, image))
-            item[image.lower()] = torch.from_numpy(np.array(grey)).unsqueeze(0)
+                path = image_path(self.root, slice_id, image)
+                greys = {slice_id: _binarise(self._read(path), path)}
+            else:
+                greys = {one: self._read(image_path(self.root, one, image)) for one in dict.fromkeys(stack)}
+            channels = [slice_id] if image == "mask" else stack
+            item[image.lower()] = torch.from_numpy(np.stack([greys[one] for one in channels]))
         return item
+
+    def tumour_pixels(self) -> list[int]:
+        """Count the tumour pixels of every slice's mask, read by threads.
+
+        Returns:
+            A count a slice, in the order of `ids`.
+
+        Raises:
+            SliceError: as `__getitem__`, of a mask.
+        """
+        with ThreadPoolExecutor(min(8, 2 * processors())) as pool:
+            return list(pool.map(self._count_tumour, self.ids))
+
+    def _count_tumour(self, slice_id: str) -> int:
+        path = image_path(self.root, slice_id, "mask")
+        return int(np.count_nonzero(_binarise(self._read(path), path)))
 
     def _read(self, path: Path) -> npt.NDArray[np.uint8]:
         try:
@@ -111,8 +145,7 @@ class PCLT20K(Dataset[dict[str, Tensor | int]]):
             )
         return grey
 
-    def _refuse_absent(self) -> None:
-        there = images_on_disk(self.root, sorted({patient_of(slice_id) for slice_id in self.ids}))
+    def _refuse_absent(self, there: Mapping[str, set[str]]) -> None:
         absent = [
             (slice_id, image)
             for slice_id in self.ids

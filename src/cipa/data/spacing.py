@@ -10,14 +10,14 @@ millimetres. PNG files carry none of it. Other keys are left to whoever wrote th
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cipa.data.metadata import METADATA, patient_entries, read_document
 from cipa.errors import DataError, UsageError
 
-METADATA = "metadata.json"
 KEY = "spacing_mm"
 
 SAME = 1e-3
@@ -55,9 +55,9 @@ def find_spacings(
         if not _is_spacing(values):
             shown = " ".join(f"{value:g}" for value in values)
             raise UsageError(f"--spacing {shown}: give z y x, three positive numbers of millimetres")
-        _refuse_contradiction(Path(root) / METADATA, names, _spacing(values))
+        _refuse_contradiction(Path(root), names, _spacing(values))
         return dict.fromkeys(names, _spacing(values))
-    known = _read(Path(root) / METADATA)
+    known = _read(Path(root))
     whole_set = known.pop("", None)
     found = {name: known.get(name, whole_set) for name in names}
     unknown = [name for name, spacing in found.items() if spacing is None]
@@ -70,33 +70,25 @@ def find_spacings(
     return {name: spacing for name, spacing in found.items() if spacing is not None}
 
 
-def _refuse_contradiction(path: Path, names: Iterable[str], given: Spacing) -> None:
+def _refuse_contradiction(root: Path, names: Iterable[str], given: Spacing) -> None:
     """Refuse a spacing that is not the one the data set was written with: every millimetre would be wrong."""
-    known = _read(path)
+    known = _read(root)
     for name in names:
         stored = known.get(name, known.get(""))
         if stored is not None and not all(map(partial(math.isclose, rel_tol=SAME), given, stored)):
             one, other = (" ".join(f"{step:.6g}" for step in spacing) for spacing in (given, stored))
             raise UsageError(
-                f"--spacing {one}: {path} says {other} for the slices of patient {name}; leave --spacing "
-                "out, or correct the file"
+                f"--spacing {one}: {root / METADATA} says {other} for the slices of patient {name}; leave "
+                "--spacing out, or correct the file"
             )
 
 
-def _read(path: Path) -> dict[str, Spacing]:
+def _read(root: Path) -> dict[str, Spacing]:
     """Return the spacings of a metadata file by patient, that of the whole set under the empty name."""
-    if not path.is_file():
-        return {}
-    try:
-        metadata = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error}); mend it, or remove it and give --spacing") from error
-    entries: dict[str, Any] = {"": metadata}
-    if isinstance(metadata, Mapping) and isinstance(metadata.get("patients"), Mapping):
-        entries |= metadata["patients"]
+    document, path = read_document(root), root / METADATA
     spacings = {}
-    for name, entry in entries.items():
-        if not isinstance(entry, Mapping) or KEY not in entry:
+    for name, entry in {"": document, **patient_entries(document)}.items():
+        if KEY not in entry:
             continue
         if not _is_spacing(entry[KEY]):
             of_whom = f"patient {name}" if name else "the data set"

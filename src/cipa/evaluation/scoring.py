@@ -19,7 +19,9 @@ READ_AHEAD = 2
 """Batches read before the one at work: enough to hide an uneven disk, little memory."""
 
 Segment = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""CT and PET, uint8 (S, H, W) each, to masks (S, H, W) in which what is not 0 is tumour."""
+"""CT and PET, uint8 (S, H, W) each, to masks (S, H, W) in which what is not 0 is tumour.
+
+Of a data set that gives slices with their neighbours the images are (S, N, H, W)."""
 
 OnSlice = Callable[[str, np.ndarray], None]
 """Told the id of each slice and its mask, uint8 0/1 (H, W); from a thread, in no given order."""
@@ -41,7 +43,7 @@ class Slices(Protocol):
         ...
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return "ct", "pet" and "mask", uint8 tensors (1, H, W)."""
+        """Return "ct" and "pet", uint8 tensors (N, H, W), and "mask", (1, H, W)."""
         ...
 
 
@@ -82,7 +84,7 @@ def score_slices(
     with ThreadPoolExecutor(min(8, 1 + (os.cpu_count() or 1))) as pool:
         finishing: list[Future[None]] = []
         for batch in _read_ahead(dataset, batch_size, pool):
-            ct, pet = (np.stack([item[name][0].numpy() for item in batch]) for name in ("ct", "pet"))
+            ct, pet = (_stack(batch, name) for name in ("ct", "pet"))
             masks = segment(ct, pet).astype(bool).view(np.uint8)
             _wait(finishing)
             finishing = [pool.submit(finish, *pair) for pair in zip(batch, masks, strict=True)]
@@ -99,6 +101,11 @@ def _read_ahead(dataset: Slices, batch_size: int, pool: ThreadPoolExecutor) -> I
             yield _wait(reading.popleft())
     while reading:
         yield _wait(reading.popleft())
+
+
+def _stack(batch: Sequence[dict[str, Any]], name: str) -> np.ndarray:
+    images = np.stack([item[name].numpy() for item in batch])
+    return images[:, 0] if images.shape[1] == 1 else images
 
 
 def _wait(futures: list[Future[Result]]) -> list[Result]:

@@ -82,6 +82,8 @@ def write_summary(
         "intervals_note": why_no_interval(len(result.patients)),
         "slices": len(result.slices),
         "patients": len(result.patients),
+        "slices_without_tumour": sum(not row["truth_px"] for row in result.slices),
+        "warnings": result.warnings,
         "slices_missed": result.missed,
         "slices_without_truth": result.unfounded,
         **(about or {}),

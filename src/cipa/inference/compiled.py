@@ -67,8 +67,8 @@ class CompiledModel(nn.Module):
         self._products = ExactProducts(self.model) if exact_gpu else nullcontext()
         self._lock = threading.Lock()
         self._graph: torch.cuda.CUDAGraph | None = None
-        side = self.config.image_size
-        self._ct, self._pet = (torch.zeros(batch, 1, side, side, device=self._device) for _ in range(2))
+        shape = (batch, self.config.slices, self.config.image_size, self.config.image_size)
+        self._ct, self._pet = (torch.zeros(shape, device=self._device) for _ in range(2))
         if self._device.type == "cuda":
             self._record()
 
@@ -77,7 +77,7 @@ class CompiledModel(nn.Module):
         """Segment slice pairs.
 
         Args:
-            ct: floating, (B, 1, S, S) in [-1.6, 1.6], S the network's image size.
+            ct: floating, (B, slices, S, S) in [-1.6, 1.6], S the network's image size.
             pet: like `ct`.
 
         Returns:

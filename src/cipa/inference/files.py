@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cipa.data.layout import image_path
+from cipa.data.grey_scale import require_scale
+from cipa.data.layout import image_path, patient_of
+from cipa.data.neighbours import repeat_slices
 from cipa.data.pclt20k import PCLT20K
 from cipa.errors import DataError, UsageError
 from cipa.inference.names import mask_name, probability_name
@@ -70,6 +72,8 @@ def predict_png(predictor: Predictor, ct: Path, pet: Path, out: Path, probabilit
     """
     name = mask_name(out, (".png",), inputs=(ct, pet))
     pair = [_read_slice(path, predictor.image_size)[None] for path in (ct, pet)]
+    if predictor.slices > 1:  # a slice alone has no neighbours
+        pair = [repeat_slices(image, predictor.slices) for image in pair]
     chances = predictor.predict_slices(pair[0], pair[1])[0]
     mask = predictor.mask(chances)
     _write_slice(name, chances, mask, probability)
@@ -100,13 +104,15 @@ def predict_folder(
         What was found.
 
     Raises:
-        DataError: a slice cannot be read or has another size than the weights take.
+        DataError: a slice cannot be read or has another size than the weights take, or the data set was
+            stored by another scale than theirs.
         UsageError: `out` is `root`, whose own masks would be overwritten.
     """
     if out.resolve() == root.resolve():
         raise UsageError(f"-o {out}: the data set's own masks would be overwritten; choose another folder")
+    require_scale(predictor.config, root, map(patient_of, ids), " and ".join(predictor.names))
     found = pixels = 0
-    data = PCLT20K(root, ids, size=predictor.image_size, masks=False)
+    data = PCLT20K(root, ids, size=predictor.image_size, masks=False, slices=predictor.slices)
     for batch in predictor.batches(len(ids)):
         maps = predictor.predict_slices(*_stack(data, batch))
         for slice_id, chances in zip(ids[batch], maps, strict=True):
@@ -120,9 +126,10 @@ def predict_folder(
 
 
 def _stack(data: PCLT20K, batch: slice) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Read a run of slices as uint8 (B, S, S), CT and PET."""
+    """Read a run of slices as uint8 (B, S, S), CT and PET, or (B, N, S, S) with their neighbours."""
     slices: list[Any] = [data[index] for index in range(batch.start, batch.stop)]
-    ct, pet = (np.concatenate([images[name].numpy() for images in slices]) for name in ("ct", "pet"))
+    join = np.concatenate if data.slices == 1 else np.stack
+    ct, pet = (join([images[name].numpy() for images in slices]) for name in ("ct", "pet"))
     return ct, pet
 
 

@@ -1,7 +1,7 @@
 """What of a network can be worked out before its first pass: `prepared`.
 
-Batch norms are folded into the convolutions before them, the three kernels of the grey patch embedding into
-one, weights are cast and laid out channels last.
+Batch norms are folded into the convolutions before them, the three kernels of the patch embedding of a single
+slice into one, weights are cast and laid out channels last.
 """
 
 import copy
@@ -30,8 +30,9 @@ def prepared(model: nn.Module, dtype: torch.dtype) -> nn.Module:
         if isinstance(module, nn.Sequential):
             _fold_batch_norms(module)
         elif isinstance(module, PatchEmbedding):
-            grey = module.projection.weight.sum(1, keepdim=True)
-            module.projection.weight = nn.Parameter(grey, requires_grad=False)
+            if module.slices == 1:
+                grey = module.projection.weight.sum(1, keepdim=True)
+                module.projection.weight = nn.Parameter(grey, requires_grad=False)
             module.dtype = dtype
             kept += module.parameters()
         elif isinstance(module, SelectiveScan):

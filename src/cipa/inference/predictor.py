@@ -150,14 +150,20 @@ class Predictor:
         """Side of the network's square image in pixels."""
         return int(self.config.image_size)
 
+    @property
+    def slices(self) -> int:
+        """Axial slices of each modality that the network sees at once: 1, or 3."""
+        return int(getattr(self.config, "slices", 1))
+
     def predict_slices(
         self, ct: npt.NDArray[np.uint8], pet: npt.NDArray[np.uint8]
     ) -> npt.NDArray[np.float32]:
         """Segment slice pairs, `batch_size` at a time.
 
         Args:
-            ct: uint8 (S, H, W), CT windowed to 0-255; H and W are the network's `image_size`.
-            pet: uint8 (S, H, W), SUV scaled to 0-255.
+            ct: uint8 (S, H, W), CT windowed to 0-255; H and W are the network's `image_size`. A network of
+                three slices takes (S, 3, H, W), each between its neighbours (`cipa.data.neighbours`).
+            pet: like `ct`, SUV scaled to 0-255.
 
         Returns:
             float32 (S, H, W), probability of tumour, 0 to 1.
@@ -166,7 +172,7 @@ class Predictor:
             DataError: shape or dtype is another, the network's answer is not finite, or memory ran out.
         """
         self._check_slices(ct, pet)
-        probability = np.empty(ct.shape, dtype=np.float32)
+        probability = np.empty((len(ct), *ct.shape[-2:]), dtype=np.float32)
         for batch in self.batches(len(ct)):
             probability[batch] = self._forward(ct[batch], pet[batch])
         return probability
@@ -208,7 +214,8 @@ class Predictor:
     def _to_device(self, grey: npt.NDArray[np.uint8]) -> torch.Tensor:
         """Send bytes and normalise there: a quarter of the traffic."""
         own = np.array(grey, order="C")  # a view may be read-only or run backwards, which torch does not take
-        return normalise(torch.from_numpy(own)[:, None].to(self.device))
+        images = torch.from_numpy(own)
+        return normalise((images if own.ndim == 4 else images[:, None]).to(self.device))
 
     def _autocast(self) -> torch.autocast:
         dtype = PRECISIONS[self.precision] if self._networks is self.models else None
@@ -229,7 +236,8 @@ class Predictor:
             )
 
     def _check_slices(self, ct: npt.NDArray[np.uint8], pet: npt.NDArray[np.uint8]) -> None:
-        expected = (len(ct), self.image_size, self.image_size)
+        stack = () if self.slices == 1 and ct.ndim == 3 else (self.slices,)
+        expected = (len(ct), *stack, self.image_size, self.image_size)
         for name, images in (("CT", ct), ("PET", pet)):
             if images.shape != expected:
                 raise DataError(

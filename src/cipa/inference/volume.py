@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from cipa.data.intensity import window_ct, window_pet
 from cipa.data.modalities import BOTH
+from cipa.data.neighbours import stack_neighbours
 from cipa.io.aligned import SliceSampler
 from cipa.io.checks import doubts_of
 from cipa.io.nifti import Volume
@@ -92,17 +93,24 @@ def predict_volume(
     mask = np.empty_like(ct.array, dtype=np.uint8)
     answers, activity, marked = (axial_stack(array, ct.affine)[0] for array in (probability, uptake, mask))
     slices, world = axial_stack(ct.array, ct.affine)
+    reach = predictor.slices // 2
+    scaling = getattr(predictor.config, "pet_scaling", "linear")
     sample = SliceSampler(*axial_stack(pet.array, pet.affine), world, slices.shape)
 
     def prepare(batch: slice) -> npt.NDArray[np.uint8]:
-        numbers = range(batch.start, batch.stop)
-        grey = np.empty((2, len(numbers), plane.size, plane.size), np.uint8)
-        for place, number in enumerate(numbers):  # a slice at a time stays in the processor's cache
+        first, last = max(0, batch.start - reach), min(len(slices), batch.stop + reach)
+        grey = np.empty((2, last - first, plane.size, plane.size), np.uint8)
+        for number in range(first, last):  # a slice at a time stays in the processor's cache
             one = slice(number, number + 1)
-            activity[one] = sample(one)
-            grey[0, place] = plane.to_network(window_ct(slices[one], window))
-            grey[1, place] = plane.to_network(window_pet(activity[one], white))
-        return grey
+            uptake_here = sample(one)
+            if batch.start <= number < batch.stop:  # others are neighbours, of another batch
+                activity[one] = uptake_here
+            grey[0, number - first] = plane.to_network(window_ct(slices[one], window))
+            grey[1, number - first] = plane.to_network(window_pet(uptake_here, white, scaling))
+        if not reach:
+            return grey
+        run = slice(batch.start - first, batch.stop - first)
+        return np.stack([stack_neighbours(images, predictor.slices, run) for images in grey])
 
     def keep(batch: slice, maps: npt.NDArray[np.float32]) -> None:
         answers[batch] = chances = plane.to_source(maps)

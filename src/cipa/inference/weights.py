@@ -12,7 +12,7 @@ from cipa.errors import DataError, UsageError
 Weights = str | os.PathLike[str] | nn.Module | Sequence[str | os.PathLike[str] | nn.Module] | None
 """A path, a network, several of either, or None for the weights that come with the package."""
 
-SHARED = ("image_size", "num_classes", "ct_window", "suv_max")
+SHARED = ("image_size", "num_classes", "ct_window", "suv_max", "pet_scaling", "slices")
 """Settings that the members of an ensemble must have in common: what their images are."""
 
 
@@ -72,7 +72,7 @@ def _check_alike(members: Sequence[tuple[nn.Module, str]]) -> None:
     first, name = members[0]
     for other, other_name in members[1:]:
         for setting in SHARED:
-            one, two = (getattr(cast(Any, model).config, setting) for model in (first, other))
+            one, two = (getattr(cast(Any, model).config, setting, None) for model in (first, other))
             if one != two:
                 raise UsageError(
                     f"an ensemble's weights must share {setting}: {name} has {one}, {other_name} {two}"

@@ -1,10 +1,11 @@
 """CIPA: lung tumour segmentation in PET-CT (Mei et al., CVPR 2025, arXiv 2503.17261).
 
-    ct  (B,1,S,S) ─┐ stacked   ┌─> ct_0..ct_3 ──┐ stage i
-    pet (B,1,S,S) ─┴─> VMamba ─┴─> pet_0..pet_3 ┴─> CRM -> DCIM -> fused_i ─> decoder ─> logits
+    ct  (B,N,S,S) ─┐ stacked   ┌─> ct_0..ct_3 ──┐ stage i
+    pet (B,N,S,S) ─┴─> VMamba ─┴─> pet_0..pet_3 ┴─> CRM -> DCIM -> fused_i ─> decoder ─> logits
 
 Written from the paper and from the published tensors. Names are the field's, `checkpoints/names.py` maps the
-published ones. The encoder runs once on both modalities; all between images and logits is channel last.
+published ones. The encoder runs once on both modalities; all between images and logits is channel last. N is
+1 as published, or 3 for a slice between its neighbours.
 """
 
 import torch
@@ -38,7 +39,7 @@ class CIPA(PretrainedFolder):
     def __init__(self, config: CIPAConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = VMamba(config.dim, config.depths, config.drop_path)
+        self.encoder = VMamba(config.dim, config.depths, config.drop_path, config.slices)
         self.crm = nn.ModuleList(CRM(side * side, config.crm_width) for side in config.grids if config.crm)
         self.dcim = nn.ModuleList(DCIM(width) for width in config.widths if config.dcim)
         self.decoder = Decoder(config.dim, config.num_classes)
@@ -53,8 +54,8 @@ class CIPA(PretrainedFolder):
         """Segment slice pairs.
 
         Args:
-            ct: floating, (B, 1, H, W) in [-1.6, 1.6]. With the CRM, H and W are `config.image_size`; without,
-                any multiples of 128.
+            ct: floating, (B, `config.slices`, H, W) in [-1.6, 1.6]. With the CRM, H and W are
+                `config.image_size`; without, any multiples of 128.
             pet: like `ct`, on the same grid.
 
         Returns:
@@ -86,7 +87,7 @@ class CIPA(PretrainedFolder):
         return self.dcim[stage](*rectified, residual=(ct, pet))
 
     def _check(self, ct: Tensor, pet: Tensor) -> None:
-        check_pair(ct, pet)
+        check_pair(ct, pet, self.config.slices)
         sides, size = tuple(ct.shape[2:]), self.config.image_size
         if self.config.crm and sides != (size, size):
             raise DataError(

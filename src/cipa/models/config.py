@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
+from cipa.data.intensity import PET_SCALINGS
 from cipa.data.modalities import INPUTS
 from cipa.errors import UsageError
 
@@ -50,9 +51,11 @@ class NetworkConfig:
         image_size: side of the square images in pixels, a multiple of 128.
         ct_window: Hounsfield units that become black and white.
         suv_max: standardised uptake value that becomes white.
+        pet_scaling: how those below become grey: `linear` or `arcsinh` (`cipa.data.intensity`).
         inputs: what the network was trained on: ct+pet, or ct or pet alone, the other one black.
         modality_dropout: how often training left out CT or PET, 0 to 1; above 0 it takes either alone.
         threshold: probability from which a pixel is tumour, between 0 and 1.
+        slices: axial slices of each modality that the network sees at once: 1, or 3, z - 1 to z + 1.
         smallest_ml: volume in mL below which a lesion of a study is left out, 0 or more.
         shortest_mm: millimetres across axial slices below which a lesion of a study is left out, 0 or more.
 
@@ -65,8 +68,10 @@ class NetworkConfig:
     image_size: int = 512
     ct_window: tuple[float, float] = (-1200.0, 200.0)
     suv_max: float = 20.0
+    pet_scaling: str = "linear"
     inputs: str = "ct+pet"
     modality_dropout: float = 0.0
+    slices: int = 1
     threshold: float = 0.5
     smallest_ml: float = 0.0
     shortest_mm: float = 0.0
@@ -83,6 +88,9 @@ class NetworkConfig:
         require(self.smallest_ml >= 0, f"smallest_ml {self.smallest_ml}: must be 0 or more")
         require(self.shortest_mm >= 0, f"shortest_mm {self.shortest_mm}: must be 0 or more")
         require(self.suv_max > 0, f"suv_max {self.suv_max}: must be above 0")
+        known_scaling = self.pet_scaling in PET_SCALINGS
+        require(known_scaling, f"pet_scaling '{self.pet_scaling}': must be {' or '.join(PET_SCALINGS)}")
+        require(self.slices in (1, 3), f"slices {self.slices}: must be 1 or 3")
         require(self.inputs in INPUTS, f"inputs '{self.inputs}': must be one of {', '.join(INPUTS)}")
         require(
             0 <= self.modality_dropout <= 1,

@@ -6,19 +6,23 @@ from cipa.errors import DataError
 from cipa.models.config import IMAGE_SIZE_STEP
 
 
-def check_pair(ct: Tensor, pet: Tensor) -> None:
+def check_pair(ct: Tensor, pet: Tensor, slices: int = 1) -> None:
     """Check that a CT and a PET can be segmented together.
 
     Args:
-        ct: floating, (B, 1, H, W), sides multiples of 128.
+        ct: floating, (B, slices, H, W), sides multiples of 128.
         pet: like `ct`, of the same shape.
+        slices: axial slices that the network sees of each.
 
     Raises:
         DataError: they are not, by name.
     """
     for name, image in (("ct", ct), ("pet", pet)):
-        if image.ndim != 4 or image.shape[1] != 1:
-            raise DataError(f"{name} has shape {tuple(image.shape)}: must be (batch, 1, height, width)")
+        if image.ndim != 4 or image.shape[1] != slices:
+            raise DataError(
+                f"{name} has shape {tuple(image.shape)}: must be (batch, {slices}, height, width), as this "
+                f"network sees {slices} slice{'s' * (slices > 1)}"
+            )
         if not image.is_floating_point():
             raise DataError(f"{name} is {image.dtype}: must be floating, see cipa.data.intensity.normalise")
     if ct.shape != pet.shape:

@@ -29,12 +29,12 @@ def create_model(
             tests), an ablation such as "tiny-crm-only", or a baseline such as "dynunet".
         num_classes: channels of the logits.
         image_size: side of the images in pixels, a multiple of 128.
-        settings: other fields of the network's configuration: ct_window, suv_max and threshold of every one;
-            crm, dcim and drop_path of CIPA; width and levels of MONAI's.
+        settings: other fields of the network's configuration: ct_window, suv_max, slices and threshold of
+            every one; crm, dcim and drop_path of CIPA; width and levels of MONAI's.
 
     Returns:
         The network on the CPU in training mode, drawn from PyTorch's global generator. All of them map ct and
-        pet, (B, 1, H, W) each, to logits (B, num_classes, H, W).
+        pet, (B, slices, H, W) each, to logits (B, num_classes, H, W).
 
     Raises:
         UsageError: an unknown name or setting, a value out of its range, or MONAI is needed and absent.

@@ -30,7 +30,7 @@ class Sigma(PretrainedFolder):
     def __init__(self, config: SigmaConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = VMamba(config.dim, config.depths, config.drop_path)
+        self.encoder = VMamba(config.dim, config.depths, config.drop_path, config.slices)
         self.cross = nn.ModuleList(CrossMamba(width) for width in config.widths)
         self.concat = nn.ModuleList(ConcatMamba(width) for width in config.widths)
         self.decoder = Decoder(config.dim, config.num_classes)
@@ -45,7 +45,7 @@ class Sigma(PretrainedFolder):
         """Segment slice pairs.
 
         Args:
-            ct: floating, (B, 1, H, W) in [-1.6, 1.6], sides any multiples of 128.
+            ct: floating, (B, `config.slices`, H, W) in [-1.6, 1.6], sides any multiples of 128.
             pet: like `ct`, on the same grid.
 
         Returns:
@@ -54,7 +54,7 @@ class Sigma(PretrainedFolder):
         Raises:
             DataError: a shape or type other than these.
         """
-        check_pair(ct, pet)
+        check_pair(ct, pet, self.config.slices)
         features = self.encoder(torch.cat([ct, pet]))
         fused = [
             concat(*cross(*feature.chunk(2)))

@@ -16,37 +16,45 @@ from cipa.ops import embed_norm, merge_norm
 
 STATES = 16
 PATCH = 4
+CHANNELS = 3
+"""Of an image, as ImageNet's have them."""
 
 
 class PatchEmbedding(nn.Module):
-    """Cut an image into 4 x 4 patches and embed each: (B, 1, H, W) -> (B, H/4, W/4, dim).
+    """Cut an image into 4 x 4 patches and embed each: (B, slices, H, W) -> (B, H/4, W/4, dim).
+
+    The published network repeats a grey slice in three channels. Three slices, z - 1, z and z + 1, take the
+    same three kernels: no parameter more.
 
     Args:
         dim: channels of a patch's embedding.
+        slices: 1 or 3.
 
     Attributes:
         dtype: type of the embeddings, where it is not the weights' own or autocast's.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, slices: int = 1) -> None:
         super().__init__()
+        self.slices = slices
         self.dtype: torch.dtype | None = None
-        self.projection = nn.Conv2d(3, dim, PATCH, stride=PATCH)
+        self.projection = nn.Conv2d(CHANNELS, dim, PATCH, stride=PATCH)
         self.norm = LayerNorm(dim)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Embed grey images.
+        """Embed images.
 
-        The published network repeats the grey value in three channels; the sum of the three kernels applied
-        to one channel is the same function.
+        Of one slice the sum of the three kernels is applied to it: the same function as all three applied to
+        its repetitions.
 
         Args:
-            image: (B, 1, H, W), sides multiples of 4.
+            image: (B, slices, H, W), sides multiples of 4.
         """
         kernel, norm = self.projection.weight, self.norm
-        grey_kernel = kernel if kernel.shape[1] == 1 else kernel.sum(1, keepdim=True)  # summed when compiled
+        if self.slices == 1 and kernel.shape[1] > 1:  # summed already where the network is compiled
+            kernel = kernel.sum(1, keepdim=True)
         bias = cast(Tensor, self.projection.bias)
-        return embed_norm(image, grey_kernel, bias, norm.weight, norm.bias, norm.eps, self.dtype)
+        return embed_norm(image, kernel, bias, norm.weight, norm.bias, norm.eps, self.dtype)
 
 
 class Block(nn.Module):
@@ -119,28 +127,29 @@ class Stage(nn.Module):
 
 
 class VMamba(nn.Module):
-    """Four stages of feature maps from a grey image.
+    """Four stages of feature maps from a slice, alone or between its neighbours.
 
     Args:
         dim: channels of the first stage.
         depths: blocks of each stage.
         drop_path: rate of the last block; the first has 0, those between are evenly spaced.
+        slices: 1 or 3.
     """
 
-    def __init__(self, dim: int, depths: Sequence[int], drop_path: float = 0.0) -> None:
+    def __init__(self, dim: int, depths: Sequence[int], drop_path: float = 0.0, slices: int = 1) -> None:
         super().__init__()
         rates = iter(drop_path_rates(drop_path, sum(depths)))
-        self.patch_embedding = PatchEmbedding(dim)
+        self.patch_embedding = PatchEmbedding(dim, slices)
         self.stages = nn.ModuleList(
             Stage(dim * 2**i, [next(rates) for _ in range(depth)], last=i == len(depths) - 1)
             for i, depth in enumerate(depths)
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Compute the features of grey images.
+        """Compute the features of images.
 
         Args:
-            image: (B, 1, H, W) in [-1.6, 1.6], sides multiples of 4.
+            image: (B, slices, H, W) in [-1.6, 1.6], sides multiples of 4.
 
         Returns:
             One map a stage, (B, H/4/2^i, W/4/2^i, dim * 2^i).

@@ -14,7 +14,8 @@ from PIL import Image
 from cipa.data.intensity import window_ct, window_pet
 from cipa.data.layout import Image as ImageName
 from cipa.data.layout import image_path, list_path
-from cipa.data.spacing import KEY, METADATA
+from cipa.data.metadata import METADATA
+from cipa.data.spacing import KEY
 from cipa.errors import UsageError
 from cipa.files import atomic_folder, require_vacant
 from cipa.parallel import runner

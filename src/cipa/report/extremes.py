@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from cipa.data.neighbours import middle_slice
 from cipa.evaluation.mask_store import MaskStore
 from cipa.evaluation.published import Row
 from cipa.evaluation.scoring import Slices
@@ -67,8 +68,8 @@ def _panel(row: Row, dataset: Slices, index: int, masks: MaskStore) -> Panel:
     return {
         "title": row["slice"],
         "note": f"Dice {row['dice']:.2f}    truth {row['truth_px']:,}, predicted {row['prediction_px']:,} px",
-        "ct": item["ct"][0].numpy(),
-        "pet": item["pet"][0].numpy(),
+        "ct": middle_slice(item["ct"].numpy()),
+        "pet": middle_slice(item["pet"].numpy()),
         "truth": item["mask"][0].numpy(),
         "prediction": masks.get(row["slice"]),
     }

@@ -8,6 +8,8 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import nn
 
+from cipa.data.layout import TUMOUR_ALONE
+from cipa.evaluation.volume_dice import VolumeDice
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.config_file import write_recipe
 from cipa.training.drop_path import sample_drop_paths
@@ -21,8 +23,8 @@ from cipa.training.optimizer import build_optimizer
 from cipa.training.progress import Display
 from cipa.training.recipe import TrainRecipe
 from cipa.training.run_folder import RunFolder
-from cipa.training.sampler import EpochSampler, steps_per_epoch
-from cipa.training.slices import Slices, count
+from cipa.training.sampler import EpochSampler, SlicePool, steps_per_epoch
+from cipa.training.slices import Slices, count, describe_training
 from cipa.training.sync_batchnorm import synchronise_batchnorm
 from cipa.training.trainer import Trainer
 from cipa.training.validation import Validator
@@ -69,7 +71,7 @@ def assembled(
     checkpoints = Checkpoints(run, accelerator, model, optimizer, average, running, slices.fingerprint)
     if resume:
         checkpoints.restore()
-    sampler = _sampler(recipe, len(slices.training), accelerator)
+    sampler = _sampler(recipe, slices.pool, accelerator)
     workers = count_workers(running.workers)
     loader = TrainingLoader(slices.training, sampler, workers, accelerator.device)
     validator = _validator(recipe, slices, accelerator, workers)
@@ -78,7 +80,7 @@ def assembled(
         run.clear_remains()
         write_recipe(recipe, run.config)
     step = checkpoints.position.step
-    total = steps_per_epoch(len(slices.training), optimisation.batch_size) * optimisation.epochs
+    total = steps_per_epoch(len(slices.pool), optimisation.batch_size) * optimisation.epochs
     with Display(total, step, silent=silent or not main) as display:
         _announce(display, recipe, slices, accelerator, checkpoints)
         journal = Journal(run, display, step, write=main, tensorboard=running.tensorboard)
@@ -109,11 +111,11 @@ def _prepared(model: nn.Module, recipe: TrainRecipe, accelerator: Accelerator) -
     return accelerator.prepare_model(model, evaluation_mode=recorded)
 
 
-def _sampler(recipe: TrainRecipe, slices: int, accelerator: Accelerator) -> EpochSampler:
+def _sampler(recipe: TrainRecipe, pool: SlicePool, accelerator: Accelerator) -> EpochSampler:
     optimisation = recipe.optimisation
     rank, processes = accelerator.process_index, accelerator.num_processes
     micro_batch = optimisation.micro_batch or 1
-    return EpochSampler(slices, optimisation.batch_size, micro_batch, optimisation.seed, rank, processes)
+    return EpochSampler(pool, optimisation.batch_size, micro_batch, optimisation.seed, rank, processes)
 
 
 def _validator(
@@ -129,6 +131,7 @@ def _validator(
         workers,
         hd95=recipe.validation.hd95,
         inputs=recipe.network.inputs,
+        volumes=None if slices.no_volumes else VolumeDice(slices.spacings),
     )
 
 
@@ -145,12 +148,18 @@ def _announce(
         f"{optimisation.batch_size} slices a step: {processes} process{'es' * (processes > 1)}, "
         f"{optimisation.micro_batch} slices at once in each"
     )
-    display.line(f"learns from {count(slices.training)}")
+    display.line(f"learns from {describe_training(slices)}")
+    if not slices.lesion_free:
+        display.line(f"warning: {TUMOUR_ALONE}; convert with --slices all to give it others")
     if slices.validation is None:
         display.line("validates on nothing: only the last weights are kept")
     else:
         held = "held out of train.txt" if kind == "hold-out" else "of test.txt"
         display.line(f"validates on {count(slices.validation)} {held}")
+        if slices.no_volumes:
+            display.line(f"warning: no scores of whole volumes: {slices.no_volumes}")
+        elif slices.spacings is None:
+            display.line("note: no false-positive volume in mL: metadata.json says no spacing_mm")
     if kind == "test":
         display.line(
             "warning: best weights will be chosen on the test set, as the released code does; "

@@ -28,7 +28,7 @@ def records(recipe: TrainRecipe, accelerator: Accelerator) -> bool:
         recipe.running.record == "auto"
         and accelerator.device.type == "cuda"
         and accelerator.scaler is None
-        and CATALOGUE[recipe.network.model].family in ("CIPA", "Sigma")
+        and CATALOGUE[recipe.network.filled().model or ""].family in ("CIPA", "Sigma")
     )
 
 

@@ -49,7 +49,8 @@ class TrainingLoader:
     def epoch(self, epoch: int, start: int) -> Iterator[dict[str, torch.Tensor]]:
         """Yield the micro-batches of an epoch from optimiser step `start` on.
 
-        Each is {"ct", "pet", "mask": uint8 (b, 1, S, S) on the device, "index": int64 (b,) on the CPU}.
+        Each is {"ct", "pet", "mask": uint8 (b, N, S, S) on the device, N 1 for the mask, "index": int64 (b,)
+        on the CPU}.
         """
         self.sampler.epoch, self.sampler.start = epoch, start
         for batch in self._loader:

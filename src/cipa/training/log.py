@@ -15,7 +15,7 @@ from cipa.training.run_folder import RunFolder
 from cipa.training.validation import Score
 
 METRICS = ("epoch", "step", "lr", "loss", "seconds", "slices_per_second", "memory_mib")
-VALIDATION = ("epoch", "step", "iou", "dice", "acc", "hd95", "loss")
+VALIDATION = ("epoch", "step", "iou", "dice", "acc", "hd95", "loss", "volume_dice", "fp_ml")
 
 SHOWN_STEPS = 20
 """The display shows the mean loss of this many steps; the tables hold every step's own."""
@@ -88,9 +88,11 @@ class Journal:
             self._validation.add(epoch=epoch, step=step, **row)
         self._write_events("validation", row, step)
         hd95 = "" if math.isnan(score.hd95) else f"  HD95 {score.hd95:.2f} px"
+        volume = "" if math.isnan(score.volume_dice) else f"  whole volumes: Dice {score.volume_dice:.4f}"
+        false = "" if math.isnan(score.fp_ml) else f", {score.fp_ml:.2f} mL false"
         self.display.line(
             f"epoch {epoch}  validation: Dice {score.dice:.4f}  IoU {score.iou:.4f}  Acc {score.acc:.4f}"
-            f"{hd95}  loss {score.loss:.4f}{'  best so far' * best}"
+            f"{hd95}  loss {score.loss:.4f}{volume}{false}{'  best so far' * best}"
         )
 
     def close(self) -> None:

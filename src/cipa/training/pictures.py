@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cipa.data.neighbours import middle_slice
 from cipa.data.pclt20k import PCLT20K, patient_of
 from cipa.training.run_folder import RunFolder
 
@@ -44,9 +45,11 @@ def _rows(run: RunFolder, validation: PCLT20K, device: torch.device) -> list[dic
     for index in _middle_slices(validation.ids):
         item = validation[index]
         ct, pet, truth = (np.asarray(item[name]) for name in ("ct", "pet", "mask"))
-        prediction = predictor.mask(predictor.predict_slices(ct, pet))
+        pair = (image if len(image) == 1 else image[None] for image in (ct, pet))
+        prediction = predictor.mask(predictor.predict_slices(*pair))
         dice = Counts.of(prediction, truth).dice
-        images = {"ct": ct[0], "pet": pet[0], "truth": truth[0], "prediction": prediction[0]}
+        shown = {"ct": middle_slice(ct), "pet": middle_slice(pet)}
+        images = shown | {"truth": truth[0], "prediction": prediction[0]}
         rows.append({"title": validation.ids[index], "note": f"Dice {dice:.2f}", **images})
     return rows
 

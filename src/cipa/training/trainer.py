@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from itertools import islice
+from typing import cast
 
 import torch
 from accelerate import Accelerator
@@ -23,7 +24,7 @@ from cipa.training.graph_step import RecordedGradients, records
 from cipa.training.interrupts import StopFlag
 from cipa.training.loader import TrainingLoader
 from cipa.training.log import Journal, Pace
-from cipa.training.loss import segmentation_loss
+from cipa.training.loss import DiceKind, segmentation_loss
 from cipa.training.recipe import TrainRecipe
 from cipa.training.schedule import learning_rate
 from cipa.training.state import Position
@@ -171,7 +172,7 @@ class Trainer:
     def _loss(self, ct: Tensor, pet: Tensor, mask: Tensor) -> Tensor:
         """Give a micro-batch's part of the global mean loss, times what averaging gradients divides by."""
         optimisation = self.recipe.optimisation
-        losses = segmentation_loss(self.model(ct, pet), mask, pooled=optimisation.dice == "batch")
+        losses = segmentation_loss(self.model(ct, pet), mask, dice=cast(DiceKind, optimisation.dice))
         return losses.sum() * (self.accelerator.num_processes / optimisation.batch_size)
 
     def _agree(self, loss: Tensor) -> float:

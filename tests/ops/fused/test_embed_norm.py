@@ -19,6 +19,13 @@ def test_patches_are_convolved_without_overlap_and_normalised():
     torch.testing.assert_close(found[1, 1, 2], expected)
 
 
+def test_three_planes_are_convolved_as_one_image():
+    image, kernel, bias, weight, norm_bias = draw((2, 3, 8, 12), (5, 3, 4, 4), (5,), (5,), (5,))
+    found = embed_norm(image, kernel, bias, weight, norm_bias)
+    values = F.conv2d(image, kernel, bias, stride=4).permute(0, 2, 3, 1)
+    torch.testing.assert_close(found, F.layer_norm(values, (5,), weight, norm_bias))
+
+
 def test_every_gradient_is_the_finite_difference():
     inputs = draw((1, 1, 4, 8), (3, 1, 4, 4), (3,), (3,), (3,))
     assert torch.autograd.gradcheck(embed_norm, [tensor.requires_grad_() for tensor in inputs])

@@ -184,4 +184,6 @@ def test_merge_norm(size, dtype, device):
 def test_embed_norm(size, dtype, device):
     batch, height, width, channels = size
     vectors = normal(*[(channels,)] * 3, seed=1)
-    hold(embed_norm, [*normal((batch, 1, height, width), (channels, 1, 4, 4)), *vectors], device, dtype)
+    for planes in (1, 3):
+        images = normal((batch, planes, height, width), (channels, planes, 4, 4))
+        hold(embed_norm, [*images, *vectors], device, dtype)

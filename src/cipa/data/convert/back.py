@@ -12,7 +12,7 @@ from cipa.data.convert.metadata import PatientRecord, read_metadata
 from cipa.data.convert.outcome import Problem, Progress, gather
 from cipa.data.convert.write import slice_id
 from cipa.data.layout import FOREGROUND, file_name
-from cipa.data.spacing import METADATA
+from cipa.data.metadata import METADATA
 from cipa.errors import DataError
 from cipa.files import atomic_folder, require_vacant
 from cipa.io.grid_record import volume_on

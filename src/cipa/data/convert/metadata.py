@@ -1,12 +1,13 @@
 """metadata.json: what a converted data set was made of, enough to take its masks back.
 
-    {"schema": 1, "cipa": "0.1.0", "size": 512, "fit": "auto", "slices": "tumour", "field_of_view_mm": 500.0,
-     "ct_window_hu": [-1200.0, 200.0], "suv_max": 20.0, "label": null,
+    {"schema": 1, "cipa": "0.1.0", "size": 512, "fit": "auto", "slices": "all", "field_of_view_mm": 500.0,
+     "ct_window_hu": [-1200.0, 200.0], "suv_max": 20.0, "pet_scaling": "linear", "label": null,
      "numbering": "...", "split": {...}, "skipped": {"STS_009": "why"},
      "patients": {"STS001": {"name": "STS_001", "split": "train", "sources": {"ct": "STS_001/CT.nii.gz", ...},
                              "spacing_mm": [3.27, 0.977, 0.977],
                              "source_shape": [202, 198], "content_shape": [202, 198],
-                             "numbers": [12, 13, ...], "grid": {...}, "warnings": []}}}
+                             "numbers": [12, 13, ...], "slices_with_tumour": 40,
+                             "grid": {...}, "warnings": []}}}
 
 `spacing_mm` is z, y, x of the images (`cipa.data.spacing` reads it); the shapes are rows and columns of a
 slice before and after resizing; `grid` is the CT's (`cipa.io.grid_record`).
@@ -22,7 +23,8 @@ from cipa import __version__
 from cipa.data.convert.outcome import Problem
 from cipa.data.convert.patient import Recipe
 from cipa.data.convert.split import SplitRule
-from cipa.data.spacing import KEY, METADATA, Spacing
+from cipa.data.metadata import METADATA
+from cipa.data.spacing import KEY, Spacing
 from cipa.errors import DataError
 from cipa.io.plane import PlaneFit
 
@@ -42,6 +44,7 @@ class PatientRecord:
         spacing: z, y, x of the images in mm.
         plane: how a slice lies on its image.
         numbers: slices written.
+        slices_with_tumour: how many of them show tumour; None where a file of an earlier version is read.
         grid: the CT's grid, as `cipa.io.grid_record.grid_record` gives it.
         warnings: what looked wrong and was converted all the same.
     """
@@ -54,6 +57,7 @@ class PatientRecord:
     plane: PlaneFit
     numbers: tuple[int, ...]
     grid: dict[str, Any]
+    slices_with_tumour: int | None = None
     warnings: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,6 +70,7 @@ class PatientRecord:
             "source_shape": list(self.plane.source),
             "content_shape": list(self.plane.content),
             "numbers": list(self.numbers),
+            "slices_with_tumour": self.slices_with_tumour,
             "grid": self.grid,
             "warnings": list(self.warnings),
         }
@@ -84,6 +89,7 @@ def write_metadata(
         "field_of_view_mm": recipe.field_of_view,
         "ct_window_hu": list(recipe.ct_window),
         "suv_max": recipe.suv_max,
+        "pet_scaling": recipe.pet_scaling,
         "label": recipe.label,
         "numbering": NUMBERING,
         "split": asdict(rule),
@@ -135,5 +141,6 @@ def _record(patient: str, size: int, entry: dict[str, Any]) -> PatientRecord:
         plane=PlaneFit((height, width), (rows, columns), size),
         numbers=tuple(entry["numbers"]),
         grid=entry["grid"],
+        slices_with_tumour=entry.get("slices_with_tumour"),
         warnings=tuple(entry["warnings"]),
     )

@@ -11,24 +11,32 @@ from cipa.io.grid import resample, same_grid
 from cipa.io.nifti import Volume
 
 
-def tumour_on_ct(mask: Volume, ct: Volume, label: int | None = None) -> npt.NDArray[np.bool_]:
+def tumour_on_ct(
+    mask: Volume, ct: Volume, label: int | None = None, needed: bool = True
+) -> npt.NDArray[np.bool_]:
     """Take the tumour voxels of a mask to the grid of the CT.
 
     Args:
         mask: labels, 0 is no tumour. A grid other than the CT's is resampled to the nearest voxel.
         ct: the CT.
         label: value that is tumour; by default whatever is not 0, if that is one value.
+        needed: whether a mask without any value but 0 is refused; else it is a patient without tumour.
 
     Returns:
         bool of the CT's shape.
 
     Raises:
-        DataError: several values are not 0 and `label` does not choose one, there is no tumour, or none of it
-            lies within the CT.
+        DataError: several values are not 0 and `label` does not choose one, there is no tumour and it is
+            needed, or none of it lies within the CT.
 
     Warns:
-        VolumeWarning: the mask was resampled.
+        VolumeWarning: the mask was resampled, or is empty.
     """
+    if not needed and not mask.array.any():
+        warnings.warn(
+            f"{mask.name}: an empty mask, taken as a patient without tumour", VolumeWarning, stacklevel=2
+        )
+        return np.zeros(ct.shape, bool)
     tumour = mask.array == _tumour_label(mask, label)
     if same_grid(mask.affine, mask.shape, ct.affine, ct.shape):
         return tumour

@@ -1,7 +1,7 @@
 """This project's own format: `config.json` beside a safetensors file."""
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cipa.errors import CipaError, DataError
+from cipa.files import atomic_file
 from cipa.models.checkpoints.torch_file import require_content
 from cipa.models.config import NetworkConfig
 from cipa.models.pretrained import CONFIG_NAME, WEIGHTS_NAME
 from cipa.models.registry import config_class
+
+LATER = {"slices", "pet_scaling"}
+"""Fields that folders of the first versions lack: their defaults are what those versions did."""
 
 
 def read_config(path: Path) -> NetworkConfig:
@@ -31,6 +35,16 @@ def read_config(path: Path) -> NetworkConfig:
     except ValueError as error:
         raise DataError(f"{path} is not JSON ({error}): save the model again") from error
     return _config(values, path)
+
+
+def write_config(folder: Path, config: NetworkConfig) -> None:
+    """Replace the configuration of saved weights, which stay as they are.
+
+    Raises:
+        OSError: it cannot be written; the earlier one stands.
+    """
+    with atomic_file(folder / CONFIG_NAME) as partial:
+        partial.write_text(json.dumps(asdict(config), indent=2) + "\n", encoding="utf-8")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -53,7 +67,7 @@ def _config(values: Any, path: Path) -> NetworkConfig:
         kind = config_class(values["variant"])
     except CipaError as error:
         raise DataError(f"{path}: {error}") from error
-    _require_fields({field.name for field in fields(kind)}, set(values), path)
+    _require_fields({field.name for field in fields(kind)}, set(values) | LATER, path)
     arguments: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
     try:
         return kind(**arguments)

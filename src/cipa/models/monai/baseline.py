@@ -11,7 +11,7 @@ from cipa.models.pretrained import PretrainedFolder
 
 
 class Baseline(PretrainedFolder):
-    """CT and PET as two channels of one image.
+    """CT and PET as the channels of one image: two, or six where it sees three slices of each.
 
     Args:
         config: which network, and its sizes.
@@ -36,7 +36,8 @@ class Baseline(PretrainedFolder):
         """Segment slice pairs.
 
         Args:
-            ct: floating, (B, 1, H, W) in [-1.6, 1.6]; H and W multiples of 128 and at least 2^levels.
+            ct: floating, (B, `config.slices`, H, W) in [-1.6, 1.6]; H and W multiples of 128 and at least
+                2^levels.
             pet: like `ct`, on the same grid.
 
         Returns:
@@ -45,7 +46,7 @@ class Baseline(PretrainedFolder):
         Raises:
             DataError: a shape or type other than these.
         """
-        check_pair(ct, pet)
+        check_pair(ct, pet, self.config.slices)
         smallest = 2**self.config.levels
         if min(ct.shape[2:]) < smallest:
             raise DataError(

@@ -1,4 +1,4 @@
-"""MONAI's networks, built to a configuration: 2-D, two channels in, no dropout anywhere.
+"""MONAI's networks, built to a configuration: 2-D, CT and PET as channels, no dropout anywhere.
 
 Dropout would draw from the global random stream, and a resumed run would then end elsewhere; it is off by
 default in all of them. All numbers not given here are MONAI's defaults.
@@ -22,7 +22,7 @@ def build_network(config: BaselineConfig) -> nn.Module:
         config: its sizes.
 
     Returns:
-        Maps (B, 2, H, W) to logits (B, num_classes, H, W).
+        Maps (B, 2 * slices, H, W) to logits (B, num_classes, H, W).
 
     Raises:
         UsageError: MONAI or a package it needs is not installed.
@@ -35,7 +35,8 @@ def build_network(config: BaselineConfig) -> nn.Module:
         raise UsageError(
             f"model '{config.variant}' needs {package}: pip install 'cipa[baselines]'"
         ) from error
-    common = {"spatial_dims": 2, "in_channels": MODALITIES, "out_channels": config.num_classes}
+    channels = MODALITIES * config.slices
+    common = {"spatial_dims": 2, "in_channels": channels, "out_channels": config.num_classes}
     return BUILDERS[config.variant](nets, common, config)
 
 

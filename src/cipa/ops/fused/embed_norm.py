@@ -1,4 +1,4 @@
-"""Square patches of a grey image, embedded and normalised: `embed_norm`."""
+"""Square patches of an image, embedded and normalised: `embed_norm`."""
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +23,8 @@ def embed_norm(
     it: bfloat16 has fewer digits than an image's grey values.
 
     Args:
-        image: (B, 1, H, W), sides multiples of P.
-        kernel: (C, 1, P, P), P a power of two from 4 on.
+        image: (B, N, H, W), sides multiples of P; N is 1 for a grey image, 3 for a slice and its neighbours.
+        kernel: (C, N, P, P), P a power of two from 4 on.
         bias: (C,).
         weight: LayerNorm's, (C,).
         norm_bias: LayerNorm's, (C,).
@@ -37,13 +37,13 @@ def embed_norm(
     Raises:
         ValueError: a shape or device that does not fit, named.
     """
-    side, width = kernel.shape[-1], (len(kernel),)
+    side, planes, width = kernel.shape[-1], kernel.shape[1], (len(kernel),)
     require_fit(
         "embed_norm",
         image,
         {
-            "image": (image, (len(image), 1, *image.shape[2:])),
-            "kernel": (kernel, (*width, 1, side, side)),
+            "image": (image, (len(image), planes, *image.shape[2:])),
+            "kernel": (kernel, (*width, planes, side, side)),
             "bias": (bias, width),
             "weight": (weight, width),
             "norm_bias": (norm_bias, width),
@@ -55,7 +55,8 @@ def embed_norm(
 
         return launch_embed_norm(image, kernel, bias, weight, norm_bias, eps, dtype)
     batch, _, height, columns = image.shape
-    patches = image.reshape(batch, height // side, side, columns // side, side).transpose(2, 3).flatten(-2)
+    patches = image.reshape(batch, planes, height // side, side, columns // side, side)
+    patches = patches.permute(0, 2, 4, 1, 3, 5).flatten(3)  # (B, H / P, W / P, N P P)
     with torch.autocast(image.device.type, enabled=False):
         embedded = F.linear(patches, kernel.flatten(1), bias)
         return add_norm(embedded, None, None, weight, norm_bias, eps)[1].to(dtype)
