@@ -13,6 +13,9 @@ from cipa.cli.suggest import suggestion
 from cipa.errors import UsageError
 
 _KINDS = {"int": "a whole number", "float": "a number", "Path": "a path"}
+_VALUE = re.compile(r"(?:choice|value): '?(.*?)'?(?: \(choose from .*)?$", re.DOTALL)
+"""The value in argparse's messages."""
+
 _NEGATIVE_NUMBER = re.compile(r"^-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
 
 
@@ -74,7 +77,7 @@ class Parser(argparse.ArgumentParser):
     def _say(self, error: argparse.ArgumentError) -> str:
         """Say what argparse found wrong with the value of an option."""
         action = next((one for one in self._actions if _name(one) == error.argument_name), None)
-        value = re.search(r"'(.*?)'", error.message)
+        value = _VALUE.search(error.message)
         name = _title(action) if action else error.argument_name
         if action is None or value is None:
             return f"{name}: {error.message}"
