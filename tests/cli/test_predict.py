@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from torch import nn
 
-import cipa
 from cipa.cli.main import main
 from cipa.io.png import read_grey, write_grey
 from dicom_files import write_series
@@ -26,7 +25,7 @@ class BrightPet(nn.Module):
 
 @pytest.fixture(autouse=True)
 def weights(monkeypatch):
-    monkeypatch.setattr(cipa, "load_model", lambda path: BrightPet(), raising=False)
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: BrightPet())
 
 
 @pytest.fixture

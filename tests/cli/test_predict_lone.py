@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 
-import cipa
 from cipa.cli.main import main
 
 LESION = np.s_[10:14, 20:22, 1]
@@ -40,7 +39,7 @@ def volumes(tmp_path, monkeypatch):
 
 
 def predict(monkeypatch, *words, **config):
-    monkeypatch.setattr(cipa, "load_model", lambda path: Bright(**config), raising=False)
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: Bright(**config))
     return main(["predict", "--weights", "w", "--device", "cpu", *words])
 
 

@@ -72,6 +72,9 @@ def test_the_scale_comes_from_the_metadata(data):
     (data / "metadata.json").write_text(json.dumps({"suv_max": "much"}))
     with pytest.raises(DataError, match="suv_max"):
         read_grey_scale(data, [])
+    (data / "metadata.json").write_text("[]")
+    with pytest.raises(DataError, match="a list where an object"):
+        read_grey_scale(data, [])
 
 
 def test_a_suv_is_found_again_where_greys_are_arcsinh(data):

@@ -65,6 +65,27 @@ def test_a_spoilt_file_is_named_in_one_line(tmp_path, text):
     assert "\n" not in str(failure.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe", "not a text file in UTF-8"),
+        (b"lr: !!float x", "tags such as"),
+        (b"lr: !!timestamp x", "tags such as"),
+        (b"a: &a [x,x]\nb: &b [*a,*a]\n", "anchors and aliases"),
+        (b"lr: null", "lr"),
+        (b"augmentation: null", "augmentation"),
+        (b"betas: null", "betas"),
+        (b"[" * 60_000, "nested too deeply"),
+    ],
+)
+def test_yaml_that_is_no_recipe_is_one_line(tmp_path, content, said):
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises((DataError, UsageError), match=said) as caught:
+        read_recipe(tmp_path / "config.yaml")
+    assert str(caught.value).startswith(str(tmp_path / "config.yaml"))
+    assert str(caught.value).isprintable()
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"config\.yaml is missing"):
         read_recipe(tmp_path / "config.yaml")
@@ -72,5 +93,5 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_running_may_change_and_nothing_else(helpers):
     begun = helpers.small_recipe()
-    assert helpers.small_recipe(workers=2, tensorboard=True, save_every=1).difference(begun) == []
+    assert helpers.small_recipe(workers=2, log_to="tensorboard", save_every=1).difference(begun) == []
     assert helpers.small_recipe(crop=0.1).difference(begun) == [("augmentation.crop", 0.1, 0.5)]

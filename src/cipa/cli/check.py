@@ -1,6 +1,5 @@
 """Report every missing, unreadable, mis-sized or mis-split file of a data set in PCLT20K layout."""
 
-import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -57,20 +56,12 @@ def run(arguments: Namespace) -> int:
 
 
 def _check(arguments: Namespace) -> "CheckReport":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from cipa.data.check import check_dataset
+    from cipa.progress import progress_bar
 
-    columns = (TextColumn("reading slices"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(file=sys.stderr)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
+    with progress_bar("reading slices") as progress:
         return check_dataset(
-            arguments.data,
-            size=arguments.image_size,
-            workers=arguments.workers,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            arguments.data, size=arguments.image_size, workers=arguments.workers, progress=progress
         )
 
 

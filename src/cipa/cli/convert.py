@@ -7,18 +7,16 @@ that `cipa evaluate` or `cipa predict` wrote to each CT's own grid.
 """
 
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cipa.cli.parser import Parser
 from cipa.cli.terminal import complain, warn
 from cipa.errors import UsageError
+from cipa.progress import progress_bar
 
 if TYPE_CHECKING:
     from cipa.data.convert import Problem, SplitRule
-    from cipa.data.convert.outcome import Progress
     from cipa.data.convert.sources import Sources
 
 _PATTERNS = ("ct", "pet", "mask")
@@ -151,7 +149,7 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
         pet_scaling=arguments.pet_scaling,
         label=arguments.label,
     )
-    with _progress("converting patients") as progress:
+    with progress_bar("converting patients") as progress:
         done = convert_volumes(
             _sources(arguments),
             arguments.out,
@@ -183,7 +181,7 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
 def _back(arguments: Namespace) -> "tuple[Problem, ...]":
     from cipa.data.convert import restore_masks
 
-    with _progress("restoring masks") as progress:
+    with progress_bar("restoring masks") as progress:
         restored, skipped = restore_masks(
             arguments.back,
             arguments.data,
@@ -225,16 +223,3 @@ def _workers(arguments: Namespace) -> int:
 def _name(problems: "tuple[Problem, ...]", outcome: str = "") -> None:
     for problem in problems:
         complain(f"{outcome}{problem}")
-
-
-@contextmanager
-def _progress(name: str) -> "Iterator[Progress]":
-    """Show a bar on standard error where that is a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("patients", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -10,8 +10,7 @@ appears when all of it is done.
 """
 
 from argparse import BooleanOptionalAction, Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,10 +22,16 @@ from cipa.cli.terminal import warn
 from cipa.cli.weights_option import WEIGHTS, chosen_weights
 from cipa.errors import DataError, UsageError
 from cipa.files import refuse_occupied
+from cipa.progress import counting_bar
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from cipa.data.pclt20k import PCLT20K
     from cipa.evaluation.patient import PatientProtocol
     from cipa.evaluation.published import PublishedResult
+    from cipa.evaluation.scoring import Segment
+    from cipa.inference.predictor import Predictor
 
 
 EXAMPLES = """
@@ -49,7 +54,12 @@ def add_arguments(parser: Parser) -> None:
         help="mm between slices, rows and columns of all patients, where DATA/metadata.json does not say it",
     )
     add = parser.add_argument_group("what is scored").add_argument
-    add("--weights", metavar="PATH", help=WEIGHTS)
+    add("--weights", action="append", metavar="PATH", help=f"{WEIGHTS}; given again, the mean of all")
+    add(
+        "--out-of-fold",
+        action="store_true",
+        help="the weights are runs of `cipa train --fold`: each patient is scored by those that left it out",
+    )
     add(
         "--pet-threshold",
         metavar="RULE",
@@ -110,6 +120,9 @@ def run(arguments: Namespace) -> int:
     if bool(arguments.weights) == bool(arguments.pet_threshold):
         raise UsageError("give --weights, or --pet-threshold, to be scored")
 
+    if arguments.pet_threshold and (arguments.out_of_fold or arguments.tta != "none"):
+        raise UsageError("--out-of-fold and --tta go with --weights, not with --pet-threshold")
+
     from cipa.data.pclt20k import read_ids
     from cipa.report.evaluation import is_evaluation
 
@@ -125,26 +138,83 @@ def run(arguments: Namespace) -> int:
 def _score_weights(
     arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
 ) -> "PublishedResult":
+    from cipa.data.pclt20k import PCLT20K
+    from cipa.report.evaluation import evaluate
+
+    if arguments.out_of_fold:
+        return _score_folds(arguments, ids, patients, out)
+    weights = [str(chosen_weights(one)) for one in arguments.weights]
+    predictor = _predictor(arguments, ids, weights)
+    dataset = PCLT20K(arguments.data, ids, predictor.image_size, slices=predictor.slices)
+    about = _about_weights(arguments, weights, predictor)
+    with counting_bar(f"evaluating on {predictor.device}", len(ids)) as advance:
+        return evaluate(predictor, dataset, out, **_options(arguments, patients, about), advance=advance)
+
+
+def _about_weights(arguments: Namespace, weights: list[str], predictor: "Predictor") -> dict[str, Any]:
+    from cipa.inference.modalities import trained_inputs
+
+    return {
+        "weights": weights[0] if len(weights) == 1 else weights,
+        "inputs": arguments.inputs or trained_inputs(predictor.models[0]),
+        "flips": arguments.tta == "flips",
+    }
+
+
+def _score_folds(
+    arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
+) -> "PublishedResult":
+    from cipa.data.layout import patient_of
+    from cipa.data.pclt20k import PCLT20K
+    from cipa.evaluation.folds import read_folds
+    from cipa.report.evaluation import write_parts
+
+    folds = read_folds(arguments.weights, map(patient_of, ids))
+    about: dict[str, Any] = {"weights": arguments.weights, "out_of_fold": []}
+
+    def parts() -> Iterator["tuple[PCLT20K, Segment]"]:
+        for fold in folds:
+            own = [slice_id for slice_id in ids if patient_of(slice_id) in fold.patients]
+            predictor = _predictor(arguments, own, list(fold.weights))
+            about["out_of_fold"].append(
+                {"patients": fold.patients, "weights": fold.weights, "threshold": predictor.threshold}
+            )
+            data = PCLT20K(arguments.data, own, predictor.image_size, slices=predictor.slices)
+            yield data, partial(_segment, predictor)
+
+    shown = PCLT20K(arguments.data, ids, _side(arguments.data, ids[0]))
+    options = _options(arguments, patients, {}) | {"batch_size": arguments.batch_size}
+    about = options.pop("about") | about
+    with counting_bar(f"evaluating {len(folds)} folds", len(ids)) as advance:
+        return write_parts(parts(), out, shown, **options, about=about, advance=advance)
+
+
+def _segment(predictor: "Predictor", ct: "np.ndarray", pet: "np.ndarray") -> "np.ndarray":
+    return predictor.mask(predictor.predict_slices(ct, pet))
+
+
+def _predictor(arguments: Namespace, ids: Sequence[str], weights: list[str]) -> "Predictor":
+    """Load weights, an ensemble where there are several, and refuse data they do not fit."""
     from cipa import load_model
     from cipa.data.grey_scale import require_scale
     from cipa.data.layout import patient_of
-    from cipa.data.pclt20k import PCLT20K
-    from cipa.inference.modalities import trained_inputs, with_inputs
+    from cipa.inference.modalities import with_inputs
     from cipa.inference.predictor import Predictor
-    from cipa.report.evaluation import evaluate
 
-    weights = chosen_weights(arguments.weights)
-    model = load_model(weights)
-    warn_of_inputs([model], arguments.inputs)
-    require_scale(cast(Any, model).config, arguments.data, map(patient_of, ids), str(weights))
-    shown = with_inputs(model, arguments.inputs)
-    precision = PRECISIONS[arguments.precision]
-    predictor = Predictor(shown, arguments.device, arguments.batch_size, arguments.threshold, precision)
-    dataset = PCLT20K(arguments.data, ids, predictor.image_size, slices=predictor.slices)
-    _check_size(arguments, ids[0], predictor.image_size)
-    about = {"weights": str(weights), "inputs": arguments.inputs or trained_inputs(model)}
-    with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
-        return evaluate(predictor, dataset, out, **_options(arguments, patients, about), advance=advance)
+    models = [load_model(one) for one in weights]
+    warn_of_inputs(models, arguments.inputs)
+    for model, one in zip(models, weights, strict=True):
+        require_scale(cast(Any, model).config, arguments.data, map(patient_of, ids), one)
+    predictor = Predictor(
+        [with_inputs(model, arguments.inputs) for model in models],
+        arguments.device,
+        arguments.batch_size,
+        arguments.threshold,
+        PRECISIONS[arguments.precision],
+        None if arguments.tta == "none" else arguments.tta,
+    )
+    _check_size(arguments.data, ids[0], predictor.image_size, weights[0])
+    return predictor
 
 
 def _score_threshold(
@@ -173,7 +243,7 @@ def _score_threshold(
         )
     dataset = PCLT20K(arguments.data, ids, len(read_grey(image_path(arguments.data, ids[0], "PET"))))
     about = {"pet_threshold": found.rule, "suv": found.suvs, "saturated": found.saturated}
-    with _progress(len(ids), "evaluating") as advance:
+    with counting_bar("evaluating", len(ids)) as advance:
         return write_evaluation(
             ThresholdMasks(dataset, found.greys),
             lambda ct, pet: pet,
@@ -213,34 +283,23 @@ def _patient_protocol(arguments: Namespace, ids: Sequence[str]) -> "PatientProto
     return PatientProtocol(spacings, arguments.tolerance)
 
 
-def _check_size(arguments: Namespace, slice_id: str, size: int) -> None:
+def _check_size(data: str, slice_id: str, size: int, weights: str) -> None:
     from cipa.data.layout import image_path
     from cipa.io.png import read_grey
 
-    height, width = read_grey(image_path(arguments.data, slice_id, "CT")).shape
+    height, width = read_grey(image_path(data, slice_id, "CT")).shape
     if (height, width) != (size, size):
         raise DataError(
-            f"{arguments.data}: slices of {width} x {height} pixels, but {arguments.weights} takes "
-            f"{size} x {size}; use weights of the data's size, or data of the weights'"
+            f"{data}: slices of {width} x {height} pixels, but {weights} takes {size} x {size}; use weights "
+            "of the data's size, or data of the weights'"
         )
 
 
-@contextmanager
-def _progress(total: int, name: str) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+def _side(data: str, slice_id: str) -> int:
+    from cipa.data.layout import image_path
+    from cipa.io.png import read_grey
 
-    counted = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("slices,"))
-    timed = (TimeElapsedColumn(), TextColumn("gone,"), TimeRemainingColumn(), TextColumn("left"))
-    with Progress(*counted, *timed, console=Console(stderr=True)) as progress:
-        yield partial(progress.advance, progress.add_task(name, total=total))
+    return len(read_grey(image_path(data, slice_id, "CT")))
 
 
 def _print_scores(
@@ -254,7 +313,10 @@ def _print_scores(
     from cipa.report.scores import scores_table
 
     console = Console(highlight=False)
-    scored = arguments.weights or f"PET threshold {arguments.pet_threshold}"
+    weights = arguments.weights or []
+    several = f"{len(weights)} runs, out of fold" if arguments.out_of_fold else f"{len(weights)} networks"
+    named = weights[0] if len(weights) == 1 else several
+    scored = named if weights else f"PET threshold {arguments.pet_threshold}"
     print_whole(console, Text(f"{scored} on {arguments.data} ({arguments.list})", "bold"))
     if arguments.protocol != "patient":
         print_whole(console, scores_table(result))

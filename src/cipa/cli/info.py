@@ -53,7 +53,7 @@ def run(arguments: Namespace) -> int:
     places = [place for place in find_studies(root, arguments.keep_names) if place.pet is None]
     if len(places) > 1:
         return _many(places, arguments)
-    facts = summarise(root, **study_options(arguments))
+    facts = summarise(root, **study_options(arguments).given())
     if arguments.json:
         print(json.dumps(facts, indent=2))
     else:
@@ -70,7 +70,7 @@ def _many(places: "list[StudyPlace]", arguments: Namespace) -> int:
     found = {}
     for place in places:
         try:
-            found[place.name] = summarise(place.ct, place.folders, **study_options(arguments))
+            found[place.name] = summarise(place.ct, place.folders, **study_options(arguments).given())
         except DataError as error:
             found[place.name] = {
                 "usable": False,

@@ -16,7 +16,7 @@ DEVICES = "auto, cpu, cuda, cuda:N or mps"
 
 
 def add_network_options(group: _ArgumentGroup) -> None:
-    """Declare inputs, threshold, device, batch size and precision of a network."""
+    """Declare inputs, threshold, device, batch size, flips and precision of a network."""
     add = group.add_argument
     add(
         "--inputs",
@@ -31,6 +31,7 @@ def add_network_options(group: _ArgumentGroup) -> None:
     )
     add("--device", default="auto", metavar="NAME", help=DEVICES)
     add("--batch-size", type=int, default=4, metavar="N", help="slices in one forward pass")
+    add("--tta", choices=["none", "flips"], default="none", help="mean over four flips, four times as long")
     add("--precision", choices=PRECISIONS, default="fp32", help="arithmetic of the forward pass")
 
 

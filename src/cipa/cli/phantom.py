@@ -1,13 +1,11 @@
 """Draw practice PET-CT: slices in PCLT20K layout with the score of PET thresholds, or DICOM studies."""
 
-import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from cipa.cli.parser import Parser
 from cipa.errors import UsageError
+from cipa.progress import progress_bar
 
 _PREVIEWED = 3
 SLICE_OPTIONS = {"tumour_slices": [4, 40], "healthy": 0.0, "test_fraction": 0.2, "preview": None}
@@ -104,7 +102,7 @@ def _run_dicom(arguments: Namespace) -> int:
     from cipa.parallel import processors
     from cipa.phantom.study import write_phantom_studies
 
-    with _progress(arguments.patients) as progress:
+    with progress_bar("drawing patients") as progress:
         write_phantom_studies(
             arguments.out,
             arguments.patients,
@@ -124,7 +122,7 @@ def _draw(arguments: Namespace) -> None:
     from cipa.parallel import processors
     from cipa.phantom import write_phantoms
 
-    with _progress(arguments.patients) as progress:
+    with progress_bar("drawing patients") as progress:
         write_phantoms(
             arguments.out,
             arguments.patients,
@@ -136,17 +134,6 @@ def _draw(arguments: Namespace) -> None:
             workers=processors() if arguments.workers is None else arguments.workers,
             progress=progress,
         )
-
-
-@contextmanager
-def _progress(patients: int) -> Iterator[Callable[[int, int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("drawing patients"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=patients)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _print_summary(out: str, lists: dict[str, list[str]]) -> None:

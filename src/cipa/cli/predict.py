@@ -51,9 +51,6 @@ def add_arguments(parser: Parser) -> None:
         help=f"{WEIGHTS}; given again, the mean of all (default: bundled)",
     )
     add_network_options(network)
-    network.add_argument(
-        "--tta", choices=["none", "flips"], default="none", help="mean over four flips, four times as long"
-    )
     _add_output_options(parser)
 
 
@@ -76,6 +73,7 @@ def _add_output_options(parser: Parser) -> None:
         metavar="FILE",
         help="studies: write a CSV of each result's name and its source, for you alone: it may name patients",
     )
+    add("--labels", action="store_true", help="studies: write lesions.nii.gz, the number of each lesion")
 
 
 def run(arguments: Namespace) -> int:
@@ -102,10 +100,10 @@ def run(arguments: Namespace) -> int:
 
 
 def _folder(predictor: "Predictor", arguments: Namespace) -> "Summary":
-    from cipa.cli.progress_bar import slice_bar
     from cipa.data.layout import images_on_disk, read_ids
     from cipa.errors import DataError
     from cipa.inference.files import predict_folder
+    from cipa.progress import slice_bar
 
     root = Path(arguments.data)
     if arguments.list == "all":

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from cipa.cli.predict_input import PredictInput
 from cipa.cli.predict_lines import DISCLAIMER, outcome_line, print_lesions, print_warnings, totals_line
 from cipa.cli.predictor import make_predictor
-from cipa.cli.progress_bar import study_bars
 from cipa.cli.ranks import Rank, this_rank
-from cipa.cli.stopping import stop_on_termination
 from cipa.cli.study_names import HIDDEN, has_alias, write_alias_table
 from cipa.cli.study_options import study_options
 from cipa.cli.terminal import complain
 from cipa.cli.volume_options import volume_options
 from cipa.errors import DataError, UsageError
+from cipa.progress import study_bars
 
 if TYPE_CHECKING:
     from cipa.inference.batch import Job
@@ -39,16 +38,15 @@ def predict_studies(arguments: Namespace, given: PredictInput) -> int:
         UsageError: OUT is taken, or an option does not go with the input.
     """
     out, studies = Path(arguments.out), list(given.studies)
-    with stop_on_termination():
-        if given.is_single:
-            code = _one(arguments, studies[0], out)
+    if given.is_single:
+        code = _one(arguments, studies[0], out)
+        _say_names(arguments, studies)
+        return code
+    with this_rank() as rank:
+        code = _many(arguments, studies, out, rank)
+        if rank.index == 0:
             _say_names(arguments, studies)
-            return code
-        with this_rank() as rank:
-            code = _many(arguments, studies, out, rank)
-            if rank.index == 0:
-                _say_names(arguments, studies)
-            return code
+        return code
 
 
 def _say_names(arguments: Namespace, studies: list["StudyPlace"]) -> None:
@@ -67,12 +65,14 @@ def _job(
 ) -> "Job":
     """Load the network, and what will write the results of the studies `to_save`."""
     from cipa.inference.batch import Job
+    from cipa.inference.save import write_labels
     from cipa.io.dicom.seg import load_writer
 
     with ThreadPoolExecutor(1) as beside:  # while the GPU's kernels are made
         if any(study.is_dicom for study in to_save):
             beside.submit(load_writer)
         also = _report_writers() if arguments.report else ()
+        also += (write_labels,) if arguments.labels else ()
         predictor = make_predictor(arguments, device)
     gc.freeze()  # looking for cycles among all that PyTorch loaded took 0.25 s of every study
     return Job(

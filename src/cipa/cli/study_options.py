@@ -1,9 +1,12 @@
 """What a user may say about a DICOM study that its headers leave open; verbs that read studies share it."""
 
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cipa.errors import UsageError
+
+if TYPE_CHECKING:
+    from cipa.inference.options import StudyOptions
 
 STUDY_OPTIONS = ("ct_series", "pet_series", "weight_kg", "dose_mbq")
 """Names of the options, as `cipa.io.dicom.volumes.read_pet_ct` takes them."""
@@ -30,7 +33,8 @@ def check_study_options(arguments: Namespace) -> None:
             raise UsageError(f"--{name.replace('_', '-')} {value:g}: give a number above 0")
 
 
-def study_options(arguments: Namespace) -> dict[str, Any]:
-    """Return those of the options of `add_study_options` that were given."""
-    given = {name: getattr(arguments, name) for name in STUDY_OPTIONS}
-    return {name: value for name, value in given.items() if value is not None}
+def study_options(arguments: Namespace) -> "StudyOptions":
+    """Return the options that `add_study_options` declared."""
+    from cipa.inference.options import StudyOptions
+
+    return StudyOptions(**{name: getattr(arguments, name) for name in STUDY_OPTIONS})

@@ -1,17 +1,20 @@
 """How a study's slices become the network's images; PNG slices are such images already."""
 
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cipa.cli.study_options import STUDY_OPTIONS, check_study_options
 from cipa.errors import UsageError
 
-DEFAULTS: dict[str, Any] = {"fit": "auto", "field_of_view": 500.0, "ct_window": None, "suv_max": None}
-"""Options of `cipa.inference.volume.predict_volume`."""
+if TYPE_CHECKING:
+    from cipa.inference.options import VolumeOptions
+
+VOLUME_OPTIONS = ("fit", "field_of_view", "ct_window", "suv_max", "min_suv", "keep_all")
+"""Names of the options, as `cipa.inference.options.VolumeOptions` has them."""
 
 
 def add_volume_options(parser: ArgumentParser) -> None:
-    """Declare fit, field of view, CT window and highest SUV; what is not given has its default later."""
+    """Declare how slices become images and which lesions are kept; what is not given stays None."""
     add = parser.add_argument_group("images (studies only)").add_argument
     add("--fit", choices=["auto", "pad", "resample"], help="slices of other sizes (default: auto)")
     add("--field-of-view", type=float, metavar="MM", help="what the network's image spans (default: 500)")
@@ -28,15 +31,25 @@ def add_volume_options(parser: ArgumentParser) -> None:
         metavar="SUV",
         help="SUV that becomes white (default: stored with the weights)",
     )
+    add = parser.add_argument_group("lesions (studies only)").add_argument
+    add(
+        "--min-suv",
+        type=float,
+        metavar="SUV",
+        help="SUVmax below which a lesion is left out as without uptake (default: stored with the weights)",
+    )
+    add("--keep-all", action="store_true", help="keep marks outside the body and without uptake")
 
 
-def volume_options(arguments: Namespace) -> dict[str, Any]:
-    """Return the options that `add_volume_options` declared, with their defaults."""
-    given = {name: getattr(arguments, name) for name in DEFAULTS}
-    options = DEFAULTS | {name: value for name, value in given.items() if value is not None}
-    if options["ct_window"] is not None:
-        options["ct_window"] = tuple(options["ct_window"])
-    return options
+def volume_options(arguments: Namespace) -> "VolumeOptions":
+    """Return the options that `add_volume_options` declared, those not given at their defaults."""
+    from cipa.inference.options import VolumeOptions
+
+    given = {name: getattr(arguments, name) for name in VOLUME_OPTIONS}
+    given = {name: value for name, value in given.items() if value is not None}
+    if "ct_window" in given:
+        given["ct_window"] = tuple(given["ct_window"])
+    return VolumeOptions(**given)
 
 
 def check_options(kind: str, arguments: Namespace) -> None:
@@ -50,8 +63,8 @@ def check_options(kind: str, arguments: Namespace) -> None:
         UsageError: an option does not go with the input, or is out of its range.
     """
     check_study_options(arguments)
-    for option in DEFAULTS:
-        if kind != "studies" and getattr(arguments, option) is not None:
+    for option in VOLUME_OPTIONS:
+        if kind != "studies" and getattr(arguments, option) not in (None, False):
             raise UsageError(f"{_flag(option)}: only for volumes, PNG slices are windowed and sized already")
     for option in STUDY_OPTIONS:
         is_dicom = kind == "studies" and not (arguments.ct or arguments.pet)

@@ -1,12 +1,11 @@
 """metadata.json of a data set: what its PNG files do not say. `cipa convert` writes it."""
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cipa.errors import DataError
+from cipa.readers import read_json_object
 
 METADATA = "metadata.json"
 
@@ -24,15 +23,7 @@ def read_document(root: str | os.PathLike[str]) -> dict[str, Any]:
         DataError: the file is not JSON, or no object.
     """
     path = Path(root) / METADATA
-    if not path.is_file():
-        return {}
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error}); mend it, or remove it and give its values") from error
-    if not isinstance(document, dict):
-        raise DataError(f"{path}: not a JSON object; mend it, or remove it and give its values")
-    return document
+    return read_json_object(path, "mend it, or remove it and give its values") if path.exists() else {}
 
 
 def patient_entries(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -17,11 +17,15 @@ from typing import Any
 
 from cipa.data.metadata import METADATA, patient_entries, read_document
 from cipa.errors import DataError, UsageError
+from cipa.readers import shown
 
 KEY = "spacing_mm"
 
 SAME = 1e-3
 """Relative difference up to which a spacing typed by hand is the one in the file."""
+
+SMALLEST_MM, LARGEST_MM = 1e-3, 1e3
+"""Edges of a voxel that can be millimetres; NaN and infinity lie outside."""
 
 Spacing = tuple[float, float, float]
 """z, y, x in millimetres."""
@@ -91,10 +95,10 @@ def _read(root: Path) -> dict[str, Spacing]:
         if KEY not in entry:
             continue
         if not _is_spacing(entry[KEY]):
-            of_whom = f"patient {name}" if name else "the data set"
+            of_whom = f"patient {shown(name)}" if name else "the data set"
             raise DataError(
-                f"{path}: {KEY} of {of_whom} is {json.dumps(entry[KEY])}; write [z, y, x], three positive "
-                "numbers of millimetres"
+                f"{path}: {KEY} of {of_whom} is {shown(json.dumps(entry[KEY]))}; write [z, y, x], three "
+                "positive numbers of millimetres"
             )
         spacings[name] = _spacing(entry[KEY])
     return spacings
@@ -105,7 +109,7 @@ def _is_spacing(values: Any) -> bool:
         isinstance(values, list)
         and len(values) == 3
         and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-        and all(math.isfinite(value) and value > 0 for value in values)
+        and all(SMALLEST_MM <= value <= LARGEST_MM for value in values)
     )
 
 

@@ -54,6 +54,7 @@ def score_slices(
     batch_size: int = 4,
     on_slice: OnSlice | None = None,
     patients: PatientProtocol | None = None,
+    protocol: PublishedProtocol | None = None,
 ) -> PublishedResult:
     """Segment every slice of a data set and score it with the published protocol.
 
@@ -63,19 +64,20 @@ def score_slices(
         batch_size: slices given to `segment` at a time.
         on_slice: called once for each slice when it is scored.
         patients: given every slice too, to score whole patients by afterwards.
+        protocol: what the slices are added to; by default a new one.
 
     Returns:
-        The scores of all slices.
+        The scores of all slices of the protocol.
 
     Raises:
         DataError: a slice cannot be read (from `dataset`) or segmented (from `segment`).
     """
-    protocol = PublishedProtocol()
+    published = protocol or PublishedProtocol()
 
     def finish(item: dict[str, Any], mask: np.ndarray) -> None:
         slice_id = dataset.ids[item["index"]]
         truth = item["mask"][0].numpy()
-        protocol.update(slice_id, mask, truth)
+        published.update(slice_id, mask, truth)
         if patients is not None:
             patients.update(slice_id, mask, truth)
         if on_slice is not None:
@@ -89,7 +91,7 @@ def score_slices(
             _wait(finishing)
             finishing = [pool.submit(finish, *pair) for pair in zip(batch, masks, strict=True)]
         _wait(finishing)
-    return protocol.result()
+    return published.result()
 
 
 def _read_ahead(dataset: Slices, batch_size: int, pool: ThreadPoolExecutor) -> Iterator[list[dict[str, Any]]]:

@@ -12,6 +12,7 @@ from cipa.evaluation.pooled import pooled_intervals
 from cipa.evaluation.published import PublishedResult, Row
 from cipa.evaluation.statistics import why_no_interval
 from cipa.files import atomic_file
+from cipa.text import cell
 
 PROTOCOL = "published: pooled pixels"
 """Name of the protocol in every output, so that its numbers are not taken for another's."""
@@ -54,7 +55,7 @@ def write_csv(path: str | os.PathLike[str], rows: Sequence[Row]) -> None:
     with atomic_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+        writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
 
 
 def write_summary(
@@ -90,12 +91,6 @@ def write_summary(
     }
     with atomic_file(path) as partial:
         partial.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6g}"
-    return value
 
 
 def _number(value: float) -> float | None:

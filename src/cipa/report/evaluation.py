@@ -1,7 +1,7 @@
 """Everything one evaluation leaves behind: masks, tables and panels in one folder."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from cipa.data.layout import patient_of
 from cipa.evaluation.mask_store import MaskStore
 from cipa.evaluation.patient import PatientProtocol
 from cipa.evaluation.patient_tables import SUMMARY_KEY, patient_summary, write_patient_table
-from cipa.evaluation.published import PublishedResult
+from cipa.evaluation.published import PublishedProtocol, PublishedResult
 from cipa.evaluation.scoring import Segment, Slices, score_slices
 from cipa.evaluation.tables import write_tables
 from cipa.files import atomic_folder
@@ -102,7 +102,48 @@ def write_evaluation(
         DataError: as `evaluate`.
         OSError: as `evaluate`.
     """
-    store = MaskStore()
+    return write_parts(
+        [(dataset, segment)],
+        out,
+        shown or dataset,
+        batch_size=batch_size,
+        masks=masks,
+        panels=panels,
+        patients=patients,
+        about=about,
+        advance=advance,
+    )
+
+
+def write_parts(
+    parts: Iterable[tuple[Slices, Segment]],
+    out: str | os.PathLike[str],
+    shown: Slices,
+    *,
+    batch_size: int = 4,
+    masks: bool = True,
+    panels: int = 4,
+    patients: PatientProtocol | None = None,
+    about: Mapping[str, Any] | None = None,
+    advance: Callable[[], None] | None = None,
+) -> PublishedResult:
+    """Do what `write_evaluation` does with slices that are segmented by several networks, each some of them.
+
+    Args:
+        parts: slices with masks, and what segments them; made as they are needed, one in memory at a time.
+        out: the folder.
+        shown: all slices, as panels show them.
+        batch_size: as `write_evaluation` takes it, like those below.
+        masks: whether to write the predicted masks.
+        panels: slices a panel at most.
+        patients: scores whole patients as well.
+        about: what summary.json shall say besides scores.
+        advance: called as each slice is done.
+
+    Returns:
+        The scores of all parts together.
+    """
+    store, protocol = MaskStore(), PublishedProtocol()
     with atomic_folder(out) as folder:
 
         def on_slice(slice_id: str, mask: np.ndarray) -> None:
@@ -113,13 +154,22 @@ def write_evaluation(
             if advance is not None:
                 advance()
 
-        result = score_slices(dataset, segment, batch_size=batch_size, on_slice=on_slice, patients=patients)
+        for dataset, segment in parts:
+            score_slices(
+                dataset,
+                segment,
+                batch_size=batch_size,
+                on_slice=on_slice,
+                patients=patients,
+                protocol=protocol,
+            )
+        result = protocol.result()
         if patients is not None:
             write_patient_table(folder, patients.result())
             about = {**(about or {}), SUMMARY_KEY: patient_summary(patients.result())}
         write_tables(folder, result, about)
         if panels:
-            save_extremes(folder / "panels", result.slices, shown or dataset, store, panels)
+            save_extremes(folder / "panels", result.slices, shown, store, panels)
     return result
 
 

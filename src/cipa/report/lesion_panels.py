@@ -51,10 +51,8 @@ def save_lesion_panel(path: str | os.PathLike[str], prediction: Prediction, lesi
         OSError: the file cannot be written; nothing is left under its name.
     """
     index = _largest_slice(prediction, lesion)
-    labels, hu, suv = (
-        prediction.axial(array)[index]
-        for array in (prediction.labels, prediction.ct.array, prediction.pet_on_ct)
-    )
+    labels, hu = (prediction.axial(array)[index] for array in (prediction.labels, prediction.ct.array))
+    suv = prediction.axial_pet(slice(index, index + 1))[0]
     box, extent = _view(labels == lesion.number, prediction)
     titles = _titles(prediction.inputs)
     canvas = Canvas(len(titles) * (CELL + GAP) - GAP, CELL + TOP, DPI)

@@ -76,7 +76,7 @@ def render_page(prediction: Prediction, study: str, mip: Path | None, panels: li
         modalities={"ct": "CT", "pet": "PET"}.get(prediction.inputs, "PET-CT"),
         totals=_totals(prediction),
         lesions=prediction.lesions,
-        left_out=prediction.left_out if hasattr(prediction, "left_out") else (),
+        left_out=prediction.left_out,
         axial_slices=len(prediction.axial(prediction.mask)),
         heights=[_heights(prediction, lesion) for lesion in prediction.lesions],
         warnings=prediction.warnings,

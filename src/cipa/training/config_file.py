@@ -4,11 +4,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, Namespace
 
 from cipa import __version__
-from cipa.errors import DataError
+from cipa.errors import DataError, UsageError
 from cipa.files import atomic_file
+from cipa.readers import check_yaml, shown
 from cipa.training.recipe import TrainRecipe
 
 FLAT = ("network", "optimisation", "validation", "running")
@@ -32,10 +33,27 @@ def recipe_from(arguments: Namespace) -> TrainRecipe:
     default = TrainRecipe()
     groups: dict[str, Any] = {}
     for group in FLAT:
-        kind = type(getattr(default, group))
-        groups[group] = kind(**{item.name: arguments[item.name] for item in fields(kind)})
-    groups["augmentation"] = type(default.augmentation)(**arguments["augmentation"].as_dict())
+        values = getattr(default, group)
+        groups[group] = _group(values, {item.name: arguments.get(item.name) for item, _ in _items(values)})
+    augmentation = arguments.get("augmentation")
+    if not isinstance(augmentation, Namespace):
+        raise UsageError(
+            f"--augmentation {shown(augmentation)} is not possible: it must be a group of settings"
+        )
+    groups["augmentation"] = _group(default.augmentation, augmentation.as_dict())
     return TrainRecipe(**groups)
+
+
+def _group(default: Any, values: dict[str, Any]) -> Any:
+    """Build a group of settings; null stands only for a setting whose default is none.
+
+    Raises:
+        UsageError: a value is null or out of its range.
+    """
+    for item, usual in _items(default):
+        if values.get(item.name) is None and usual is not None and "None" not in str(item.type):
+            raise UsageError(f"--{item.name} null is not possible: give a value, such as the default {usual}")
+    return type(default)(**values)
 
 
 def write_recipe(recipe: TrainRecipe, path: Path) -> None:
@@ -62,13 +80,16 @@ def read_recipe(path: Path) -> TrainRecipe:
     Raises:
         DataError: the file is missing or is not such a recipe.
     """
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"{path} is missing: is this the folder of a training run?")
+    way_out = "restore it or start a new run"
+    content = check_yaml(path, way_out)
     try:
-        return recipe_from(_parser().parse_path(str(path)))
-    except ArgumentError as error:
-        line = " ".join(str(error).split())
-        raise DataError(f"{path} is not a training recipe ({line}): restore it or start a new run") from error
+        return recipe_from(_parser().parse_string(content))
+    except OSError:
+        raise
+    except Exception as error:  # PyYAML's constructors and jsonargparse fail in ways of their own
+        raise DataError(f"{path} is not a training recipe ({shown(error, 200)}): {way_out}") from error
 
 
 def _parser() -> ArgumentParser:

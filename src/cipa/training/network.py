@@ -35,14 +35,14 @@ def build_network(recipe: NetworkRecipe, seed: int) -> nn.Module:
         torch.manual_seed(derive(seed, Purpose.INITIAL_WEIGHTS))
         model = create_model(variant, **settings)
     if recipe.init:
-        from cipa.models.checkpoints import init_encoder
+        from cipa.models.checkpoints.published import init_encoder
 
         init_encoder(model, recipe.init)
     return model
 
 
 def _started_from(weights: str, recipe: NetworkRecipe) -> nn.Module:
-    from cipa.models.checkpoints import load_model
+    from cipa.models.checkpoints.load import load_model
 
     model = load_model(weights)
     config = model.config

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from cipa.data.augmentation_recipe import AugmentationRecipe
+from cipa.data.folds import parse_fold
 from cipa.data.intensity import PetScaling
 from cipa.data.modalities import Inputs
 from cipa.errors import UsageError
@@ -193,6 +194,9 @@ class ValidationRecipe:
     """What the best weights are chosen on.
 
     Attributes:
+        fold: as 2/5: the patients of train.txt are shared out to five folds of like tumour sizes, and this
+            run never sees the second; `cipa evaluate --out-of-fold` scores each patient by the run that left
+            it out.
         validation: hold-out keeps patients of train.txt aside; test scores on test.txt, as the released code
             does, and then says nothing about unseen patients; none keeps only the last weights.
         validation_fraction: share of the training patients that is held out.
@@ -204,6 +208,7 @@ class ValidationRecipe:
             set.
     """
 
+    fold: str | None = None
     validation: Literal["hold-out", "test", "none"] = "hold-out"
     validation_fraction: float = 0.1
     validation_seed: int = 42
@@ -218,6 +223,8 @@ class ValidationRecipe:
             self.validation_fraction,
             "between 0 and 1 (--validation none holds nobody out)",
         )
+        if self.fold is not None:
+            parse_fold(self.fold)
         require(self.validation_seed >= 0, "validation_seed", self.validation_seed, "0 or more")
         require(self.validate_every >= 1, "validate_every", self.validate_every, "1 or more")
 
@@ -233,7 +240,7 @@ class RunningRecipe:
         save_every_minutes: minutes from one resumable state to the next; 0 saves by steps and epochs only.
         save_every_epochs: epochs from one resumable state, saved with the weights, to the next; 0 saves by
             steps and time only, and at the end.
-        tensorboard: write TensorBoard events too.
+        log_to: tensorboard, wandb (Weights & Biases) or mlflow get every number too; none sends nothing.
         record: auto records the passes of a training step as a CUDA graph where one of our networks is
             trained on GPUs without fp16: the same arithmetic, started at once.
     """
@@ -243,7 +250,7 @@ class RunningRecipe:
     save_every: int = 0
     save_every_minutes: float = 15.0
     save_every_epochs: int = 1
-    tensorboard: bool = False
+    log_to: Literal["none", "tensorboard", "wandb", "mlflow"] = "none"
     record: Literal["auto", "no"] = "auto"
 
     def __post_init__(self) -> None:
@@ -270,6 +277,16 @@ class TrainRecipe:
     validation: ValidationRecipe = field(default_factory=ValidationRecipe)
     augmentation: AugmentationRecipe = field(default_factory=AugmentationRecipe)
     running: RunningRecipe = field(default_factory=RunningRecipe)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every field's value by its name; augmentation's with their group's name in front."""
+        return {
+            ("augmentation." if group.name == "augmentation" else "") + item.name: getattr(values, item.name)
+            for group in fields(self)
+            for values in [getattr(self, group.name)]
+            for item in fields(values)
+        }
 
     def difference(self, other: "TrainRecipe") -> list[tuple[str, Any, Any]]:
         """List (name, own value, other's value) of each field that differs and may not change on resume."""

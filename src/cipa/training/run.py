@@ -8,10 +8,10 @@ import torch
 
 from cipa.errors import UsageError
 from cipa.evaluation.operating_point import OperatingPoint
-from cipa.training.assembly import assembled
+from cipa.signals import stop_signals
+from cipa.training.assembly import assemble_trainer
 from cipa.training.config_file import read_recipe
 from cipa.training.devices import devices, settle
-from cipa.training.interrupts import stop_signals
 from cipa.training.loss import DiceKind
 from cipa.training.pictures import draw_pictures
 from cipa.training.recipe import PUBLISHED, TrainRecipe, flag
@@ -83,7 +83,9 @@ def train(
         slices = read_slices(recipe, data)
         recipe = _for_slices(recipe, slices)
         steps_per_epoch(len(slices.pool), recipe.optimisation.batch_size)
-        with assembled(recipe, slices, run, accelerator, stop, resume=resume, silent=silent) as trainer:
+        with assemble_trainer(
+            recipe, slices, run, accelerator, stop, resume=resume, silent=silent
+        ) as trainer:
             stopped_by = trainer.fit()
             if accelerator.is_main_process and not stopped_by:
                 point = _tune(recipe, slices, run, accelerator.device)

@@ -56,7 +56,7 @@ def _of_data(recipe: NetworkRecipe, data: Path) -> dict[str, Any]:
 
 def _of_weights(recipe: NetworkRecipe, stored: dict[str, Any], data: Path) -> dict[str, Any]:
     """Return what the weights say; refuse a data set of another scale."""
-    from cipa.models.checkpoints import load_model
+    from cipa.models.checkpoints.load import load_model
 
     config = load_model(str(recipe.weights)).config
     known: dict[str, Any] = {"model": config.variant}

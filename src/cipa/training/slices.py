@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cipa.data.folds import deal_folds, parse_fold, sizes_of_patients
 from cipa.data.pclt20k import PCLT20K, patient_of, read_ids
 from cipa.data.spacing import Spacing, SpacingUnknown, find_spacings
 from cipa.data.split import hold_out
@@ -24,6 +25,7 @@ class Slices:
         validation: what the best weights are chosen on; None where the recipe validates on nothing.
         tumour_pixels: of each training slice.
         pool: which training slices an epoch takes.
+        left_out: patients of the fold that the run never sees.
         spacings: of the validation patients, z, y, x in mm; None where they are not known.
         no_volumes: why the validation slices make no volumes; empty where they do.
     """
@@ -32,6 +34,7 @@ class Slices:
     validation: PCLT20K | None
     tumour_pixels: list[int]
     pool: SlicePool
+    left_out: frozenset[str] = frozenset()
     spacings: Mapping[str, Spacing] | None = None
     no_volumes: str = ""
 
@@ -54,24 +57,38 @@ def read_slices(recipe: TrainRecipe, data: Path) -> Slices:
     """Open the data set in `data` as the recipe divides it.
 
     Raises:
+        UsageError: there are fewer patients than folds.
         DataError: a list or an image is missing, there are too few patients to hold one out, a training mask
-            cannot be read, is not of the recipe's image_size, or none shows tumour.
+            cannot be read, is not of the recipe's image_size, or none shows tumour; a fold has none.
     """
     wanted, network = recipe.validation, recipe.network.filled()
     size, stack = network.image_size or 0, network.slices or 1
-    training, validation = read_ids(data, "train"), list[str]()
+    ids, validation = read_ids(data, "train"), list[str]()
+    listed = PCLT20K(data, ids, size=size, slices=stack)
+    listed[0]  # so that a wrong image_size shows now, not after the run's folder is made
+    tumour = dict(zip(ids, listed.tumour_pixels(), strict=True))
+    left_out = _left_out(wanted.fold, sizes_of_patients(ids, list(tumour.values())))
+    training = [slice_id for slice_id in ids if patient_of(slice_id) not in left_out]
     if wanted.validation == "hold-out":
         training, validation = hold_out(training, wanted.validation_fraction, wanted.validation_seed)
     elif wanted.validation == "test":
         validation = read_ids(data, "test")
     learnt = PCLT20K(data, training, size=size, slices=stack)
     held = PCLT20K(data, validation, size=size, slices=stack) if validation else None
-    learnt[0]  # so that a wrong image_size shows now, not after the run's folder is made
-    pixels = learnt.tumour_pixels()
+    pixels = [tumour[slice_id] for slice_id in training]
     if not any(pixels):
         raise DataError(f"{data}: no training slice shows tumour; see its masks, or give other patients")
     pool = pool_slices(pixels, recipe.optimisation.lesion_free)
-    return Slices(learnt, held, pixels, pool, _spacings(data, validation), _why_no_volumes(validation))
+    spacings, no_volumes = _spacings(data, validation), _why_no_volumes(validation)
+    return Slices(learnt, held, pixels, pool, left_out, spacings, no_volumes)
+
+
+def _left_out(fold: str | None, sizes: Mapping[str, int]) -> frozenset[str]:
+    """Return the patients of a fold."""
+    if fold is None:
+        return frozenset()
+    number, folds = parse_fold(fold)
+    return frozenset(deal_folds(sizes, folds)[number - 1])
 
 
 def _spacings(data: Path, validation: list[str]) -> Mapping[str, Spacing] | None:

@@ -12,8 +12,8 @@ from cipa.evaluation.operating_point import Grid, OperatingPoint, choose_operati
 from cipa.evaluation.stack import slice_places
 from cipa.evaluation.volume_dice import by_patient, voxel_ml
 from cipa.inference.predictor import Predictor
-from cipa.models.checkpoints import load_model
 from cipa.models.checkpoints.folder import write_config
+from cipa.models.checkpoints.load import load_model
 from cipa.training.run_folder import RunFolder
 
 

@@ -1,5 +1,6 @@
 """One patient's volumes as 8-bit slices on squares of one size."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,11 +12,12 @@ from cipa.data.convert.tumour import tumour_on_ct
 from cipa.data.intensity import CT_WINDOW, SUV_MAX, window_ct, window_pet
 from cipa.data.layout import FOREGROUND, Image
 from cipa.errors import DataError, UsageError
-from cipa.io.checks import check_pair
+from cipa.io.checks import VolumeWarning, check_pair
 from cipa.io.grid import resample_slices
-from cipa.io.nifti import Volume, read_volume
+from cipa.io.nifti import read_volume
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.plane import FIELD_OF_VIEW_MM, PlaneFit, fit_plane
+from cipa.io.volume import Volume
 
 Slice = dict[Image, npt.NDArray[np.uint8]]
 """CT, PET and mask of one slice, uint8 (size, size)."""
@@ -121,7 +123,10 @@ def open_patient(triple: Triple, recipe: Recipe) -> SlicedPatient:
     """
     ct, pet = read_volume(triple.ct), read_volume(triple.pet)
     check_pair(ct, pet)
-    tumour = tumour_on_ct(read_volume(triple.mask), ct, recipe.label, needed=recipe.slices == "tumour")
+    mask = read_volume(triple.mask)
+    for line in mask.warnings:
+        warnings.warn(f"{mask.name}: {line}", VolumeWarning, stacklevel=2)
+    tumour = tumour_on_ct(mask, ct, recipe.label, needed=recipe.slices == "tumour")
     slices, world = axial_stack(ct.array, ct.affine)
     between, *pixel = spacing(world)
     plane = fit_plane(

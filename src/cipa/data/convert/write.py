@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from cipa.data.convert.metadata import PatientRecord, write_metadata
-from cipa.data.convert.outcome import Problem, Progress, gather
+from cipa.data.convert.outcome import Problem, gather
 from cipa.data.convert.patient import Recipe, SlicedPatient, open_patient, require_tumour
 from cipa.data.convert.sources import Sources, Triple
 from cipa.data.convert.split import SplitRule
@@ -21,6 +21,7 @@ from cipa.errors import DataError
 from cipa.files import atomic_folder, require_vacant
 from cipa.io.checks import VolumeWarning
 from cipa.io.grid_record import grid_record
+from cipa.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from cipa.devices import choose_device
 from cipa.errors import UsageError
-from cipa.inference.device import choose_device
 
 
 def test_automatic_choice_is_the_gpu_where_there_is_one(monkeypatch):

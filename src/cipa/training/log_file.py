@@ -2,12 +2,17 @@
 
 import csv
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 from cipa.files import atomic_file
+from cipa.readers import guarded, read_text
+
+MOST_LOG_BYTES = 256 * 2**20
+"""A million steps have 80 MB."""
 
 
-class Table:
+class LogFile:
     """CSV rows with a `step` column; opened anew or to continue."""
 
     def __init__(self, path: Path, columns: Sequence[str], keep_to_step: int = 0) -> None:
@@ -19,6 +24,7 @@ class Table:
             keep_to_step: rows of later steps are dropped, and a row that a kill cut short.
 
         Raises:
+            DataError: the file that stands there is no table.
             OSError: the file cannot be written.
         """
         self.columns = list(columns)
@@ -39,7 +45,13 @@ class Table:
 
 
 def _rows(path: Path, columns: list[str], last_step: int) -> list[list[str]]:
+    """Return the whole rows up to a step, of each step the last one."""
     place = columns.index("step")
-    with path.open(newline="") as file:
-        rows = [row for row in csv.reader(file) if len(row) == len(columns)]
-    return [row for row in rows if row[place].isdigit() and int(row[place]) <= last_step]
+    content = read_text(path, "move it away, then resume", MOST_LOG_BYTES)
+    found = guarded(
+        path, "a CSV table", "move it away, then resume", lambda: list(csv.reader(StringIO(content)))
+    )
+    rows = [
+        row for row in found if len(row) == len(columns) and row[place].isdecimal() and len(row[place]) < 10
+    ]
+    return list({int(row[place]): row for row in rows if int(row[place]) <= last_step}.values())

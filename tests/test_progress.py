@@ -6,8 +6,8 @@ import pytest
 import torch
 from rich.console import Console
 
+from cipa.progress import Display
 from cipa.training.log import memory_mib
-from cipa.training.progress import Display
 
 
 def shown(*, terminal, silent=False):
