@@ -27,7 +27,7 @@ def study(tmp_path):
 
 
 PATTERNS = ["--ct", "*/ct.nii", "--pet", "*/pet.nii", "--mask", "*/mask.nii"]
-SMALL = ["--size", "128", "--fit", "pad", "--workers", "1", "--slices", "tumour"]
+SMALL = ["--image-size", "128", "--fit", "pad", "--workers", "1", "--slices", "tumour"]
 
 
 def test_volumes_become_a_data_set_that_passes_the_check_and_come_back(study, tmp_path, capsys):
@@ -87,7 +87,7 @@ def test_warnings_are_one_line_each(study, tmp_path, capsys):
         (["--back", "masks", "--data", "data", "--test-last", "2"], "does not go with --test-last"),
         (["ROOT", *PATTERNS, "--test-last", "1", "--test-patients", "P_1"], "give one of"),
         (["ROOT", *PATTERNS, "--test-patients", "P_9"], "no such patient; names are as P_1"),
-        (["ROOT", *PATTERNS, "--size", "100"], "multiple of 128"),
+        (["ROOT", *PATTERNS, "--image-size", "100"], "multiple of 128"),
         (["ROOT", *PATTERNS, "--workers", "0"], "--workers 0"),
     ],
 )
@@ -100,7 +100,7 @@ def test_options_that_make_no_sense_are_one_line_and_exit_code_2(study, tmp_path
 
 
 def test_a_data_set_of_tumour_slices_alone_is_warned_of(study, tmp_path, capsys):
-    words = ["convert", str(study), *PATTERNS, "--size", "128", "--fit", "pad", "--workers", "1", "-o"]
+    words = ["convert", str(study), *PATTERNS, "--image-size", "128", "--fit", "pad", "--workers", "1", "-o"]
     assert main([*words, str(tmp_path / "all")]) == 0
     printed = capsys.readouterr()
     assert "5 slices of 1 patients, 3 of them with tumour" in printed.out

@@ -148,7 +148,7 @@ def test_a_spacing_adds_the_patients_in_3d(data, tmp_path, capsys):
     text = capsys.readouterr().out
     assert "75.00" in text  # the published protocol's IoU, as ever
     assert "NSD % at 1 mm" in text
-    assert "voxels 3 x 1 x 2 mm" in text
+    assert "voxels 2 x 1 x 3 mm (x, y, z)" in text
     row = (out / "per_patient_3d.csv").read_text().splitlines()[1].split(",")
     assert row[:4] == ["0001", "scored", "2", "0"]
     summary = json.loads((out / "summary.json").read_text())
@@ -207,7 +207,7 @@ def test_weights_and_a_threshold_exclude_each_other(data, tmp_path, capsys):
 
 def test_a_network_shown_ct_alone_finds_nothing_hot_and_the_user_is_warned(data, tmp_path, capsys):
     assert evaluate(data, tmp_path / "out", "--inputs", "ct") == 0
-    assert "never learnt to do without" in capsys.readouterr().err
+    assert "not trained to do without" in capsys.readouterr().err
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["inputs"], summary["iou"]) == ("ct", 0)
 
@@ -237,7 +237,7 @@ def test_folds_are_scored_together_each_patient_by_the_run_that_left_it_out(data
 
 
 def test_flips_are_averaged_and_said(data, tmp_path):
-    assert evaluate(data, tmp_path / "out", "--flips") == 0
+    assert evaluate(data, tmp_path / "out", "--tta", "flips") == 0
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert (summary["flips"], summary["iou"]) == (True, 0.75)
 

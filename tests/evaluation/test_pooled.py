@@ -16,15 +16,20 @@ def test_the_value_is_that_of_the_pooled_pixels():
     assert found["acc"].value == pytest.approx((40 / 90 + 200 / 210) / 2)
 
 
-def test_of_two_patients_the_bounds_are_either_of_them_alone():
-    """A quarter of the resamples are one patient twice, more than the 2.5 % beyond each bound."""
-    found = pooled_intervals([row(30, 10, 10), row(10, 0, 40)])["iou"]
-    assert (found.low, found.high) == pytest.approx((10 / 50, 30 / 50))
+@pytest.mark.parametrize(("patients", "has_bounds"), [(1, False), (4, False), (5, True)])
+def test_of_fewer_than_five_patients_there_are_no_bounds(patients, has_bounds):
+    found = pooled_intervals([row(30, 10, 10), *[row(10, 0, 40)] * (patients - 1)])["iou"]
+    assert found.value == pytest.approx((20 + 10 * patients) / (50 * patients))
+    assert math.isfinite(found.low) == math.isfinite(found.high) == has_bounds
 
 
-def test_of_one_patient_the_bounds_are_its_value_and_without_tumour_there_is_none():
-    alone = pooled_intervals([row(30, 10, 10)])["iou"]
-    assert (alone.low, alone.value, alone.high) == (0.6, 0.6, 0.6)
+def test_of_five_patients_the_lower_bound_is_that_of_the_worst_alone():
+    """A third of the resamples lack the one better patient, more than the 2.5 % beyond the bound."""
+    found = pooled_intervals([row(30, 10, 10), *[row(10, 0, 40)] * 4])["iou"]
+    assert found.low == pytest.approx(10 / 50)
+
+
+def test_without_tumour_there_is_no_score():
     assert math.isnan(pooled_intervals([row(0, 0, 0)])["dice"].value)
 
 

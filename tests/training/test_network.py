@@ -62,8 +62,8 @@ def test_weights_of_a_baseline_are_taken_up_and_are_not_cipas(tmp_path):
     ("changes", "line"),
     [
         ({"model": "vnet"}, "--model vnet is not possible: it must be one of tiny, .*swin-unetr"),
-        ({"model": "unet", "crm": False}, "--crm False .* as unet is of the family MONAI"),
-        ({"model": "sigma-tiny", "dcim": False}, "--dcim False .* as sigma-tiny is of the family Sigma"),
+        ({"model": "unet", "crm": False}, "--no-crm .* as unet is of the family MONAI"),
+        ({"model": "sigma-tiny", "dcim": False}, "--no-dcim .* as sigma-tiny is of the family Sigma"),
         ({"model": "dynunet", "init": "vssm.pth"}, "--init vssm.pth .* absent for dynunet"),
     ],
 )
@@ -95,7 +95,7 @@ def test_three_slices_start_from_weights_of_one_only_where_that_is_asked_for(tmp
     one = build_network(NetworkRecipe(**SMALL), 3)
     one.save_pretrained(tmp_path / "weights")
     three = {**SMALL, "weights": str(tmp_path / "weights"), "slices": 3}
-    with pytest.raises(UsageError, match=r"--slices 3 does not fit .* made with 1: .* --change-slices true"):
+    with pytest.raises(UsageError, match=r"--slices 3 does not fit .* made with 1: .* --change-slices"):
         build_network(NetworkRecipe(**three), 0)
     model = build_network(NetworkRecipe(**three, change_slices=True), 0)
     assert model.config.slices == 3

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from cipa.cli.terminal import complain
 from cipa.errors import CipaError, is_out_of_memory
 from cipa.signals import TERMINATION
 from cipa.text import printable
@@ -50,7 +51,7 @@ def guard(run: Callable[[], int], debug: bool) -> int:
     with suppress(OSError, SystemExit):
         sys.stdout.flush()
     if line:
-        print(f"cipa: {printable(line)}", file=sys.stderr)
+        complain(printable(line))
     return code
 
 

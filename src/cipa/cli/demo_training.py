@@ -10,10 +10,11 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cipa.cli.demo_folder import SUMMARY
-
 if TYPE_CHECKING:
     from cipa.evaluation.published import PublishedResult
+
+SUMMARY = "demo.json"
+"""What a demo leaves beside its files: a folder that holds it may be replaced by another demo."""
 
 PATIENTS, TEST_FRACTION, SIZE, SLICES = 40, 0.25, 128, (4, 16)
 EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 8, 8, 4e-3, 20

@@ -5,13 +5,16 @@ raises becomes one line on standard error and an exit code in `cipa.cli.boundary
 """
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 from cipa import __version__
 from cipa.cli.boundary import guard
+from cipa.cli.suggest import suggestion
 from cipa.errors import UsageError
 from cipa.signals import exit_on_termination
 from cipa.streams import make_rich_safe, safe_streams
@@ -24,8 +27,8 @@ VERBS = {
     "models": "list the networks to train: CIPA, its ablations, Sigma, MONAI's; parameters, GFLOP, papers",
     "train": "train a network on a data set in PCLT20K layout",
     "evaluate": "score weights on a test set with the published protocol, write masks and tables",
-    "compare": "hold evaluations against each other: intervals over patients, paired tests",
-    "info": "say what a DICOM study holds: series, the CT and PET to segment, SUV factor, problems",
+    "compare": "compare evaluations: intervals over patients, paired tests",
+    "info": "print what a DICOM study holds: series, the CT and PET to segment, SUV factor, problems",
     "predict": "segment slices or volumes that have no mask",
 }
 """Verbs in the order a newcomer meets them, each with its line in `cipa --help`."""
@@ -33,13 +36,23 @@ VERBS = {
 
 def usage() -> str:
     """Return the text of `cipa --help`."""
-    width = max(map(len, VERBS))
+    indent = " " * (max(map(len, VERBS)) + 4)
+    width = max(50, min(110, shutil.get_terminal_size().columns))
+    verbs = (f"  {verb:<{len(indent) - 4}}  {line}" for verb, line in VERBS.items())
     lines = [
-        "usage: cipa [--debug] VERB [options]      cipa VERB --help for the options of one",
+        "usage: cipa [--debug] VERB [options]",
+        "       cipa VERB --help for the options of one",
         "",
-        "Lung tumour segmentation in PET-CT (CIPA, CVPR 2025). Research software, not a medical device.",
+        "Lung tumour segmentation in PET-CT (CIPA, CVPR 2025).",
+        "Research software, not a medical device.",
         "",
-        *(f"  {verb:<{width}}  {line}" for verb, line in VERBS.items()),
+        *(textwrap.fill(line, width, subsequent_indent=indent) for line in verbs),
+        "",
+        "examples:",
+        "",
+        "  cipa demo",
+        "  cipa predict STUDY -o OUT",
+        "  cipa train DATA -o RUN && cipa evaluate DATA --weights RUN -o OUT",
         "",
         "  --debug    show the traceback of an error",
         "  --version  print the version",
@@ -75,7 +88,8 @@ def _run(words: Sequence[str]) -> int:
 
 def _run_verb(verb: str, words: Sequence[str]) -> int:
     if verb not in VERBS:
-        raise UsageError(f"unknown verb '{verb}': choose one of {', '.join(VERBS)}")
+        guess = suggestion(verb, VERBS)
+        raise UsageError(f"unknown verb '{verb}'{guess or ': choose one of ' + ', '.join(VERBS)}")
     # After each product GNU OpenMP's threads spin for milliseconds on the cores that the scan's threads want:
     # a `nano` training step took 1.2 times as long on two cores. Read when PyTorch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cipa.evaluation.patient import METRICS, PatientResult
-from cipa.evaluation.statistics import CONFIDENCE, RESAMPLES, Interval
+from cipa.evaluation.statistics import CONFIDENCE, RESAMPLES, Interval, why_no_interval
 from cipa.evaluation.tables import write_csv
 
 PROTOCOL = "patient: 3-D, mm"
@@ -56,6 +56,7 @@ def _metric(result: PatientResult, metric: str) -> Mapping[str, Any]:
         "mean_interval": _bounds(spread.mean),
         "median": _number(spread.median.value),
         "median_interval": _bounds(spread.median),
+        "note": why_no_interval(spread.patients),
         "patients": spread.patients,
         "undefined": result.without(metric),
     }

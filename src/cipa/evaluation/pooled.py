@@ -11,7 +11,7 @@ from math import nan
 import numpy as np
 
 from cipa.evaluation.published import Row
-from cipa.evaluation.statistics import CONFIDENCE, RESAMPLES, Interval
+from cipa.evaluation.statistics import CONFIDENCE, FEWEST_FOR_INTERVAL, RESAMPLES, Interval
 
 SCORES = ("iou", "dice", "acc")
 
@@ -24,11 +24,13 @@ def pooled_intervals(patients: Sequence[Row], seed: int = 0) -> dict[str, Interv
         seed: of the resampling; the same seed and rows give the same intervals.
 
     Returns:
-        Score to interval. A resample without the score (no tumour in it) is left out; of one patient the
-        bounds are its value.
+        Score to interval, without bounds of fewer than `FEWEST_FOR_INTERVAL` patients. A resample without the
+        score (no tumour in it) is left out.
     """
     counts = np.array([[row[name] for name in ("tp", "fp", "fn", "tn")] for row in patients], np.float64)
     number = len(counts)
+    if number < FEWEST_FOR_INTERVAL:
+        return {name: Interval(float(value), nan, nan) for name, value in _scores(counts.sum(axis=0)).items()}
     times = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), RESAMPLES)
     value, samples = _scores(counts.sum(axis=0)), _scores(times @ counts)
     return {name: _interval(value[name], samples[name]) for name in SCORES}

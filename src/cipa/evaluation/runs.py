@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cipa.data.layout import patient_of
@@ -25,6 +25,21 @@ MOST = 1e12
 
 AXES = ("spacing_z_mm", "spacing_y_mm", "spacing_x_mm")
 
+ABOUT = (
+    "weights",
+    "pet_threshold",
+    "variant",
+    "image_size",
+    "inputs",
+    "threshold",
+    "precision",
+    "data",
+    "list",
+    "date",
+    "cipa",
+)
+"""What a summary says of how a run was made, in the order it is shown."""
+
 Table = dict[str, dict[str, float]]
 """Key of a row to its numbers by column; NaN where a cell is empty."""
 
@@ -40,6 +55,8 @@ class Run:
             (`predicted`).
         patients: patient to its scores by metric, in 3-D with the `AXES` as well.
         tolerance: of NSD, mm; NaN where nothing was scored in 3-D.
+        about: what was scored, on what and when, as summary.json says it; nothing that is not plain text or a
+            number.
     """
 
     name: str
@@ -47,6 +64,7 @@ class Run:
     slices: Table
     patients: Table
     tolerance: float
+    about: dict[str, str] = field(default_factory=dict)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -113,9 +131,10 @@ def _read_run(folder: Path, name: str) -> Run:
     }
     if (folder / PER_PATIENT_3D).is_file():
         patients = _read_table(folder / PER_PATIENT_3D, "patient", (*METRICS, *AXES))
-        return Run(name, True, slices, patients, _read_tolerance(folder / SUMMARY))
+        tolerance = _read_tolerance(folder / SUMMARY)
+        return Run(name, True, slices, patients, tolerance, _read_about(folder / SUMMARY))
     patients = _read_table(folder / "per_patient.csv", "patient", POOLED_METRICS)
-    return Run(name, False, slices, patients, math.nan)
+    return Run(name, False, slices, patients, math.nan, _read_about(folder / SUMMARY))
 
 
 def _read_table(path: Path, key: str, columns: Sequence[str]) -> Table:
@@ -132,6 +151,17 @@ def _read_table(path: Path, key: str, columns: Sequence[str]) -> Table:
     if not table:
         raise DataError(f"{path}: a table without rows; evaluate again")
     return table
+
+
+def _read_about(path: Path) -> dict[str, str]:
+    """Return what the summary says beside scores; nothing where it cannot be read, as no score needs it."""
+    try:
+        summary = read_json(path, AGAIN)
+    except DataError:
+        return {}
+    if not isinstance(summary, dict):
+        return {}
+    return {name: f"{summary[name]}" for name in ABOUT if isinstance(summary.get(name), str | int | float)}
 
 
 def _read_tolerance(path: Path) -> float:

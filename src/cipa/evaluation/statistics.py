@@ -15,10 +15,22 @@ from scipy.stats import wilcoxon
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
 
+FEWEST_FOR_INTERVAL = 5
+"""Patients below which no interval is given: of two, the bootstrap's is always [lowest, highest]."""
+
+FEWEST_FOR_TEST = 6
+"""Pairs below which no p is given: the smallest two-sided p that five pairs can have is 0.0625."""
+
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with the bounds of its bootstrap interval (percentiles, 95 %); NaN without any value."""
+    """An estimate with the bounds of its bootstrap interval (percentiles, 95 %).
+
+    Attributes:
+        value: NaN without any value.
+        low: lower bound; NaN where fewer than `FEWEST_FOR_INTERVAL` patients have a value.
+        high: upper bound; NaN likewise.
+    """
 
     value: float
     low: float
@@ -46,14 +58,24 @@ class PairedDifference:
 
     Attributes:
         mean: mean of the patients' differences, with its interval from resampled patients.
-        p: of the Wilcoxon signed-rank test, two-sided, zero differences dropped; 1 if all are zero, NaN
-            without a pair. Not corrected for the number of tests.
+        p: of the Wilcoxon signed-rank test, two-sided, zero differences dropped; 1 if all are zero, NaN of
+            fewer than `FEWEST_FOR_TEST` pairs. Not corrected for the number of tests.
         patients: pairs in which both runs have the score.
     """
 
     mean: Interval
     p: float
     patients: int
+
+
+def why_no_interval(patients: int) -> str:
+    """Return why a score over so many patients has no interval, nothing where it has one."""
+    return f"no interval of fewer than {FEWEST_FOR_INTERVAL} patients" * (patients < FEWEST_FOR_INTERVAL)
+
+
+def why_no_test(pairs: int) -> str:
+    """Return why a difference of so many pairs has no p, nothing where it has one."""
+    return f"no p of fewer than {FEWEST_FOR_TEST} pairs" * (pairs < FEWEST_FOR_TEST)
 
 
 def spread(values: Sequence[float], seed: int = 0) -> Spread:
@@ -64,7 +86,7 @@ def spread(values: Sequence[float], seed: int = 0) -> Spread:
         seed: of the resampling; the same seed and values give the same interval.
 
     Returns:
-        The spread; of a single patient the bounds are its value, for want of more.
+        The spread, without bounds where there are too few patients for any.
     """
     known = _known(np.asarray(values, np.float64))
     samples = _resamples(known, seed)
@@ -122,12 +144,15 @@ def _resamples(values: np.ndarray, seed: int) -> np.ndarray:
 def _interval(statistic: Callable[..., Any], values: np.ndarray, samples: np.ndarray) -> Interval:
     if not values.size:
         return Interval(nan, nan, nan)
+    value = float(statistic(values))
+    if values.size < FEWEST_FOR_INTERVAL:
+        return Interval(value, nan, nan)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(statistic(samples, axis=1), (tail, 1 - tail))
-    return Interval(float(statistic(values)), float(low), float(high))
+    return Interval(value, float(low), float(high))
 
 
 def _signed_rank(differences: np.ndarray) -> float:
-    if not differences.size:
+    if differences.size < FEWEST_FOR_TEST:
         return nan
     return float(wilcoxon(differences).pvalue) if differences.any() else 1.0

@@ -10,6 +10,7 @@ from typing import Any
 
 from cipa.evaluation.pooled import pooled_intervals
 from cipa.evaluation.published import PublishedResult, Row
+from cipa.evaluation.statistics import why_no_interval
 from cipa.files import atomic_file
 from cipa.text import cell
 
@@ -62,6 +63,8 @@ def write_summary(
 ) -> None:
     """Write the scores of a whole set as JSON, "intervals" being 95 % ones over patients; a NaN is null.
 
+    Where there are too few patients for intervals, "intervals_note" says so.
+
     Args:
         path: final name.
         result: the scores.
@@ -77,6 +80,7 @@ def write_summary(
             name: [_number(interval.low), _number(interval.high)]
             for name, interval in pooled_intervals(result.patients).items()
         },
+        "intervals_note": why_no_interval(len(result.patients)),
         "slices": len(result.slices),
         "patients": len(result.patients),
         "slices_without_tumour": sum(not row["truth_px"] for row in result.slices),

@@ -37,9 +37,9 @@ class Quantity:
         return f"{shown:{sign}z.{digits}f}"  # z: what rounds to zero is not "-0.0"
 
     def interval(self, interval: Interval, sign: str = "-") -> str:
-        """Return "value [low, high]" in the shown unit."""
-        if math.isnan(interval.value):
-            return "-"
+        """Return "value [low, high]" in the shown unit, the value alone where there are no bounds."""
+        if math.isnan(interval.low):
+            return self.value(interval.value, sign)
         value, low, high = (self.value(each, sign) for each in (interval.value, interval.low, interval.high))
         return f"{value} [{low}, {high}]"
 

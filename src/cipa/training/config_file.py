@@ -1,6 +1,6 @@
 """A recipe as YAML and as command-line flags: one definition of both, by jsonargparse."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +62,16 @@ def write_recipe(recipe: TrainRecipe, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    head = f"# cipa {__version__}: cipa train DATA -o RUN --config {path.name}\n"
+    with atomic_file(path) as partial:
+        partial.write_text(head + recipe_text(recipe))
+
+
+def recipe_text(recipe: TrainRecipe) -> str:
+    """Return `recipe` as YAML."""
     flat = {item.name: value for group in FLAT for item, value in _items(getattr(recipe, group))}
     augmentation = {item.name: value for item, value in _items(recipe.augmentation)}
-    text = _parser().dump(Namespace(**flat, augmentation=Namespace(**augmentation)))
-    with atomic_file(path) as partial:
-        partial.write_text(f"# cipa {__version__}: cipa train DATA -o RUN --config {path.name}\n{text}")
+    return str(_parser().dump(Namespace(**flat, augmentation=Namespace(**augmentation))))
 
 
 def read_recipe(path: Path) -> TrainRecipe:
@@ -85,24 +90,6 @@ def read_recipe(path: Path) -> TrainRecipe:
         raise
     except Exception as error:  # PyYAML's constructors and jsonargparse fail in ways of their own
         raise DataError(f"{path} is not a training recipe ({shown(error, 200)}): {way_out}") from error
-
-
-def keep_defaults_of(begun: TrainRecipe, wanted: TrainRecipe) -> TrainRecipe:
-    """Fill what `wanted` leaves at its default with what a run was begun with.
-
-    Args:
-        begun: recipe of the run.
-        wanted: recipe of a command line, where an option not given has its default.
-
-    Returns:
-        `wanted`, with every field that is at its default taken from `begun`.
-    """
-    groups = {}
-    for name in (*FLAT, "augmentation"):
-        default, given = getattr(TrainRecipe(), name), getattr(wanted, name)
-        changed = {item.name: value for item, value in _items(given) if value != getattr(default, item.name)}
-        groups[name] = replace(getattr(begun, name), **changed)
-    return TrainRecipe(**groups)
 
 
 def _parser() -> ArgumentParser:

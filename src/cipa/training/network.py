@@ -55,7 +55,7 @@ def _started_from(weights: str, recipe: NetworkRecipe) -> nn.Module:
             continue
         found = getattr(model.config, "variant" if name == "model" else name)
         if found != wanted:
-            asked = ", or --change-slices true" if name == "slices" else ""
+            asked = ", or --change-slices" if name == "slices" else ""
             raise UsageError(
                 f"{flag(name)} {wanted} does not fit --weights {weights}, which were made with {found}: "
                 f"give {flag(name)} {found}{asked}"

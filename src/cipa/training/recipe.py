@@ -27,7 +27,8 @@ def flag(name: str) -> str:
 def require(holds: bool, name: str, value: object, wanted: str) -> None:
     """Raise `UsageError` naming the flag, its value and what it must be, unless `holds`."""
     if not holds:
-        raise UsageError(f"{flag(name)} {value} is not possible: it must be {wanted}")
+        given = f"--no-{flag(name)[2:]}" if value is False else f"{flag(name)} {value}"
+        raise UsageError(f"{given} is not possible: it must be {wanted}")
 
 
 PUBLISHED: dict[str, Any] = {

@@ -82,15 +82,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     )
 
 
-def find_weights(path: Path) -> Path:
-    """Return where weights lie: in the best or the last ones of a training run, else at `path` itself."""
-    if path.is_dir() and not (path / CONFIG_NAME).is_file():
-        for name in ("best", "last"):
-            if (path / name / CONFIG_NAME).is_file():
-                return path / name
-    return path
-
-
 def write_tensors(folder: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write `model.safetensors` into a folder, with the permissions that the user's umask gives.
 

@@ -10,11 +10,11 @@ from cipa.errors import DataError
 from cipa.models.checkpoints.folder import (
     CONFIG_NAME,
     WEIGHTS_NAME,
-    find_weights,
     read_config,
     read_tensors,
 )
 from cipa.models.checkpoints.infer import infer_config
+from cipa.models.checkpoints.locate import locate_weights
 from cipa.models.checkpoints.match import build
 from cipa.models.checkpoints.published import published_name, read_published
 from cipa.models.checkpoints.resample import resample_crm as resample
@@ -29,10 +29,10 @@ def load_model(
     """Build the network a file holds; variant, ablation and sizes come with it.
 
     Args:
-        path: a folder of ours or the `.safetensors` file in it, of any network of `cipa models`; a training
-            run, of which the best weights are taken, else the last; or a
-            published checkpoint or bare state dict (`.pth`), whose variant, ablation and image size are
-            inferred from its tensors.
+        path: a folder of ours or the `.safetensors` file in it, of any network of `cipa models`; the folder
+            of a training run, whose best weights are taken, else the last; "bundled" for the weights that
+            come with the package; or a published checkpoint or bare state dict (`.pth`), whose variant,
+            ablation and image size are inferred from its tensors.
         image_size: side of the images the network shall take, in pixels; by default the one it was made for.
         resample_crm: if that is another size, resample the CRM's weights to it (see `resample`) instead of
             refusing.
@@ -45,7 +45,7 @@ def load_model(
             missing, left over or mis-shaped, or made for another image size.
         UsageError: image_size is not a multiple of 128, or MONAI is needed and not installed.
     """
-    path = find_weights(Path(path))
+    path = locate_weights(path)
     model = _read(path)
     if image_size is None or image_size == model.config.image_size:
         return model
