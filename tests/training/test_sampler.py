@@ -64,7 +64,7 @@ def test_the_default_micro_batch_divides_the_share(batch_size, processes, expect
 
 
 def test_what_does_not_divide_is_refused_by_name():
-    with pytest.raises(UsageError, match="--batch_size 16 does not divide among 3"):
+    with pytest.raises(UsageError, match="--batch-size 16 does not divide among 3"):
         micro_batch_size(16, 3, None)
     with pytest.raises(UsageError, match=r"--micro-batch 3 does not divide .* 8 slices"):
         micro_batch_size(16, 2, 3)
