@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 from torch import nn
 
-import cipa
 from cipa.cli.main import main
 
 SIZE = 128
@@ -224,7 +223,7 @@ def test_folds_are_scored_together_each_patient_by_the_run_that_left_it_out(data
         (tmp_path / name).mkdir()
         (tmp_path / name / "split.json").write_text(json.dumps({"left_out": [patient]}))
     kinds = {str(tmp_path / "one"): HotSpots, str(tmp_path / "two"): Blind}
-    monkeypatch.setitem(vars(cipa), "load_model", lambda path: kinds[str(path)]())
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: kinds[str(path)]())
 
     words = ["evaluate", str(data), "--list", "train", "--out-of-fold", "-o", str(tmp_path / "out")]
     assert main([*words, *(f"--weights={run}" for run in kinds), "--spacing", "3", "1", "1"]) == 0
@@ -245,7 +244,7 @@ def test_flips_are_averaged_and_said(data, tmp_path):
 def test_weights_that_learnt_from_another_scale_are_refused(data, tmp_path, capsys, monkeypatch):
     network = HotSpots()
     network.config.suv_max = 20.0
-    monkeypatch.setitem(vars(cipa), "load_model", lambda path: network)
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: network)
     (data / "metadata.json").write_text(json.dumps({"suv_max": 7}))
     assert evaluate(data, tmp_path / "out") == 1
     assert "stored with suv_max 7, but best learnt from 20" in one_line(capsys)

@@ -79,6 +79,8 @@ def _train(folder: Path, arguments: Namespace) -> None:
             epochs=arguments.epochs,
             batch_size=BATCH,
             micro_batch=BATCH,
+            lesion_free=None,
+            dice="image",
             lr=LEARNING_RATE,  # short and from scratch: far above the rate published for ImageNet weights
             warmup_steps=WARM_UP,
             seed=arguments.seed,

@@ -195,13 +195,13 @@ def _segment(predictor: "Predictor", ct: "np.ndarray", pet: "np.ndarray") -> "np
 
 def _predictor(arguments: Namespace, ids: Sequence[str], weights: list[str]) -> "Predictor":
     """Load weights, an ensemble where there are several, and refuse data they do not fit."""
-    from cipa import load_model
     from cipa.data.grey_scale import require_scale
     from cipa.data.layout import patient_of
     from cipa.inference.modalities import with_inputs
     from cipa.inference.predictor import Predictor
+    from cipa.inference.weights import load_members
 
-    models = [load_model(one) for one in weights]
+    models, _ = load_members(weights)
     warn_of_inputs(models, arguments.inputs)
     for model, one in zip(models, weights, strict=True):
         require_scale(cast(Any, model).config, arguments.data, map(patient_of, ids), one)

@@ -67,6 +67,8 @@ def _mlflow(run: RunFolder, step: int) -> GeneralTracker:
     import mlflow
 
     if "MLFLOW_TRACKING_URI" not in os.environ:
+        # MLflow 3 takes a folder only where it is asked for by name; its databases need the whole package.
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         mlflow.set_tracking_uri((run.path.resolve() / "mlruns").as_uri())
     return MLflowTracker(PROJECT, run_name=run.path.name, run_id=_read_id(run))
 
