@@ -5,15 +5,15 @@ group whose typical slice it is close to; rounding each slice's numbers would pa
 sides of a rounding step.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
-from cipa.io.dicom.tags import numbers, text
+from cipa.io.dicom.tags import number, numbers, text
 
 SAME_DIRECTION = 2e-3
 """Difference of direction cosines within a group: 0.1 degree, 0.5 mm at the edge of the field of view."""
@@ -21,8 +21,12 @@ SAME_DIRECTION = 2e-3
 SAME_SPACING = 1e-3
 """Difference of pixel spacings within a group, as a part: half a pixel of 512."""
 
-EXACT = ("SeriesInstanceUID", "Modality", "Rows", "Columns", "Units", "FrameOfReferenceUID")
-"""Tags that slices of a group share to the letter."""
+EXACT = ("SeriesInstanceUID", "Modality", "Units", "FrameOfReferenceUID")
+"""Tags that slices of a group share to the letter, beside the size of the matrix."""
+
+
+MISSING = (math.nan,) * 8
+"""Stands for directions and spacings of a slice without them."""
 
 
 def group_alike(headers: Sequence[Dataset]) -> list[list[int]]:
@@ -35,14 +39,13 @@ def group_alike(headers: Sequence[Dataset]) -> list[list[int]]:
         Indices into `headers`, a list a group, in order; the largest group of a series first.
     """
     exact: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    rows = [_row(header) for header in headers]
     for index, header in enumerate(headers):
-        directions = numbers(header, "ImageOrientationPatient", 6)
-        spacing = numbers(header, "PixelSpacing", 2)
-        key = (*(text(header, name) for name in EXACT), directions is None, spacing is None)
-        exact[key].append(index)
+        sizes = (number(header, "Rows"), number(header, "Columns"))
+        exact[(*(text(header, name) for name in EXACT), *sizes, rows[index] is None)].append(index)
     groups: list[list[int]] = []
     for members in exact.values():
-        groups += _split([headers[index] for index in members], members)
+        groups += _split(np.array([rows[index] or MISSING for index in members]), members)
     return groups
 
 
@@ -66,12 +69,11 @@ def typical(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(np.percentile(rows, 50, axis=0, method="lower"))
 
 
-def _split(headers: Sequence[Dataset], members: list[int]) -> list[list[int]]:
-    """Split slices that agree to the letter by what may differ a little."""
-    rows = _rows(headers)
-    if rows is None:
+def _split(rows: npt.NDArray[np.float64], members: list[int]) -> list[list[int]]:
+    """Split slices that agree to the letter by the rows of `_row`, which may differ a little."""
+    if np.isnan(rows).any():
         return [members]
-    limits = np.where(np.arange(rows.shape[1]) < 6, SAME_DIRECTION, SAME_SPACING)
+    limits = np.where(np.arange(8) < 6, SAME_DIRECTION, SAME_SPACING)
     groups, left = [], np.arange(len(members))
     while len(left):
         near = left[_near(rows[left], typical(rows[left]), limits)]
@@ -85,16 +87,13 @@ def _split(headers: Sequence[Dataset], members: list[int]) -> list[list[int]]:
     return groups
 
 
-def _rows(headers: Iterable[Dataset]) -> npt.NDArray[np.float64] | None:
-    """Return directions and the logarithms of spacings, (slices, 8); None where the slices have none."""
-    found: list[Any] = []
-    for header in headers:
-        directions = numbers(header, "ImageOrientationPatient", 6)
-        spacing = numbers(header, "PixelSpacing", 2)
-        if directions is None or spacing is None or min(spacing) <= 0:
-            return None
-        found.append((*directions, *np.log(spacing)))
-    return np.array(found)
+def _row(header: Dataset) -> tuple[float, ...] | None:
+    """Return directions and the logarithms of spacings, 8 numbers; None where a slice lacks them."""
+    directions = numbers(header, "ImageOrientationPatient", 6)
+    spacing = numbers(header, "PixelSpacing", 2)
+    if directions is None or spacing is None or min(spacing) <= 0:
+        return None
+    return (*directions, *map(math.log, spacing))
 
 
 def _near(

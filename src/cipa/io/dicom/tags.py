@@ -9,13 +9,14 @@ import math
 import re
 from typing import Any
 
-from pydicom.datadict import dictionary_description, tag_for_keyword
+from pydicom.datadict import dictionary_description
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 
 from cipa.errors import DataError
+from cipa.io.dicom.raw_values import plain_integer, plain_text, tag_of
 
 PADDING = " \0\t\r\n"
 
@@ -29,7 +30,7 @@ class MalformedTag(DataError):
 
 def name_of(keyword: str) -> str:
     """Return a tag as messages write it: `Patient's Weight (0010,1030)`."""
-    tag = Tag(tag_for_keyword(keyword) or 0)
+    tag = Tag(tag_of(keyword))
     return f"{dictionary_description(tag)} ({tag.group:04X},{tag.element:04X})"
 
 
@@ -54,6 +55,9 @@ def value(header: Dataset, keyword: str) -> Any:
 
 def text(header: Dataset, keyword: str) -> str:
     """Return a tag's value as one line of text, empty where there is none."""
+    plain = plain_text(header, keyword)
+    if plain is not None and plain.isprintable() and "\\" not in plain:
+        return plain
     found = value(header, keyword)
     if found is None:
         return ""
@@ -65,6 +69,9 @@ def text(header: Dataset, keyword: str) -> str:
 
 def words(header: Dataset, keyword: str) -> tuple[str, ...]:
     """Return the values of a tag of several code strings, in capitals."""
+    plain = plain_text(header, keyword)
+    if plain is not None:
+        return tuple(word.strip().upper() for word in plain.split("\\")) if plain else ()
     found = value(header, keyword)
     if found is None:
         return ()
@@ -73,8 +80,8 @@ def words(header: Dataset, keyword: str) -> tuple[str, ...]:
 
 def raw_bytes(header: Dataset, keyword: str) -> bytes:
     """Return a tag's value as the file holds it, before any conversion; empty where it is absent."""
-    tag = tag_for_keyword(keyword)
-    if tag is None or tag not in header:
+    tag = tag_of(keyword)
+    if tag not in header:
         return b""
     found = header.get_item(tag).value
     if isinstance(found, bytes):
@@ -88,8 +95,8 @@ def raw_bytes(header: Dataset, keyword: str) -> bytes:
 
 def given(header: Dataset, keyword: str) -> tuple[str, ...]:
     """Return the values of a tag of numbers, dates or times as written, without padding and what is empty."""
-    tag = tag_for_keyword(keyword)
-    if tag is None or tag not in header:
+    tag = tag_of(keyword)
+    if tag not in header:
         return ()
     item = header.get_item(tag)
     found = item.value
@@ -132,12 +139,17 @@ def read_number(header: Dataset, keyword: str) -> float | None:
 
 def number(header: Dataset, keyword: str) -> float | None:
     """Return a tag's value as a finite number, None where it is absent or malformed."""
+    plain = plain_text(header, keyword)
+    integer = plain_integer(header, keyword) if plain is None else None
+    if plain is not None or integer is not None:
+        return _as_number(integer if plain is None else plain)
     return _as_number(value(header, keyword))
 
 
 def numbers(header: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
     """Return a tag's values as finite numbers, or None unless there are `count` of them."""
-    found = value(header, keyword)
+    plain = plain_text(header, keyword)
+    found = value(header, keyword) if plain is None else plain.split("\\")
     if found is None or isinstance(found, str) or not hasattr(found, "__len__") or len(found) != count:
         return None
     converted = [_as_number(one) for one in found]
