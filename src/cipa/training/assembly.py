@@ -14,6 +14,7 @@ from cipa.progress import Display
 from cipa.signals import StopFlag
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.config_file import write_recipe
+from cipa.training.ddp import lay_out_gradients
 from cipa.training.drop_path import sample_drop_paths
 from cipa.training.ema import average_of
 from cipa.training.graph_step import records
@@ -114,6 +115,8 @@ def _prepare_model(model: nn.Module, recipe: TrainRecipe, accelerator: Accelerat
     recorded = records(recipe, accelerator)
     if recorded and accelerator.num_processes > 1:
         broadcast(list(model.state_dict().values()))
+    elif accelerator.num_processes > 1:
+        lay_out_gradients(model)
     return accelerator.prepare_model(model, evaluation_mode=recorded)
 
 
