@@ -1,11 +1,14 @@
-"""The scan's CUDA backend beside Triton's on one GPU: correctness, times, whole network, tuning, sanitizer.
+"""The scan's CUDA backend beside Triton's on one GPU: correctness, tuning, whole network, times of the scan.
 
     python -m benchmarks.scan_cuda --out DIR --seconds 330
-    python -m benchmarks.scan_cuda --out DIR --parts gate time network:3     the first three works of a part
+    python -m benchmarks.scan_cuda --out DIR --parts sweep network:0:4     works 0 to 3 of a part
+    python -m benchmarks.scan_cuda --out DIR --no-beside                   only what is timed
 
-Every part runs in a process of its own and goes on past what fails; after an error that leaves the GPU's
-context broken it goes on in a new one. Numbers are printed as they come and kept in DIR/scan_cuda.jsonl, what
-went wrong with all its detail in DIR/errors.txt.
+First everything whose speed does not matter runs side by side, in processes of their own: correctness,
+sanitizer, loss curves, compilation of all that is timed later. Then the timed parts run one after the other,
+with the layouts that the sweep found best. A part goes on past what fails; where the GPU's context is broken
+then, in a new process. Numbers are kept as they come in DIR/scan_cuda.jsonl, what went wrong in
+DIR/errors.txt.
 """
 
 import argparse
@@ -17,18 +20,32 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
-PARTS = {  # name: seconds a work may take; benchmarks.scan_cuda_NAME gives the works
-    "gate": 60,
-    "time": 60,
-    "sweep": 90,
-    "network": 150,
-    "training": 150,
+MOST_SECONDS = {  # a work may take; benchmarks.scan_cuda_NAME gives the works
+    "gate": 100,
+    "numerics": 150,
+    "spread": 150,
     "sanitizer": 200,
-    "warm": 300,
+    "warm": 200,
+    "compile": 100,
+    "sweep": 60,
+    "network": 60,
+    "training": 60,
+    "first": 60,
+    "time": 40,
 }
+TIMED = (
+    "sweep", "network:0:2", "training:0:4", "network:2:7", "first", "training:4:6", "network:7", "time",
+    "training:6",
+)  # fmt: skip
+BESIDE = (
+    "warm:4:5", "warm:0:1", "warm:5:6", "compile", "warm:1:2", "warm:2:3", "warm:3:4", "warm:6:7",
+    "gate:0::3", "gate:1::3", "gate:2::3", "numerics", "sanitizer:0:1", "sanitizer:1:2", "spread",
+    "warm:7:8", "warm:8:9", "warm:9:10", "sanitizer:2:3", "sanitizer:3:4",
+)  # fmt: skip
 MOST_BREAKS = 3
 BROKEN = 75
 """Exit code of a part whose GPU context is broken; DIR/next says with which work to go on."""
@@ -43,98 +60,124 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, default=Path("scan_cuda"), help="folder of the results")
     parser.add_argument("--seconds", type=float, default=330, help="nothing is begun after so many")
-    parser.add_argument("--parts", nargs="*", default=list(PARTS)[:-1], metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
-    parser.add_argument("--start", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--most", type=int, default=1 << 30, help=argparse.SUPPRESS)
+    parser.add_argument("--beside-seconds", type=float, default=110, help="for what is not timed")
+    parser.add_argument("--processes", type=int, default=16, help="of what is not timed, at once")
+    parser.add_argument("--no-beside", action="store_true", help="only the timed parts")
+    parser.add_argument("--parts", nargs="*", default=TIMED, metavar="PART[:START[:STOP[:STRIDE]]]")
+    parser.add_argument("--beside", nargs="*", default=BESIDE, metavar="PART[:START[:STOP[:STRIDE]]]")
+    parser.add_argument("--part", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    os.environ["SCAN_CUDA_CHOICES"] = str(arguments.out.absolute() / "choices.json")
     if arguments.part:
-        end = time.time() + arguments.seconds
-        return run_part(arguments.part, arguments.start, arguments.most, arguments.out, end)
+        return run_part(arguments.part, arguments.out, time.time() + arguments.seconds)
     begun, failed = time.time(), False
-    warm = (
-        warm_up(arguments.out)
-        if {"gate", "network"} <= {part.split(":")[0] for part in arguments.parts}
-        else None
-    )
+    if not arguments.no_beside:
+        until = begun + min(arguments.beside_seconds, arguments.seconds)
+        run_beside(arguments.beside, arguments.processes, arguments.out, until)
+        print(f"what is not timed: {time.time() - begun:.0f} s", flush=True)
     for part in arguments.parts:
-        name, _, most = part.partition(":")
-        failed |= not run_whole(name, int(most or 1 << 30), arguments.out, begun + arguments.seconds)
-        if (
-            warm is not None
-        ):  # it compiles for the network while results are checked, not while they are timed
-            try:
-                warm.wait(30)
-            except subprocess.TimeoutExpired:
-                warm.kill()
-                warm.wait()
-            print(f"warm-up over at {time.time() - begun:.0f} s", flush=True)
-            warm = None
-    print(f"all parts: {time.time() - begun:.0f} s", flush=True)
+        failed |= not run_whole(part, arguments.out, begun + arguments.seconds)
+        print(f"{part} over at {time.time() - begun:.0f} s", flush=True)
     return int(failed)
 
 
-def command_of(part: str, out: Path, seconds: float, *more: str) -> list[str]:
-    shared = ["-m", "benchmarks.scan_cuda", "--part", part, "--out", str(out), "--seconds", f"{seconds:.0f}"]
-    return [sys.executable, *shared, *more]
+def command_of(part: str, out: Path, seconds: float) -> list[str]:
+    return [
+        sys.executable, "-m", "benchmarks.scan_cuda", "--part", part, "--out", str(out),
+        "--seconds", f"{seconds:.0f}",
+    ]  # fmt: skip
 
 
-def warm_up(out: Path) -> subprocess.Popen:
-    """Start a process that has Triton compile the network's kernels; what it prints is kept apart."""
-    with (out / "warm.txt").open("w") as file:
-        return subprocess.Popen(command_of("warm", out, 200), stdout=file, stderr=file)
+def run_beside(parts: list[str], processes: int, out: Path, end: float) -> None:
+    """Run parts side by side until `end`; what has not ended then is stopped: nothing disturbs timing."""
+
+    def run(part: str) -> None:
+        left = end - time.time()
+        if left < 5:
+            print(f"{part}: not begun, time is up", flush=True)
+            return
+        begun = time.time()
+        with (out / f"{part.replace(':', '-')}.txt").open("w") as file:
+            process = subprocess.Popen(
+                command_of(part, out, left), stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            )
+            try:
+                code = process.wait(left)
+                print(f"{part}: {time.time() - begun:.0f} s, exit code {code}", flush=True)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)
+                process.wait()
+                print(f"{part}: stopped after {time.time() - begun:.0f} s", flush=True)
+
+    with ThreadPoolExecutor(processes) as pool:
+        done: list[Future[None]] = [pool.submit(run, part) for part in parts]
+        for future in done:
+            future.result()
+    for part in parts:
+        text = (out / f"{part.replace(':', '-')}.txt").read_text()
+        print("\n".join(line for line in text.splitlines() if line.split(" ")[0] in MOST_SECONDS), flush=True)
 
 
-def run_whole(part: str, most: int, out: Path, end: float) -> bool:
+def run_whole(part: str, out: Path, end: float) -> bool:
     """Run a part in processes of its own; return whether all of it went well."""
-    start, good = 0, True
+    name, start, stop, stride = numbers_of(part)
+    good = True
     for _ in range(MOST_BREAKS):
         left = end - time.time()
-        if left < 10:
+        if left < 5:
             print(f"{part}: not begun, time is up", flush=True)
             return False
-        command = command_of(part, out, left, "--start", str(start), "--most", str(most))
+        command = command_of(f"{name}:{start}:{stop}:{stride}", out, left)
         try:
-            code = subprocess.run(command, timeout=left + PARTS[part], check=False).returncode
+            code = subprocess.run(command, timeout=left + 5, check=False).returncode
         except subprocess.TimeoutExpired:
-            print(f"{part}: stopped, it hung", flush=True)
+            print(f"{part}: stopped, time is up", flush=True)
             return False
         good &= code == 0
         if code != BROKEN:
             return good
-        start = int((out / "next").read_text())
+        start = int((out / f"next-{name}").read_text())
     print(f"{part}: given up, its context broke {MOST_BREAKS} times", flush=True)
     return False
 
 
-def run_part(part: str, start: int, most: int, out: Path, end: float) -> int:
-    """Run a part's works from the one numbered `start` on; return the exit code."""
+def numbers_of(part: str) -> tuple[str, int, int, int]:
+    """Return name, first work, the one after the last, stride."""
+    name, *numbers = part.split(":")
+    start, stop, stride = (*numbers, *[""] * 3)[:3]
+    return name, int(start or 0), int(stop or 1 << 30), int(stride or 1)
+
+
+def run_part(part: str, out: Path, end: float) -> int:
+    """Run some of a part's works; return the exit code."""
     import torch
 
-    def note(name: str, **values: object) -> None:
-        shown = "  ".join(f"{key} {show(value)}" for key, value in values.items())
-        print(f"{part:9} {name:44} {shown}", flush=True)
-        with (out / "scan_cuda.jsonl").open("a") as file:
-            file.write(json.dumps({"part": part, "name": name, **values}, default=str) + "\n")
+    name, start, stop, stride = numbers_of(part)
 
-    if start == 0:
-        note("machine", gpu=torch.cuda.get_device_name(0), torch=torch.__version__)
+    def note(what: str, **values: object) -> None:
+        shown = "  ".join(f"{key} {show(value)}" for key, value in values.items())
+        print(f"{name:9} {what:44} {shown}", flush=True)
+        with (out / "scan_cuda.jsonl").open("a") as file:
+            file.write(json.dumps({"part": name, "name": what, **values}, default=str) + "\n")
+
+    note("machine", gpu=torch.cuda.get_device_name(0), torch=torch.__version__)
     compiled = count_compilations()
     failures, begun = 0, time.time()
-    for number, (name, work) in enumerate(import_module(f"benchmarks.scan_cuda_{part}").works()):
-        if not start <= number < most:
+    for number, (what, work) in enumerate(import_module(f"benchmarks.scan_cuda_{name}").works()):
+        if not start <= number < stop or (number - start) % stride:
             continue
         if time.time() > end:
-            note(name, left_out="time is up")
+            note(what, left_out="time is up")
             failures += 1
             continue
+        following = number + stride
 
-        def hang(number: int = number, name: str = name) -> None:
-            note(name, FAILED="hung", seconds=PARTS[part])
-            leave(out, number + 1)
+        def hang(following: int = following, what: str = what) -> None:
+            note(what, FAILED="hung", seconds=MOST_SECONDS[name])
+            leave(out, name, following)
 
-        watchdog = threading.Timer(PARTS[part], hang)
+        watchdog = threading.Timer(MOST_SECONDS[name], hang)
         watchdog.daemon = True
         watchdog.start()
         try:
@@ -143,24 +186,22 @@ def run_part(part: str, start: int, most: int, out: Path, end: float) -> int:
             torch.cuda.empty_cache()
         except Exception as error:  # the other works still count
             failures += 1
-            note(
-                name,
-                FAILED=f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else ''}",
-            )
+            first = str(error).splitlines()[0][:160] if str(error) else ""
+            note(what, FAILED=f"{type(error).__name__}: {first}")
             with (out / "errors.txt").open("a") as file:
-                file.write(f"== {part}: {name}\n{traceback.format_exc()}\n")
+                file.write(f"== {name}: {what}\n{traceback.format_exc()}\n")
             if not usable(torch):
-                note(name, context="broken: going on in a new process")
-                leave(out, number + 1)
+                note(what, context="broken: going on in a new process")
+                leave(out, name, following)
         finally:
             watchdog.cancel()
     note("part done", s=time.time() - begun, failures=failures, compiled=compiled[0], compile_s=compiled[1])
     return int(failures > 0)
 
 
-def leave(out: Path, number: int) -> None:
+def leave(out: Path, name: str, number: int) -> None:
     """End the process at once, to go on with the work of that number."""
-    (out / "next").write_text(str(number))
+    (out / f"next-{name}").write_text(str(number))
     sys.stdout.flush()
     os._exit(BROKEN)
 

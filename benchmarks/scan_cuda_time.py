@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from benchmarks import scan_cuda_choices
 from benchmarks.gpu_timing import replayed
 from benchmarks.scan_cuda_gate import relative
 from cipa.ops.scan.cuda import launch
@@ -30,14 +31,17 @@ SHAPES = {  # images, side, D, N, R
     "S2B2": (2, 32, 768, 16, 24),
     "S3B2": (2, 16, 1536, 16, 48),
     "windows 16384": (16384, 4, 192, 16, 6),
+    "windows 4096": (4096, 4, 192, 16, 6),
     "windows 1024": (1024, 4, 192, 16, 6),
     "N4 16x128": (16, 128, 192, 4, 6),
     "N4 16x64": (16, 64, 384, 4, 12),
     "N4 16x32": (16, 32, 768, 4, 24),
     "N4 4x128": (4, 128, 192, 4, 6),
     "N4 4x64": (4, 64, 384, 4, 12),
+    "N4 4x32": (4, 32, 768, 4, 24),
     "N4 1x128": (1, 128, 192, 4, 6),
     "N4 1x64": (1, 64, 384, 4, 12),
+    "N4 1x32": (1, 32, 768, 4, 24),
     "base S0B32": (32, 128, 256, 16, 8),
 }
 FLOAT32 = ("S0B32", "S1B32", "S0B4", "N4 16x128")
@@ -54,6 +58,7 @@ class Case(NamedTuple):
 
 def works() -> Iterator[tuple[str, Callable[..., None]]]:
     """All shapes in bfloat16, some in float32 and float16."""
+    print(f"{scan_cuda_choices.apply()} choices of the sweep", flush=True)
     for name in SHAPES:
         yield name, partial(time_shape, name, torch.bfloat16)
     for name in FLOAT32:

@@ -1,37 +1,35 @@
-"""Passes and steps of the network that only make Triton and NVRTC compile its kernels."""
+"""Works of the timed parts, run once only so that Triton and NVRTC compile their kernels."""
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 
-import torch
+from benchmarks import scan_cuda_network, scan_cuda_time, scan_cuda_training
 
-import cipa
-from benchmarks import gpu_network
+INFERENCE = (("tiny", 16, "bf16"), ("tiny", 1, "bf16"), ("tiny", 16, "fp16"), ("tiny", 16, "float32"))
 
 
 def works() -> Iterator[tuple[str, Callable[..., None]]]:
-    """Inference, then a training step, by both backends."""
+    """By both backends in turns: inference 0 to 3, training 4 and 5, the scans 6, then the rest."""
+    for case in INFERENCE:
+        yield f"{case}", partial(both, scan_cuda_network.infer, case)
+    for case in scan_cuda_training.CASES[:2]:
+        yield f"{case}", partial(both, scan_cuda_training.train, case)
+    yield "scans", scans
+    yield "base training", partial(both, scan_cuda_training.train, scan_cuda_training.CASES[2])
+    yield "base", partial(both, scan_cuda_network.infer, ("base", 16, "bf16"))
+    yield "1 pair, fp16", partial(both, scan_cuda_network.infer, ("tiny", 1, "fp16"))
+
+
+def both(work: Callable[..., None], case: tuple, note: Callable[..., None]) -> None:
     for backend in ("triton", "cuda"):
-        yield f"inference, {backend}", partial(infer, backend)
-    for backend in ("triton", "cuda"):
-        yield f"training, {backend}", partial(train, backend)
+        try:
+            work(case, backend, lambda *_, **__: None)
+            note(f"{case} {backend}", ran=True)
+        except Exception as error:  # it only warms up; the timed work says what is wrong
+            note(f"{case} {backend}", ran=f"{type(error).__name__}: {str(error)[:80]}")
 
 
-def infer(backend: str, note: Callable[..., None]) -> None:
-    """Pass 16 pairs in bfloat16, as the network's first rows do."""
-    os.environ["CIPA_BACKEND"] = backend
-    model = gpu_network.build("tiny", "cuda").eval()
-    cipa.compile_model(model, 16, "bf16")
-    with torch.inference_mode():
-        model(*gpu_network.draw_pairs(model, 1, "cuda"))
-    note(f"inference, {backend}", ran=True)
-
-
-def train(backend: str, note: Callable[..., None]) -> None:
-    """Take one step of two pairs in bfloat16."""
-    os.environ["CIPA_BACKEND"] = backend
-    model = gpu_network.build("tiny", "cuda").train()
-    step, _ = gpu_network.training_step(model, 2, "cuda", record=False)
-    step()
-    note(f"training, {backend}", ran=True)
+def scans(note: Callable[..., None]) -> None:
+    for _, work in scan_cuda_time.works():
+        work(lambda *_, **__: None)
+    note("scans", ran=True)

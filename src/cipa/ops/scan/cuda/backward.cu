@@ -31,6 +31,7 @@ constexpr int X_BYTES = T * X_PIECES * 16, Y_BYTES = T * Y_PIECES * 16, V_BYTES 
 constexpr int Y_AT = 2 * X_BYTES, V_AT = Y_AT + Y_BYTES, STAGE_BYTES = V_AT + V_BYTES;  // x, delta, dy, B and C
 constexpr int SUMS_AT = STAGES * STAGE_BYTES, SUMS_BYTES = WARPS * T * 2 * N * 4;       // two, in turns
 constexpr int PLACES_AT = SUMS_AT + 2 * SUMS_BYTES, PLACES = STAGES + 2;                // T places of a visit
+constexpr int turns(int pieces) { return (T * pieces + THREADS - 1) / THREADS; }  // of a block that moves so many a position
 static_assert(PAIR * STATES % 4 == 0 && T % TILE == 0 && T <= 32 && (LANES == 1 || TILE % 2 == 0), "layout");
 static_assert(STATES == 4 && (LANES == 1 || LANES == 4), "the sums over lanes are written for these");
 
@@ -98,50 +99,54 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     const int l = v.segment * SEGMENT + v.stage * T + t;
     places[row * T + t] = l < last ? place_of(l, direction, height, width) : -1;
   };
+  // The places of the rows whose pieces this thread moves, all read before the first copy, which lets nothing pass.
+  auto places_of = [&](auto pieces, const int* at, auto& to) {
+#pragma unroll
+    for (int i = 0; i < turns(pieces.value); i++) to[i] = at[min(tid + i * THREADS, T * pieces.value - 1) / pieces.value];
+  };
   // Rows of a stage, one a position, as in forward.cu but by all threads of the block.
-  auto load_rows = [&](auto* from, auto pieces, u32 to, const int* at, int stride, int inside) {
+  auto load_rows = [&](auto* from, auto pieces, u32 to, auto& at, int stride, int inside) {
     constexpr int per = 16 / sizeof(*from), count = T * pieces.value;
 #pragma unroll
-    for (int i = 0; i < (count + THREADS - 1) / THREADS; i++) {
-      const int id = tid + i * THREADS;
-      if (count % THREADS == 0 || id < count) {
-        const int p = at[id / pieces.value], column = id % pieces.value * per;
-        const bool live = p >= 0 && column < inside;
-        copy_async(to + id * 16, from + (live ? (u64)(u32)p * (u32)stride + column : 0), live ? 16 : 0);
-      }
+    for (int i = 0; i < turns(pieces.value); i++) {
+      const int id = tid + i * THREADS, column = id % pieces.value * per;
+      if (count % THREADS == 0 || id < count)
+        copy_async(to + id * 16, at_row(from + column, max(at[i], 0), stride), at[i] >= 0 && column < inside ? 16 : 0);
     }
   };
   auto load = [&](const Visit& v, int row, int slot) {
     const u32 to = base + slot * STAGE_BYTES;
-    const int* at = places + row * T;
     const u64 image = (u64)v.image * length, walk = image * K + k;
-    load_rows(x + image * channels + d0, Number<X_PIECES>{}, to, at, channels, channels - d0);
-    load_rows(delta + walk * channels + d0, Number<X_PIECES>{}, to + X_BYTES, at, K * channels, channels - d0);
-    if (v.back) load_rows(dy + image * channels + d0, Number<Y_PIECES>{}, to + Y_AT, at, channels, channels - d0);
-    load_rows(values + walk * (2 * N), Number<V_PIECES>{}, to + V_AT, at, K * 2 * N, 2 * N);
+    int x_at[turns(X_PIECES)], y_at[turns(Y_PIECES)], v_at[turns(V_PIECES)];
+    places_of(Number<X_PIECES>{}, places + row * T, x_at);
+    places_of(Number<Y_PIECES>{}, places + row * T, y_at);
+    places_of(Number<V_PIECES>{}, places + row * T, v_at);
+    load_rows(x + image * channels + d0, Number<X_PIECES>{}, to, x_at, channels, channels - d0);
+    load_rows(delta + walk * channels + d0, Number<X_PIECES>{}, to + X_BYTES, x_at, K * channels, channels - d0);
+    if (v.back) load_rows(dy + image * channels + d0, Number<Y_PIECES>{}, to + Y_AT, y_at, channels, channels - d0);
+    load_rows(values + walk * (2 * N), Number<V_PIECES>{}, to + V_AT, v_at, K * 2 * N, 2 * N);
   };
   // What a visit on the way back has left: dx and d_raw in the stage, the sums over channels a part for each warp.
   auto store = [&](const Visit& v, int row, int slot, int half) {
     const uint4* from = (const uint4*)(smem + slot * STAGE_BYTES);
-    const int* at = places + row * T;
     const u64 walk = (u64)v.image * length * K + k;
     constexpr int count = T * X_PIECES, per = 16 / sizeof(input);
+    int x_at[turns(X_PIECES)], v_at[turns(V_PIECES)];
+    places_of(Number<X_PIECES>{}, places + row * T, x_at);
+    places_of(Number<V_PIECES>{}, places + row * T, v_at);
 #pragma unroll
-    for (int i = 0; i < (count + THREADS - 1) / THREADS; i++) {
+    for (int i = 0; i < turns(X_PIECES); i++) {
       const int id = tid + i * THREADS, column = id % X_PIECES * per;
-      if (count % THREADS == 0 || id < count) {
-        const int p = at[id / X_PIECES];
-        if (p >= 0 && d0 + column < channels) {
-          const u64 to = walk * channels + d0 + (u64)(u32)p * (u32)(K * channels) + column;
-          *(uint4*)(dx + to) = from[id];
-          *(uint4*)(d_raw + to) = from[id + count];
-        }
+      if ((count % THREADS == 0 || id < count) && x_at[i] >= 0 && d0 + column < channels) {
+        const uint4 du = from[id], dt = from[id + count];
+        *(uint4*)at_row(dx + walk * channels + d0 + column, x_at[i], K * channels) = du;
+        *(uint4*)at_row(d_raw + walk * channels + d0 + column, x_at[i], K * channels) = dt;
       }
     }
     const float4* sums = (const float4*)(smem + SUMS_AT + half * SUMS_BYTES);
     constexpr int quads = T * V_PIECES;
 #pragma unroll
-    for (int i = 0; i < (quads + THREADS - 1) / THREADS; i++) {
+    for (int i = 0; i < turns(V_PIECES); i++) {
       const int id = tid + i * THREADS;
       if (quads % THREADS == 0 || id < quads) {
         float4 a = sums[id];
@@ -150,8 +155,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
           const float4 b = sums[w * quads + id];
           a.x += b.x; a.y += b.y; a.z += b.z; a.w += b.w;
         }
-        const int p = at[id / V_PIECES];
-        if (p >= 0) *(float4*)(dvalues + ((walk + (u64)(u32)p * K) * blocks + block) * (2 * N) + id % V_PIECES * 4) = a;
+        float* row_of = dvalues + (walk * blocks + block) * (2 * N) + id % V_PIECES * 4;
+        if (v_at[i] >= 0) *(float4*)at_row(row_of, v_at[i], K * blocks * 2 * N) = a;
       }
     }
   };

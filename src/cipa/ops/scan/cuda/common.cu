@@ -29,6 +29,12 @@ __device__ __forceinline__ int place_of(int position, int direction, int height,
   return p;
 }
 
+// Where a row begins, `stride` elements each: in bytes, which is one multiplication and addition.
+template <typename type>
+__device__ __forceinline__ type* at_row(type* from, int row, int stride) {
+  return (type*)((char*)from + (u64)(u32)row * (u32)(stride * (int)sizeof(type)));
+}
+
 // A log2(e) of a channel's state, A = -exp(A_logs): the hardware's exponential is a power of two. A channel
 // beyond the last has 0: its state, which starts at zero and gets nothing, stays there.
 __device__ __forceinline__ float decay_rate(const float* A_logs, int k, int d, int n, int channels) {

@@ -32,6 +32,7 @@ constexpr int X_PIECES = CHANNELS * sizeof(input) / 16, D_PIECES = CHANNELS * si
 constexpr int V_PIECES = 2 * N * 4 / 16;
 constexpr int X_BYTES = T * X_PIECES * 16, D_BYTES = T * D_PIECES * 16, V_BYTES = T * V_PIECES * 16;
 constexpr int STAGE_BYTES = X_BYTES + D_BYTES + V_BYTES, BARRIERS = STAGES * STAGE_BYTES;
+constexpr int turns(int pieces) { return (T * pieces + 31) / 32; }  // of a warp that moves so many pieces a position
 static_assert(CHANNELS * sizeof(input) % 16 == 0 && CHANNELS * sizeof(step) % 16 == 0, "rows of whole pieces");
 static_assert(32 % T == 0 || T == 32, "a lane knows the place of one position");
 
@@ -72,48 +73,70 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     auto place_at = [&](int position) {
       return position < last ? place_of(position, direction, height, width) : -1;
     };
-    // Rows of a stage, from global memory (position r at its place, `stride` elements a place) to `to`. What lies
-    // beyond the walk or the channels is filled with zeros.
-    auto load_rows = [&](auto* from, auto pieces, u32 to, int place, int stride, int inside) {
+    // The places of the rows whose pieces this lane moves, all asked for before the first copy: a copy lets nothing
+    // pass, and each shuffle takes 30 cycles. One by one they made this warp the slowest where others have little to do.
+    auto places_of = [&](auto pieces, int place, auto& at) {
+#pragma unroll
+      for (int i = 0; i < turns(pieces.value); i++)
+        at[i] = __shfl_sync(0xffffffffu, place, (lane + i * 32) / pieces.value % 32);
+    };
+    // Rows of a stage, from global memory (a place has `stride` elements) to `to`. What lies beyond the walk or the
+    // channels is filled with zeros: nothing is read there, wherever the address points.
+    auto load_rows = [&](auto* from, auto pieces, u32 to, auto& at, int stride, int inside) {
       constexpr int per = 16 / sizeof(*from), count = T * pieces.value;
 #pragma unroll
-      for (int i = 0; i < (count + 31) / 32; i++) {
-        const int id = lane + i * 32, row = id / pieces.value, column = id % pieces.value * per;
-        const int p = __shfl_sync(0xffffffffu, place, row % 32);
-        const bool live = p >= 0 && column < inside;
+      for (int i = 0; i < turns(pieces.value); i++) {
+        const int id = lane + i * 32, column = id % pieces.value * per;
         if (count % 32 == 0 || id < count)
-          copy_async(to + id * 16, from + (live ? (u64)(u32)p * (u32)stride + column : 0), live ? 16 : 0);
+          copy_async(to + id * 16, at_row(from + column, max(at[i], 0), stride), at[i] >= 0 && column < inside ? 16 : 0);
       }
     };
     auto load = [&](int slot) {
       const u32 to = base + slot * STAGE_BYTES;
       const int place = place_at(load_at + lane % T);
       const u64 image = (u64)load_image * length, row = image * K + k;
-      load_rows(x + image * channels + d0, Number<X_PIECES>{}, to, place, channels, channels - d0);
-      load_rows(delta + row * channels + d0, Number<D_PIECES>{}, to + X_BYTES, place, K * channels, channels - d0);
-      load_rows(values + row * (2 * N), Number<V_PIECES>{}, to + X_BYTES + D_BYTES, place, K * 2 * N, 2 * N);
+      int x_at[turns(X_PIECES)], d_at[turns(D_PIECES)], v_at[turns(V_PIECES)];
+      places_of(Number<X_PIECES>{}, place, x_at);
+      if constexpr (X_PIECES != D_PIECES) places_of(Number<D_PIECES>{}, place, d_at);
+      places_of(Number<V_PIECES>{}, place, v_at);
+      load_rows(x + image * channels + d0, Number<X_PIECES>{}, to, x_at, channels, channels - d0);
+      if constexpr (X_PIECES == D_PIECES)
+        load_rows(delta + row * channels + d0, Number<D_PIECES>{}, to + X_BYTES, x_at, K * channels, channels - d0);
+      else
+        load_rows(delta + row * channels + d0, Number<D_PIECES>{}, to + X_BYTES, d_at, K * channels, channels - d0);
+      load_rows(values + row * (2 * N), Number<V_PIECES>{}, to + X_BYTES + D_BYTES, v_at, K * 2 * N, 2 * N);
       load_at += T;
       if (load_at >= last) { load_at = first; load_image++; }
     };
     auto store = [&](int slot) {
       const uint4* from = (const uint4*)(smem + slot * STAGE_BYTES);
       output* to = y + ((u64)store_image * length * K + k) * channels + d0;
-      const int place = place_at(store_at + lane % T);
-      constexpr int count = T * X_PIECES, per = 16 / sizeof(input);
+      constexpr int count = T * X_PIECES, per = 16 / sizeof(input), batch = 4;  // pieces in registers at once
+      int at[turns(X_PIECES)];
+      places_of(Number<X_PIECES>{}, place_at(store_at + lane % T), at);
 #pragma unroll
-      for (int i = 0; i < (count + 31) / 32; i++) {
-        const int id = lane + i * 32, row = id / X_PIECES, column = id % X_PIECES * per;
-        const int p = __shfl_sync(0xffffffffu, place, row % 32);
-        if (p >= 0 && (count % 32 == 0 || id < count) && d0 + column < channels) {
-          uint4* out = (uint4*)(to + (u64)(u32)p * (u32)(K * channels) + column);
-          if constexpr (SPLIT) {
-            const uint4 low = from[id], high = from[id + X_BYTES / 16];
-            out[0] = make_uint4(__byte_perm(low.x, high.x, 0x5410), __byte_perm(low.x, high.x, 0x7632),
-                                __byte_perm(low.y, high.y, 0x5410), __byte_perm(low.y, high.y, 0x7632));
-            out[1] = make_uint4(__byte_perm(low.z, high.z, 0x5410), __byte_perm(low.z, high.z, 0x7632),
-                                __byte_perm(low.w, high.w, 0x5410), __byte_perm(low.w, high.w, 0x7632));
-          } else
-            out[0] = from[id];
+      for (int begin = 0; begin < turns(X_PIECES); begin += batch) {
+        uint4 low[batch], high[batch];
+#pragma unroll
+        for (int i = begin; i < min(begin + batch, turns(X_PIECES)); i++) {
+          const int id = min(lane + i * 32, count - 1);
+          low[i - begin] = from[id];
+          if constexpr (SPLIT) high[i - begin] = from[id + X_BYTES / 16];
+        }
+#pragma unroll
+        for (int i = begin; i < min(begin + batch, turns(X_PIECES)); i++) {
+          const int id = lane + i * 32, column = id % X_PIECES * per;
+          if (at[i] >= 0 && (count % 32 == 0 || id < count) && d0 + column < channels) {
+            uint4* out = (uint4*)at_row(to + column, at[i], K * channels);
+            const uint4 a = low[i - begin], b = high[i - begin];
+            if constexpr (SPLIT) {
+              out[0] = make_uint4(__byte_perm(a.x, b.x, 0x5410), __byte_perm(a.x, b.x, 0x7632),
+                                  __byte_perm(a.y, b.y, 0x5410), __byte_perm(a.y, b.y, 0x7632));
+              out[1] = make_uint4(__byte_perm(a.z, b.z, 0x5410), __byte_perm(a.z, b.z, 0x7632),
+                                  __byte_perm(a.w, b.w, 0x5410), __byte_perm(a.w, b.w, 0x7632));
+            } else
+              out[0] = a;
+          }
         }
       }
       store_at += T;

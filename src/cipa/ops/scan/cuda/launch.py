@@ -18,13 +18,7 @@ from cipa.ops.backend import requested_backend
 from cipa.ops.scan.cuda.backward import run_backward
 from cipa.ops.scan.cuda.errors import CudaUnavailable
 from cipa.ops.scan.cuda.forward import ENDS, PASSES, Walks, run_chunk_ends, run_scan
-from cipa.ops.scan.cuda.plan import (
-    backward_cut,
-    backward_layout,
-    forward_cut,
-    forward_layout,
-    is_cut,
-)
+from cipa.ops.scan.cuda.plan import backward_plan, forward_layout, forward_plan
 from cipa.ops.scan.gradients import ScanGradients, WalkGradients
 from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.triton.inputs import Prepared, prepare
@@ -107,12 +101,10 @@ def scan_walks(inputs: Prepared, x: Tensor, directions: Sequence[int], save: boo
     """
     walks = _walks(inputs.x, inputs, x, directions)
     batch, length, count, channels = inputs.delta.shape
-    cut = is_cut(batch, length, channels, count)
     size = x.element_size()
-    layout = forward_layout(
-        batch * count * channels, length, channels, inputs.A_logs.shape[-1], size, size, cut=cut
+    layout, pieces = forward_plan(
+        batch, length, channels, count, inputs.A_logs.shape[-1], size, size, multiprocessors(x.device)
     )
-    pieces = forward_cut(batch, length, channels, count, layout, multiprocessors(x.device), cut=cut)
     starts = None
     if pieces.chunks > 1:
         starts, sums = run_chunk_ends(walks, layout, pieces, ENDS)
@@ -133,9 +125,9 @@ def walk_back(
     upstream = _aligned(upstream)
     batch, length, count, channels = inputs.delta.shape
     depth, size = inputs.A_logs.shape[-1], x.element_size()
-    layout = backward_layout(channels, depth)
-    held = layout.held(depth, size, upstream.element_size())
-    cut = backward_cut(batch, length, channels, count, layout, held * multiprocessors(x.device))
+    layout, cut = backward_plan(
+        batch, length, channels, count, depth, size, upstream.element_size(), multiprocessors(x.device)
+    )
     passes = None
     if cut.chunks > 1:
         first = forward_layout(

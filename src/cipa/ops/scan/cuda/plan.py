@@ -23,8 +23,14 @@ MANY_WALKS = 24_000
 FEW_WALKS = 3_200
 """Below, long walks are cut into chunks though their exponentials are then made twice."""
 
+FEW_WALKS_OF_4 = 16_000
+"""The same with 4 states, which cost a quarter of the exponentials."""
+
 LONG_WALK = 4096
-"""Positions from which on a walk is cut."""
+"""Positions from which on a walk is cut; a quarter of it with 4 states."""
+
+LEAST_POSITIONS = 256
+"""Of a forward block: it takes as many short walks one after the other."""
 
 CHUNK = 512
 """Positions of a chunk."""
@@ -33,7 +39,7 @@ LEAST_WALKS = 1_500
 """Below, a walk too short to be cut is left to Triton, whose chunks go down to 16 positions."""
 
 START = 48
-"""What a block costs before its first position, in positions."""
+"""What a backward block costs before its first position, in positions."""
 
 
 class Layout(NamedTuple):
@@ -76,6 +82,42 @@ def worthwhile(batch: int, length: int, channels: int, directions: int) -> bool:
     return batch * channels * directions >= LEAST_WALKS or length >= LONG_WALK
 
 
+@lru_cache(maxsize=256)
+def forward_plan(
+    batch: int,
+    length: int,
+    channels: int,
+    directions: int,
+    states: int,
+    x_bytes: int,
+    step_bytes: int,
+    units: int,
+) -> tuple[Layout, Cut]:
+    """Choose lanes, stages and pieces of a forward scan.
+
+    Args:
+        batch: B.
+        length: L.
+        channels: D.
+        directions: K.
+        states: N, 4 or 16.
+        x_bytes: of an element of x.
+        step_bytes: of an element of delta.
+        units: multiprocessors of the GPU.
+    """
+    walks = batch * directions * channels
+    cut = is_cut(walks, length, states)
+    layout = forward_layout(walks, length, channels, states, x_bytes, step_bytes, cut=cut)
+    row = directions * -(-channels // layout.channels)
+    if not cut:
+        return layout, Cut(length, 1, images_a_block(batch, length, row, layout.resident * units))
+    chunk = CHUNK
+    if states == 4:
+        pieces = max(2, -(-layout.resident * units // (batch * row)))
+        chunk = max(CHUNK // 4, -(-length // (pieces * 64)) * 64)
+    return layout, Cut(chunk, -(-length // chunk), 1)
+
+
 def forward_layout(
     walks: int, length: int, channels: int, states: int, x_bytes: int, step_bytes: int, *, cut: bool
 ) -> Layout:
@@ -95,7 +137,7 @@ def forward_layout(
     elif length <= 16:
         lanes, warps, unroll, resident = 1, 3, 4, 4
     elif walks >= MANY_WALKS or cut:
-        lanes, warps, unroll, resident = 2, 4, 4, 4
+        lanes, warps, unroll, resident = 2, 4, 4, 3
     else:
         lanes, warps, unroll, resident = 4, 3, 2, 5
     warps = _fitting(warps, 32 // lanes, channels)
@@ -126,34 +168,36 @@ def stage_bytes(channels: int, positions: int, states: int, x_bytes: int, step_b
     return positions * (channels * (x_bytes + step_bytes) + 2 * states * 4)
 
 
-def forward_cut(
-    batch: int, length: int, channels: int, directions: int, layout: Layout, units: int, *, cut: bool
-) -> Cut:
-    """Say which positions and images a block takes.
+def is_cut(walks: int, length: int, states: int) -> bool:
+    """Return whether a forward scan is cut into chunks.
+
+    Args:
+        walks: B K D.
+        length: L.
+        states: N, 4 or 16.
+    """
+    few = FEW_WALKS if states == 16 else FEW_WALKS_OF_4
+    return walks < few and length >= (LONG_WALK if states == 16 else LONG_WALK // 4)
+
+
+def images_a_block(batch: int, length: int, blocks_an_image: int, slots: int) -> int:
+    """Return how many images a block takes in turns: short walks one after the other, as long as blocks last.
+
+    Blocks of one long walk each, in several rounds, are 8 % faster than as many blocks as the GPU holds with
+    more images each: what one waits longer for, others make up for.
 
     Args:
         batch: B.
         length: L.
-        channels: D.
-        directions: K.
-        layout: of the kernel.
-        units: multiprocessors of the GPU.
-        cut: whether walks are cut into chunks.
+        blocks_an_image: if a block takes one image.
+        slots: blocks that the GPU holds at once.
     """
-    if cut:
-        return Cut(CHUNK, -(-length // CHUNK), 1)
-    row = directions * -(-channels // layout.channels)
-    return Cut(length, 1, images_a_block(batch, length, row, layout.resident * units))
-
-
-def is_cut(batch: int, length: int, channels: int, directions: int) -> bool:
-    """Return whether a forward scan is cut into chunks."""
-    return batch * directions * channels < FEW_WALKS and length >= LONG_WALK
+    return max(1, min(LEAST_POSITIONS // length, batch * blocks_an_image // slots))
 
 
 @lru_cache(maxsize=256)
-def images_a_block(batch: int, length: int, blocks_an_image: int, slots: int) -> int:
-    """Return how many images a block takes in turns, so that the rounds of blocks come out shortest.
+def images_of_round(batch: int, length: int, blocks_an_image: int, slots: int) -> int:
+    """Return how many images a block of the backward kernel takes: rounds of blocks come out shortest.
 
     Args:
         batch: B.
@@ -233,10 +277,18 @@ def backward_layout(channels: int, states: int) -> BackwardLayout:
     )
 
 
-def backward_cut(
-    batch: int, length: int, channels: int, directions: int, layout: BackwardLayout, slots: int
-) -> Cut:
-    """Say which segments and images a block of the backward kernel takes.
+@lru_cache(maxsize=256)
+def backward_plan(
+    batch: int,
+    length: int,
+    channels: int,
+    directions: int,
+    states: int,
+    x_bytes: int,
+    dy_bytes: int,
+    units: int,
+) -> tuple[BackwardLayout, Cut]:
+    """Choose lanes, stages and pieces of a backward scan.
 
     A walk is cut where blocks would leave half of the GPU idle: the first pass over the chunks costs a
     quarter of the second. Blocks come in few rounds: each keeps the states of a segment in memory that must
@@ -247,13 +299,17 @@ def backward_cut(
         length: L.
         channels: D.
         directions: K.
-        layout: of the kernel.
-        slots: blocks that the GPU holds at once.
+        states: N, 4 or 16.
+        x_bytes: of an element of x and delta.
+        dy_bytes: of an element of the upstream gradient.
+        units: multiprocessors of the GPU.
     """
+    layout = backward_layout(channels, states)
+    slots = layout.held(states, x_bytes, dy_bytes) * units
     row = directions * -(-channels // layout.channels)
     segments = -(-length // SEGMENT)
     if batch * row >= slots // 2 or segments == 1:
-        return Cut(length, 1, images_a_block(batch, length, row, slots))
+        return layout, Cut(length, 1, images_of_round(batch, length, row, slots))
     pieces = min(segments, max(1, 2 * slots // (batch * row)))
     chunk = -(-segments // pieces) * SEGMENT
-    return Cut(chunk, -(-length // chunk), 1)
+    return layout, Cut(chunk, -(-length // chunk), 1)
