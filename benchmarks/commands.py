@@ -34,8 +34,8 @@ IMPORTED = (
 """Modules that bring the heavy libraries."""
 
 RECIPE = (
-    *("--model", "nano", "--image_size", 128, "--batch_size", 4, "--device", "cpu", "--workers", 0),
-    *("--save_every_minutes", 0, "--validation", "test"),
+    *("--model", "nano", "--image-size", 128, "--batch-size", 4, "--device", "cpu", "--workers", 0),
+    *("--save-every-minutes", 0, "--validation", "test"),
 )
 
 
@@ -55,16 +55,29 @@ class Case:
 def make_cases(data: Path) -> dict[str, Case]:
     """Return the commands, for inputs below `data` that `make_inputs` wrote."""
     study, many = data / "dicom/studies/0001", data / "dicom/studies"
-    volumes = ("--ct", "*/ct.nii.gz", "--pet", "*/suv.nii.gz", "--mask", "*/mask.nii.gz", "--size", 128)
+    volumes = ("--ct", "*/ct.nii.gz", "--pet", "*/suv.nii.gz", "--mask", "*/mask.nii.gz", "--image-size", 128)
     threshold = ("evaluate", data / "slices", *THRESHOLD, "2.5")
     common = ("--device", "cpu", "--weights", data / "run/last")
     return {
-        "phantom": Case(lambda out: ["phantom", out, "--patients", 2, "--size", 128, "--workers", 1]),
+        "phantom": Case(
+            lambda out: ["phantom", "-o", out, "--patients", 2, "--image-size", 128, "--workers", 1]
+        ),
         "phantom, 2 workers": Case(
-            lambda out: ["phantom", out, "--patients", 2, "--size", 128, "--workers", 2]
+            lambda out: ["phantom", "-o", out, "--patients", 2, "--image-size", 128, "--workers", 2]
         ),
         "phantom --dicom": Case(
-            lambda out: ["phantom", out, "--dicom", "--patients", 1, "--size", 128, "--workers", 1]
+            lambda out: [
+                "phantom",
+                "-o",
+                out,
+                "--dicom",
+                "--patients",
+                1,
+                "--image-size",
+                128,
+                "--workers",
+                1,
+            ]
         ),
         "convert": Case(lambda out: ["convert", data / "nifti", *volumes, "-o", out, "--workers", 1]),
         "convert --back": Case(
@@ -105,7 +118,20 @@ def make_inputs(data: Path, small: bool = False) -> None:
         if run_in_child(list(words)) != 0:
             raise RuntimeError(f"{words}: failed before any kill: {LOG.read_text()}")
 
-    do("phantom", data / "slices", "--patients", 3, "--size", 128, "--slices", 4, 6, "--workers", 1)
+    do(
+        "phantom",
+        "-o",
+        data / "slices",
+        "--patients",
+        3,
+        "--image-size",
+        128,
+        "--tumour-slices",
+        4,
+        6,
+        "--workers",
+        1,
+    )
     draw = np.random.default_rng(0)
     for name in ("a", "b", "c"):
         folder = data / "nifti" / name
@@ -116,7 +142,7 @@ def make_inputs(data: Path, small: bool = False) -> None:
         ct = (draw.uniform(-1000, 0, mask.shape) + mask * 900.0).astype(np.int16)
         for kind, array in (("ct", ct), ("suv", suv), ("mask", mask)):
             nibabel.save(nibabel.Nifti1Image(array, np.diag([4.0, 4.0, 4.0, 1.0])), folder / f"{kind}.nii.gz")
-    volumes = ("--ct", "*/ct.nii.gz", "--pet", "*/suv.nii.gz", "--mask", "*/mask.nii.gz", "--size", 128)
+    volumes = ("--ct", "*/ct.nii.gz", "--pet", "*/suv.nii.gz", "--mask", "*/mask.nii.gz", "--image-size", 128)
     do("convert", data / "nifti", *volumes, "-o", data / "converted", "--workers", 1)
     for patient in (data / "converted").glob("[abc]"):
         (data / "masks" / patient.name).mkdir(parents=True)
@@ -127,7 +153,7 @@ def make_inputs(data: Path, small: bool = False) -> None:
     if small:
         return
     do("train", data / "slices", "-o", data / "run", *RECIPE, "--epochs", 1)
-    do("phantom", data / "dicom", "--dicom", "--patients", 2, "--size", 128, "--workers", 1)
+    do("phantom", "-o", data / "dicom", "--dicom", "--patients", 2, "--image-size", 128, "--workers", 1)
     for kind in (data / "dicom/studies").glob("*/*"):
         files = sorted(kind.iterdir())
         for file in [*files[:16], *files[22:]]:

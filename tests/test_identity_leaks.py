@@ -326,7 +326,16 @@ def test_the_headers_of_nifti_files_are_not_handed_on(here):
         nifti(here / "in" / patient / "ct.nii.gz", (mask * 1000.0 - 950).astype(np.int16))
         nifti(here / "in" / patient / "suv.nii.gz", drawn + mask * np.float32(10))
         nifti(here / "in" / patient / "mask.nii.gz", mask)
-    patterns = ("--ct", "*/ct.nii.gz", "--pet", "*/suv.nii.gz", "--mask", "*/mask.nii.gz", "--size", "128")
+    patterns = (
+        "--ct",
+        "*/ct.nii.gz",
+        "--pet",
+        "*/suv.nii.gz",
+        "--mask",
+        "*/mask.nii.gz",
+        "--image-size",
+        "128",
+    )
     shown = [run("convert", "in", *patterns, "-o", "data", "--test-last", "2", "--workers", "1")]
     shown += [run("check", "data"), run("check", "data", "--json")]
     for threshold in ("2.5", "41%"):

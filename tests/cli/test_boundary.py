@@ -156,7 +156,9 @@ def test_an_output_that_takes_nothing_is_named(words):
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
 def test_a_closed_stream_is_as_good_as_the_null_device(closed, tmp_path):
-    done = subprocess.run(f"{CIPA} phantom {tmp_path / 'out'} --patients 1 --size 128 {closed}", **SHELL)
+    done = subprocess.run(
+        f"{CIPA} phantom -o {tmp_path / 'out'} --patients 1 --image-size 128 {closed}", **SHELL
+    )
     assert done.returncode == 0
     assert (tmp_path / "out/train.txt").is_file()
     assert done.stderr == ""
@@ -172,7 +174,7 @@ def test_a_useless_width_is_not_taken(columns):
 
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
 def test_a_signal_leaves_nothing_half_written(tmp_path, name, code):
-    words = ["phantom", tmp_path / "out", "--patients", "50", "--size", "256", "--workers", "2"]
+    words = ["phantom", "-o", tmp_path / "out", "--patients", "50", "--image-size", "256", "--workers", "2"]
     process = subprocess.Popen(
         [sys.executable, "-m", "cipa", *map(str, words)], stderr=subprocess.PIPE, text=True
     )
