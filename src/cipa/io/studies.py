@@ -129,12 +129,9 @@ def _dicom_place(root: Path, folders: list[Path], everything: dict[str, list[Pat
 
 
 def _named(place: StudyPlace, header: Dataset, keep_names: bool) -> StudyPlace:
-    place = replace(place, fingerprint=make_alias(header))
-    if keep_names:
-        return place
-    secrets = find_secrets([header])
-    name = place.fingerprint if secrets.occur_in(place.name) else place.name
-    return replace(place, name=name, secrets=secrets)
+    secrets, alias = find_secrets([header]), make_alias(header)
+    name = alias if not keep_names and secrets.occur_in(place.name) else place.name
+    return replace(place, name=name, secrets=secrets, fingerprint=alias)
 
 
 def _place_of_zip(name: str, path: Path, keep_names: bool) -> StudyPlace:

@@ -1,12 +1,16 @@
 import json
+import traceback
 
 import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from cipa.errors import DataError
 from cipa.io.dicom.identity import choose_name, find_secrets, make_alias
+from cipa.io.dicom.study import read_study
 from cipa.io.dicom.summary import summarise
+from cipa.io.dicom.volumes import read_pet_ct
 from dicom_files import header, save, write_series
 
 
@@ -161,3 +165,13 @@ def test_no_line_of_a_study_holds_a_secret(tmp_path):
     facts = json.dumps(summarise(folder), ensure_ascii=False)
     assert not json.loads(facts)["usable"]
     assert not secrets.occur_in(facts.replace("***", ""))
+
+
+def test_a_traceback_holds_no_secret_either(study):
+    for file in study.rglob("PT*.dcm"):
+        one = dcmread(file)
+        one.Units = "SECRET"
+        save(one, file)
+    with pytest.raises(DataError) as error:
+        read_pet_ct(read_study(study))
+    assert "SECRET" not in "".join(traceback.format_exception(error.value)).replace("Secret^Name", "")

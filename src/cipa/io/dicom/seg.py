@@ -125,7 +125,7 @@ def make_seg(
     ) as error:  # highdicom checks by assertions, enums and sqlite; what it says quotes headers
         raise SegError(
             f"DICOM SEG cannot be written of this CT's headers ({type(error).__name__}); export the CT again"
-        ) from error
+        ) from None
 
 
 def _sources(slices: Sequence[Slice]) -> list[Dataset]:

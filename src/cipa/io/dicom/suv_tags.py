@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
+from cipa.io.dicom.raw_values import tag_of
 from cipa.io.dicom.tags import MalformedTag, given, name_of, raw_bytes, read_number, text, value
 
 WEIGHT_KG = (0.3, 500.0)
@@ -35,7 +36,11 @@ def find_tracer(headers: Sequence[Dataset]) -> Dataset:
     Raises:
         DataError: there is none, or more than one, or slices differ in dose, half-life or injection.
     """
-    items = [_find_item(header) for header in headers]
+    distinct: dict[object, Dataset] = {}
+    for index, header in enumerate(headers):
+        raw = header.get_item(tag_of(TRACER)).value if TRACER in header else None
+        distinct.setdefault(raw if isinstance(raw, bytes) else index, header)  # parsed only if it differs
+    items = [_find_item(header) for header in distinct.values()]
     for keyword in MUST_BE_SHARED:
         if len({given(item, keyword) for item in items}) > 1:
             raise DataError(f"{name_of(keyword)} differs between slices; export one series")

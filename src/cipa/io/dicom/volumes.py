@@ -74,7 +74,8 @@ def read_pet_ct(
         ct_volume, kept, ct_lines = read_series(ct, np.ones(len(ct.slices)))
         pet_volume, _, pet_lines = read_series(pet, scale.factors)
     except DataError as error:
-        raise DataError(f"{study.source}: {study.secrets.scrub(str(error))}") from error
+        line = study.secrets.scrub(str(error))
+        raise DataError(f"{study.source}: {line}") from None  # a traceback would show the line as it was
     ct_volume, pet_volume = (
         replace(volume, name=f"{study.source}: {volume.name}") for volume in (ct_volume, pet_volume)
     )
