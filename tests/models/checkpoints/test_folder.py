@@ -1,15 +1,26 @@
 import json
+from dataclasses import asdict
 
 import pytest
 
 import cipa
 from cipa.errors import DataError
+from cipa.models.checkpoints.folder import read_config
+from cipa.models.config import CIPAConfig
 
 
 @pytest.fixture
 def folder(tmp_path, nano):
     nano.save_pretrained(tmp_path / "saved")
     return tmp_path / "saved"
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A folder with a configuration and no weights, which are read after it."""
+    settings = asdict(CIPAConfig.of_variant("nano", image_size=128))
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    return tmp_path
 
 
 def edit(folder, **changes):
@@ -80,24 +91,28 @@ def test_an_unknown_field_is_named(folder):
         ("variant", "nano\n\x1b[31m"),
     ],
 )
-def test_a_wrong_value_is_a_data_error_of_the_file(folder, field, value):
-    edit(folder, **{field: value})
-    line = refusal(folder)
+def test_a_wrong_value_is_a_data_error_of_the_file(config, field, value):
+    edit(config, **{field: value})
+    line = refusal(config)
     assert "config.json" in line
     assert line.isprintable()
 
 
 @pytest.mark.parametrize("value", ["Infinity", "-Infinity", "NaN", "1e999"])
 @pytest.mark.parametrize("field", ["suv_max", "smallest_ml", "threshold"])
-def test_a_value_that_is_not_finite_is_refused(folder, field, value):
-    path = folder / "config.json"
+def test_a_value_that_is_not_finite_is_refused(config, field, value):
+    path = config / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {field: "HERE"}).replace('"HERE"', value))
-    assert "config.json" in refusal(folder)
+    assert "config.json" in refusal(config)
 
 
-def test_a_config_nested_without_end_is_one_line(folder):
-    (folder / "config.json").write_text("[" * 60_000)
-    assert "nested too deeply" in refusal(folder)
+def test_a_config_nested_without_end_is_one_line(config):
+    (config / "config.json").write_text("[" * 60_000)
+    assert "nested too deeply" in refusal(config)
+
+
+def test_a_configuration_as_it_is_written_is_read(config):
+    assert read_config(config / "config.json") == CIPAConfig.of_variant("nano", image_size=128)
 
 
 def test_weights_of_another_configuration_are_listed(folder):
