@@ -21,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -37,10 +38,7 @@ MOST_SECONDS = {  # a work may take; benchmarks.scan_cuda_NAME gives the works
     "first": 60,
     "time": 40,
 }
-TIMED = (
-    "sweep", "network:0:2", "training:0:4", "network:2:7", "first", "training:4:6", "network:7", "time",
-    "training:6",
-)  # fmt: skip
+TIMED = ("sweep", "network:0:9", "training:0:6", "first", "network:9", "time", "training:6")
 BESIDE = (
     "warm:4:5", "warm:0:1", "warm:5:6", "compile", "warm:1:2", "warm:2:3", "warm:3:4", "warm:6:7",
     "gate:0::3", "gate:1::3", "gate:2::3", "numerics", "sanitizer:0:1", "sanitizer:1:2", "spread",
@@ -66,11 +64,12 @@ def main() -> int:
     parser.add_argument("--parts", nargs="*", default=TIMED, metavar="PART[:START[:STOP[:STRIDE]]]")
     parser.add_argument("--beside", nargs="*", default=BESIDE, metavar="PART[:START[:STOP[:STRIDE]]]")
     parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--label", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     os.environ["SCAN_CUDA_CHOICES"] = str(arguments.out.absolute() / "choices.json")
     if arguments.part:
-        return run_part(arguments.part, arguments.out, time.time() + arguments.seconds)
+        return run_part(arguments.part, arguments.label, arguments.out, time.time() + arguments.seconds)
     begun, failed = time.time(), False
     if not arguments.no_beside:
         until = begun + min(arguments.beside_seconds, arguments.seconds)
@@ -82,62 +81,49 @@ def main() -> int:
     return int(failed)
 
 
-def command_of(part: str, out: Path, seconds: float) -> list[str]:
-    return [
-        sys.executable, "-m", "benchmarks.scan_cuda", "--part", part, "--out", str(out),
-        "--seconds", f"{seconds:.0f}",
-    ]  # fmt: skip
-
-
 def run_beside(parts: list[str], processes: int, out: Path, end: float) -> None:
     """Run parts side by side until `end`; what has not ended then is stopped: nothing disturbs timing."""
 
     def run(part: str) -> None:
-        left = end - time.time()
-        if left < 5:
-            print(f"{part}: not begun, time is up", flush=True)
-            return
-        begun = time.time()
-        with (out / f"{part.replace(':', '-')}.txt").open("w") as file:
-            process = subprocess.Popen(
-                command_of(part, out, left), stdout=file, stderr=subprocess.STDOUT, start_new_session=True
-            )
-            try:
-                code = process.wait(left)
-                print(f"{part}: {time.time() - begun:.0f} s, exit code {code}", flush=True)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
-                process.wait()
-                print(f"{part}: stopped after {time.time() - begun:.0f} s", flush=True)
+        begun, file = time.time(), out / f"{part.replace(':', '-')}.txt"
+        good = run_whole(part, out, end, file)
+        print(f"{part}: {time.time() - begun:.0f} s, {'well' if good else 'not well'}", flush=True)
 
     with ThreadPoolExecutor(processes) as pool:
         done: list[Future[None]] = [pool.submit(run, part) for part in parts]
         for future in done:
             future.result()
-    for part in parts:
-        text = (out / f"{part.replace(':', '-')}.txt").read_text()
-        print("\n".join(line for line in text.splitlines() if line.split(" ")[0] in MOST_SECONDS), flush=True)
+    for file in sorted(out.glob("*.txt")):
+        lines = [line for line in file.read_text().splitlines() if line.split(" ")[0] in MOST_SECONDS]
+        print("\n".join(line[:400] for line in lines if "machine  " not in line), flush=True)
 
 
-def run_whole(part: str, out: Path, end: float) -> bool:
-    """Run a part in processes of its own; return whether all of it went well."""
+def run_whole(part: str, out: Path, end: float, file: Path | None = None) -> bool:
+    """Run a part in processes of its own, what they print going to `file`; return whether all went well."""
     name, start, stop, stride = numbers_of(part)
-    good = True
+    label, good = part.replace(":", "-"), True
     for _ in range(MOST_BREAKS):
         left = end - time.time()
         if left < 5:
             print(f"{part}: not begun, time is up", flush=True)
             return False
-        command = command_of(f"{name}:{start}:{stop}:{stride}", out, left)
-        try:
-            code = subprocess.run(command, timeout=left + 5, check=False).returncode
-        except subprocess.TimeoutExpired:
-            print(f"{part}: stopped, time is up", flush=True)
-            return False
+        command = [
+            sys.executable, "-m", "benchmarks.scan_cuda", "--part", f"{name}:{start}:{stop}:{stride}",
+            "--out", str(out), "--seconds", f"{left:.0f}", "--label", label,
+        ]  # fmt: skip
+        with file.open("a") if file else nullcontext() as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            try:
+                code = process.wait(left)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)
+                process.wait()
+                print(f"{part}: stopped, time is up", flush=True)
+                return False
         good &= code == 0
         if code != BROKEN:
             return good
-        start = int((out / f"next-{name}").read_text())
+        start = int((out / f"next-{label}").read_text())
     print(f"{part}: given up, its context broke {MOST_BREAKS} times", flush=True)
     return False
 
@@ -149,7 +135,7 @@ def numbers_of(part: str) -> tuple[str, int, int, int]:
     return name, int(start or 0), int(stop or 1 << 30), int(stride or 1)
 
 
-def run_part(part: str, out: Path, end: float) -> int:
+def run_part(part: str, label: str, out: Path, end: float) -> int:
     """Run some of a part's works; return the exit code."""
     import torch
 
@@ -175,7 +161,7 @@ def run_part(part: str, out: Path, end: float) -> int:
 
         def hang(following: int = following, what: str = what) -> None:
             note(what, FAILED="hung", seconds=MOST_SECONDS[name])
-            leave(out, name, following)
+            leave(out, label, following)
 
         watchdog = threading.Timer(MOST_SECONDS[name], hang)
         watchdog.daemon = True
@@ -192,16 +178,16 @@ def run_part(part: str, out: Path, end: float) -> int:
                 file.write(f"== {name}: {what}\n{traceback.format_exc()}\n")
             if not usable(torch):
                 note(what, context="broken: going on in a new process")
-                leave(out, name, following)
+                leave(out, label, following)
         finally:
             watchdog.cancel()
     note("part done", s=time.time() - begun, failures=failures, compiled=compiled[0], compile_s=compiled[1])
     return int(failures > 0)
 
 
-def leave(out: Path, name: str, number: int) -> None:
+def leave(out: Path, label: str, number: int) -> None:
     """End the process at once, to go on with the work of that number."""
-    (out / f"next-{name}").write_text(str(number))
+    (out / f"next-{label}").write_text(str(number))
     sys.stdout.flush()
     os._exit(BROKEN)
 
