@@ -230,12 +230,12 @@ def check(folder: Path) -> None:
 
 
 def read_lists(folder: Path) -> None:
+    from cipa.data.grey_scale import read_grey_scale
     from cipa.data.layout import patient_of, read_ids
     from cipa.data.spacing import find_spacings
-    from cipa.evaluation.pet_threshold import stored_suv_max
 
     check(folder)
-    stored_suv_max(folder)
+    read_grey_scale(folder, [])
     ids = read_ids(folder, "train") + read_ids(folder, "test")
     find_spacings(folder, map(patient_of, ids))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from cipa.data.grey_scale import read_grey_scale
 from cipa.data.layout import image_path, read_ids
 from cipa.data.pclt20k import PCLT20K
-from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold
+from cipa.evaluation.pet_threshold import ThresholdSegmenter, pet_threshold
 from cipa.evaluation.scoring import score_slices
 from cipa.io.png import read_grey
 from cipa.training.config_file import read_recipe
@@ -36,8 +36,8 @@ def run_thresholds(train: Path, test: Path, out: Path) -> list[Path]:
     for name, rule in RULES.items():
         found = pet_threshold(test, ids, rule, tuned_on, white, tuned_root=train)
         patients = protocol(test, ids)
-        masks = ThresholdMasks(PCLT20K(test, ids, size), found.greys)
-        result = score_slices(masks, lambda ct, pet: pet, batch_size=16, patients=patients)
+        dataset, segment = PCLT20K(test, ids, size), ThresholdSegmenter(found.greys)
+        result = score_slices(dataset, segment, batch_size=16, patients=patients)
         about = {"row": name, "seed": 0, "scored_on": "test patients", "rule": found.rule, "suv": found.suvs}
         about["saturated"] = found.saturated
         path = out / f"threshold-{rule.strip('%')}" / "row.json"

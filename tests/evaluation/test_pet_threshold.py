@@ -9,7 +9,7 @@ from PIL import Image
 from cipa.data.grey_scale import read_grey_scale
 from cipa.data.pclt20k import PCLT20K
 from cipa.errors import DataError, UsageError
-from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold
+from cipa.evaluation.pet_threshold import ThresholdSegmenter, pet_threshold
 
 SIZE = 16
 IDS = ["0001_001", "0001_002", "0002_001"]
@@ -48,10 +48,10 @@ def test_the_tuned_suv_is_the_best_on_the_training_slices(data):
 
 def test_masks_hold_what_reaches_the_threshold_and_never_black(data):
     slices = PCLT20K(data, IDS, SIZE)
-    masks = ThresholdMasks(slices, {"0001": 100.0, "0002": 0.0})
-    assert masks[0]["pet"].sum() == 2
-    assert masks[2]["pet"].sum() == 4
-    assert np.array_equal(masks[0]["mask"], slices[0]["mask"])
+    pet = np.concatenate([slices[index]["pet"].numpy() for index in (0, 2)])
+    masks = ThresholdSegmenter({"0001": 100.0, "0002": 0.0})([IDS[0], IDS[2]], pet, pet)
+    assert masks.shape == (2, SIZE, SIZE)
+    assert masks.sum(axis=(1, 2)).tolist() == [2, 4]
 
 
 @pytest.mark.parametrize("rule", ["x", "0", "-1", "101%", "nan", "inf", "%"])

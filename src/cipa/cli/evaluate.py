@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from cipa.cli.network_options import PRECISIONS, add_network_options, warn_of_inputs
 from cipa.cli.parser import Parser
@@ -25,12 +25,10 @@ from cipa.files import refuse_occupied
 from cipa.progress import counting_bar
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from cipa.data.pclt20k import PCLT20K
     from cipa.evaluation.patient import PatientProtocol
     from cipa.evaluation.published import PublishedResult
-    from cipa.evaluation.scoring import Segment
+    from cipa.evaluation.scoring import Segmenter
     from cipa.inference.predictor import Predictor
 
 
@@ -167,12 +165,12 @@ def _score_folds(
     from cipa.data.layout import patient_of
     from cipa.data.pclt20k import PCLT20K
     from cipa.evaluation.folds import read_folds
-    from cipa.report.evaluation import write_parts
+    from cipa.report.evaluation import segment_slices, write_parts
 
     folds = read_folds(arguments.weights, map(patient_of, ids))
     about: dict[str, Any] = {"weights": arguments.weights, "out_of_fold": []}
 
-    def parts() -> Iterator["tuple[PCLT20K, Segment]"]:
+    def parts() -> Iterator["tuple[PCLT20K, Segmenter]"]:
         for fold in folds:
             own = [slice_id for slice_id in ids if patient_of(slice_id) in fold.patients]
             predictor = _predictor(arguments, own, list(fold.weights))
@@ -180,7 +178,7 @@ def _score_folds(
                 {"patients": fold.patients, "weights": fold.weights, "threshold": predictor.threshold}
             )
             data = PCLT20K(arguments.data, own, predictor.image_size, slices=predictor.slices)
-            yield data, partial(_segment, predictor)
+            yield data, partial(segment_slices, predictor)
 
     shown = PCLT20K(arguments.data, ids, _side(arguments.data, ids[0]))
     options = _options(arguments, patients, {}) | {"batch_size": arguments.batch_size}
@@ -189,30 +187,23 @@ def _score_folds(
         return write_parts(parts(), out, shown, **options, about=about, advance=advance)
 
 
-def _segment(predictor: "Predictor", ct: "np.ndarray", pet: "np.ndarray") -> "np.ndarray":
-    return predictor.mask(predictor.predict_slices(ct, pet))
-
-
 def _predictor(arguments: Namespace, ids: Sequence[str], weights: list[str]) -> "Predictor":
     """Load weights, an ensemble where there are several, and refuse data they do not fit."""
     from cipa.data.grey_scale import require_scale
     from cipa.data.layout import patient_of
-    from cipa.inference.modalities import with_inputs
     from cipa.inference.predictor import Predictor
-    from cipa.inference.weights import load_members
 
-    models, _ = load_members(weights)
-    warn_of_inputs(models, arguments.inputs)
-    for model, one in zip(models, weights, strict=True):
-        require_scale(cast(Any, model).config, arguments.data, map(patient_of, ids), one)
     predictor = Predictor(
-        [with_inputs(model, arguments.inputs) for model in models],
+        weights,
         arguments.device,
         arguments.batch_size,
         arguments.threshold,
         PRECISIONS[arguments.precision],
         None if arguments.tta == "none" else arguments.tta,
+        arguments.inputs,
     )
+    warn_of_inputs(predictor.models, arguments.inputs)
+    require_scale(predictor.config, arguments.data, map(patient_of, ids), " and ".join(weights))
     _check_size(arguments.data, ids[0], predictor.image_size, weights[0])
     return predictor
 
@@ -223,7 +214,7 @@ def _score_threshold(
     from cipa.data.grey_scale import read_grey_scale, same_value
     from cipa.data.layout import image_path, patient_of, read_ids
     from cipa.data.pclt20k import PCLT20K
-    from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold
+    from cipa.evaluation.pet_threshold import ThresholdSegmenter, pet_threshold
     from cipa.io.png import read_grey
     from cipa.report.evaluation import write_evaluation
 
@@ -245,12 +236,11 @@ def _score_threshold(
     about = {"pet_threshold": found.rule, "suv": found.suvs, "saturated": found.saturated}
     with counting_bar("evaluating", len(ids)) as advance:
         return write_evaluation(
-            ThresholdMasks(dataset, found.greys),
-            lambda ct, pet: pet,
+            dataset,
+            ThresholdSegmenter(found.greys),
             out,
             **_options(arguments, patients, about),
             advance=advance,
-            shown=dataset,
         )
 
 

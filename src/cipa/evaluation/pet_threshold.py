@@ -9,20 +9,21 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
+import numpy as np
 
 from cipa.data.intensity import grey_to_suv, suv_to_grey
 from cipa.data.layout import image_path, patient_of
 from cipa.errors import UsageError
-from cipa.evaluation.scoring import Slices
 from cipa.evaluation.threshold_baseline import best_grey, read_histograms
 from cipa.io.png import read_grey
 
 WHITE = 255
+
+BLACK = 1e-6
+"""Lowest threshold: grey 0 is never tumour."""
 
 
 @dataclass(frozen=True)
@@ -95,22 +96,17 @@ def pet_threshold(
     return PetThreshold(f"PET at or above {words}", greys, suvs, saturated)
 
 
-class ThresholdMasks:
-    """A data set whose PET is already the mask that a threshold makes of it: the rest is `score_slices`."""
+class ThresholdSegmenter:
+    """A `Segmenter` that calls tumour whatever of a PET reaches the threshold of its patient."""
 
-    def __init__(self, dataset: Slices, greys: dict[str, float]) -> None:
-        self.dataset = dataset
-        self.ids = dataset.ids
+    def __init__(self, greys: Mapping[str, float]) -> None:
+        """Take the grey of each patient, as `PetThreshold.greys` has them."""
         self.greys = greys
 
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return the slice with 1 in its "pet" where that reaches the patient's threshold, else 0."""
-        item = self.dataset[index]
-        threshold = max(self.greys[patient_of(self.ids[index])], 1e-6)  # black is never tumour
-        return {**item, "pet": (item["pet"] >= threshold).to(torch.uint8)}
+    def __call__(self, ids: Sequence[str], ct: np.ndarray, pet: np.ndarray) -> np.ndarray:
+        """Return bool (S, H, W) of PET (S, H, W)."""
+        thresholds = [max(self.greys[patient_of(slice_id)], BLACK) for slice_id in ids]
+        return pet >= np.array(thresholds)[:, None, None]
 
 
 def _brightest(root: str | os.PathLike[str], ids: Sequence[str]) -> dict[str, int]:
