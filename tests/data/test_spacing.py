@@ -56,7 +56,7 @@ def test_a_file_with_no_spacing_where_one_should_be_is_named(tmp_path, value):
 
 def test_a_file_that_is_no_object_is_malformed_and_not_taken_for_an_absent_one(tmp_path):
     write(tmp_path, [])
-    with pytest.raises(DataError, match=r"metadata.json: not a JSON object"):
+    with pytest.raises(DataError, match=r"metadata.json: holds a list"):
         find_spacings(tmp_path, ["0001"])
 
 
