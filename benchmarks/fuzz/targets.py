@@ -235,7 +235,10 @@ def read_lists(folder: Path) -> None:
     from cipa.data.spacing import find_spacings
 
     check(folder)
-theirs
+    patients = [patient_of(one) for split in ("train", "test") for one in read_ids(folder, split)]
+    read_grey_scale(folder, patients)
+    find_spacings(folder, patients)
+
 
 def damage_lists(draw: random.Random, folder: Path) -> None:
     if draw.random() < 0.5:
@@ -365,6 +368,8 @@ def read_recipe(folder: Path) -> None:
 
 
 def make_run(folder: Path) -> None:
+    from cipa.training.log import METRICS, VALIDATION
+
     network = torch.nn.Linear(4, 3)
     optimizer = torch.optim.AdamW(network.parameters())
     network(torch.ones(1, 4)).sum().backward()
@@ -372,10 +377,8 @@ def make_run(folder: Path) -> None:
     run, checkpoints = _checkpoints(folder, network, optimizer)
     checkpoints.position.step = checkpoints.position.validated_step = 3
     checkpoints.save_state()
-    run.metrics.write_text(
-        "epoch,step,lr,loss,seconds,slices_per_second,memory_mib\n" + "1,1,1e-4,0.5,1,2,3\n" * 2
-    )
-    run.validation.write_text("epoch,step,iou,dice,acc,hd95,loss\n1,3,0.1,0.2,0.3,,0.4\n")
+    run.metrics.write_text(f"{','.join(METRICS)}\n" + "1,1,1e-4,0.5,1,2,3\n" * 2)
+    run.validation.write_text(f"{','.join(VALIDATION)}\n1,3" + ",0.5" * (len(VALIDATION) - 2) + "\n")
 
 
 def damage_run(draw: random.Random, folder: Path) -> None:
@@ -401,17 +404,16 @@ def damage_run(draw: random.Random, folder: Path) -> None:
 
 
 def resume(folder: Path) -> None:
-    from cipa.training.log_table import Table
-
     from cipa.report.curves import read_columns
     from cipa.training.log import METRICS, VALIDATION
+    from cipa.training.log_file import LogFile
 
     network = torch.nn.Linear(4, 3)
     optimizer = torch.optim.AdamW(network.parameters())
     run, checkpoints = _checkpoints(folder, network, optimizer)
     checkpoints.restore()
-    Table(run.metrics, METRICS, checkpoints.position.step).close()
-    Table(run.validation, VALIDATION, checkpoints.position.validated_step).close()
+    LogFile(run.metrics, METRICS, checkpoints.position.step).close()
+    LogFile(run.validation, VALIDATION, checkpoints.position.validated_step).close()
     read_columns(run.metrics, ("epoch", "step", "loss", "lr"))
 
 

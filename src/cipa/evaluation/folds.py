@@ -4,13 +4,12 @@ A run says in its split.json which patients it left out (`cipa train --fold K/N`
 patients, of other seeds for instance, are an ensemble for them.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cipa.errors import DataError, UsageError
+from cipa.readers import read_json_object, shown
 
 SPLIT = "split.json"
 
@@ -71,13 +70,10 @@ def read_folds(weights: Sequence[str], patients: Iterable[str]) -> list[Fold]:
 def _left_out(weights: str) -> tuple[str, ...]:
     folder = Path(weights)
     path = next((each for each in (folder / SPLIT, folder.parent / SPLIT) if each.is_file()), folder / SPLIT)
-    try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
-        left_out = tuple(document["left_out"])
-    except OSError as error:
-        raise DataError(f"{path}: no such file; give runs that `cipa train --fold` made") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: no split of a run ({error}); train it again") from error
+    document = read_json_object(path, "give runs that `cipa train --fold` made")
+    left_out = document.get("left_out")
+    if not isinstance(left_out, list) or not all(isinstance(each, str) for each in left_out):
+        raise DataError(f"{path}: no split of a run (left_out {shown(left_out)}); train it again")
     if not left_out:
         raise DataError(f"{weights}: left no patient out; give runs that `cipa train --fold` made")
-    return left_out
+    return tuple(left_out)

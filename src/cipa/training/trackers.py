@@ -12,8 +12,9 @@ from typing import Any
 
 from accelerate.tracking import GeneralTracker, MLflowTracker, TensorBoardTracker, WandBTracker
 
-from cipa.errors import UsageError
+from cipa.errors import DataError, UsageError
 from cipa.files import atomic_file
+from cipa.readers import read_json_object, shown
 from cipa.training.run_folder import RunFolder
 
 PROJECT = "cipa"
@@ -77,7 +78,12 @@ STARTERS = {"tensorboard": _tensorboard, "wandb": _wandb, "mlflow": _mlflow}
 
 
 def _read_id(run: RunFolder) -> str | None:
-    return str(json.loads(run.tracker.read_text())["id"]) if run.tracker.is_file() else None
+    if not run.tracker.exists():
+        return None
+    identity = read_json_object(run.tracker, "delete it to log to a new run").get("id")
+    if not isinstance(identity, str) or not identity.isprintable():
+        raise DataError(f"{run.tracker}: id {shown(identity)} is none; delete it to log to a new run")
+    return identity
 
 
 def _keep_id(run: RunFolder, identity: str) -> str:

@@ -89,6 +89,8 @@ def test_an_unknown_field_is_named(folder):
         ("num_classes", 10**8),
         ("inputs", ["ct"]),
         ("variant", "nano\n\x1b[31m"),
+        ("inputs", "ct\n\x1b[31m\ud800"),
+        ("pet_scaling", "\ud800"),
     ],
 )
 def test_a_wrong_value_is_a_data_error_of_the_file(config, field, value):

@@ -54,7 +54,7 @@ def read_config(path: Path) -> NetworkConfig:
     try:
         return kind(**{name: _typed(name, value, hints[name]) for name, value in values.items()})
     except (CipaError, ValueError, OverflowError) as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{path}: {shown(error, 300)}") from error
 
 
 def write_config(folder: Path, config: NetworkConfig) -> None:
