@@ -6,9 +6,11 @@ import io
 import json
 import random
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -69,15 +71,25 @@ def text_of(how: Callable[[random.Random, str], bytes], *patterns: str) -> Damag
 
 
 def make_study(folder: Path) -> None:
+    for name, content in study_files().items():
+        path = folder / "study" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+@cache
+def study_files() -> dict[str, bytes]:
+    """Draw a phantom's study and return the files of a few of its slices, by their paths below it."""
     from cipa.phantom.study import write_phantom_studies
 
-    write_phantom_studies(folder / "all", 1, size=128)
-    for kind in ("CT", "PET"):
-        files = sorted((folder / "all" / "studies" / "0001" / kind).glob("*.dcm"))
-        (folder / "study" / kind).mkdir(parents=True)
-        for file in files[len(files) // 2 :][:SLICES]:
-            shutil.copy(file, folder / "study" / kind)
-    shutil.rmtree(folder / "all")
+    files = {}
+    with tempfile.TemporaryDirectory() as folder:
+        write_phantom_studies(Path(folder, "out"), 1, size=128)
+        for kind in ("CT", "PET"):
+            slices = sorted(Path(folder, "out", "studies", "0001", kind).glob("*.dcm"))
+            middle = slices[len(slices) // 2 :][:SLICES]
+            files |= {f"{kind}/{file.name}": file.read_bytes() for file in middle}
+    return files
 
 
 def damage_tags(draw: random.Random, folder: Path) -> None:

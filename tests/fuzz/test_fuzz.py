@@ -14,10 +14,10 @@ from cipa.errors import DataError
 
 
 def test_no_reader_fails_on_damaged_inputs():
-    report = fuzz(200)
-    assert sum(report.counts.values()) >= 190
+    report = fuzz(150)
+    assert sum(report.counts.values()) >= 140
     assert report.faults == []
-    assert sum(report.counts[target.name, "refused"] for target in TARGETS) > 40  # else it damages nothing
+    assert sum(report.counts[target.name, "refused"] for target in TARGETS) > 30  # else it damages nothing
 
 
 @pytest.mark.parametrize(
