@@ -37,5 +37,14 @@ def test_like_patients_agree_and_the_seed_alone_decides():
     rows = [row(30, 10, 10)] * 5
     same = pooled_intervals(rows)["dice"]
     assert same.low == same.high == pytest.approx(0.75)
-    mixed = [row(n, 10, 5) for n in range(1, 9)]
+    mixed = [row(n**3, 10 * n, 5) for n in range(1, 30)]  # sums that hardly ever meet
     assert pooled_intervals(mixed) == pooled_intervals(mixed) != pooled_intervals(mixed, seed=1)
+
+
+def test_resamples_draw_the_four_counts_of_a_patient_together():
+    """Columns resampled apart would give IoUs of patients that do not exist, below 0.2 and above 0.8."""
+    rows = [row(80, 10, 10), row(20, 40, 40)] * 20
+    found = pooled_intervals(rows)["iou"]
+    every = [(80 * k + 20 * (40 - k)) / (100 * 40) for k in range(41)]
+    assert min(abs(found.low - one) for one in every) < 1e-9
+    assert min(abs(found.high - one) for one in every) < 1e-9

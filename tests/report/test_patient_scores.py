@@ -72,3 +72,19 @@ def test_different_voxels_are_said():
     assert "2 voxel sizes, each patient scored in its own" in text_of(
         *[(SQUARE, SQUARE)] * 2, spacings=((3, 1, 1), (5, 1, 1))
     )
+
+
+def test_false_marks_of_patients_without_tumour_are_a_row_and_few_such_are_no_reason_for_none():
+    text = text_of(*[(SQUARE, SQUARE)] * 5, (HALF, EMPTY))
+    assert row_of(text, "false mL, no tumour").split()[-1] == "1"
+    assert f"{64 * 3 / 1000:.2f}" in row_of(text, "false mL, no tumour")
+    assert "no interval of fewer than 5 patients" in text
+    assert row_of(text_of(*[(SQUARE, SQUARE)] * 5), "marks, no tumour").split()[-1] == "0"
+    assert "no interval of fewer" not in text_of(*[(SQUARE, SQUARE)] * 5)
+
+
+def test_precision_is_noted_where_every_slice_shows_tumour():
+    text = text_of((SQUARE, SQUARE))
+    assert "lesion precision % *" in text
+    assert "* every slice scored shows tumour" in text
+    assert "*" not in text_of((SQUARE, SQUARE), (SQUARE, EMPTY))

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from cipa.evaluation.comparable import require_comparable
 from cipa.evaluation.runs import Run
-from cipa.evaluation.same_slices import require_same_test
 from cipa.evaluation.statistics import (
     FEWEST_FOR_INTERVAL,
     PairedDifference,
@@ -85,9 +85,9 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         Every score of every run.
 
     Raises:
-        DataError: they were not scored on the same slices (`require_same_test`).
+        DataError: they are not comparable (`require_comparable`).
     """
-    require_same_test(runs)
+    require_comparable(runs)
     first = runs[0]
     names = sorted(first.patients)
     scores = {

@@ -4,7 +4,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cipa.evaluation.patient import METRICS, PatientResult
-from cipa.evaluation.patient_tables import PER_PATIENT_3D, PROTOCOL
+from cipa.evaluation.patient_tables import PER_PATIENT_3D, PROTOCOL, note_on
+from cipa.evaluation.published import TUMOUR_ALONE_SCORED
 from cipa.evaluation.statistics import why_no_interval
 from cipa.report.fitted_table import FittedTable
 from cipa.report.quantities import QUANTITIES, Quantity, counted
@@ -36,7 +37,8 @@ def patient_scores_table(result: PatientResult, title: str = "") -> RenderableTy
 
 
 def _label(quantity: Quantity, metric: str, result: PatientResult) -> str:
-    return f"{quantity.label} at {result.tolerance:g} mm" if metric == "nsd" else quantity.label
+    name = f"{quantity.label} at {result.tolerance:g} mm" if metric == "nsd" else quantity.label
+    return f"{name} *" if note_on(result, metric) else name
 
 
 def _remarks(result: PatientResult) -> list[str]:
@@ -50,8 +52,10 @@ def _remarks(result: PatientResult) -> list[str]:
         lines.append(
             f"{len(spacings)} voxel sizes, each patient scored in its own: {PER_PATIENT_3D} has them"
         )
-    fewest = min(spread.patients for spread in result.spreads.values())
-    lines += filter(None, [why_no_interval(fewest)])
+    counts = [spread.patients for spread in result.spreads.values() if spread.patients]
+    lines += filter(None, [why_no_interval(min(counts, default=0))])
+    if result.has_tumour_alone:
+        lines.append(f"* {TUMOUR_ALONE_SCORED}")
     gaps = [row["patient"] for row in result.patients if row["gaps"]]
     for names, meaning in (
         (result.of_case("missed"), "missed, nothing predicted: Dice 0, HD95 the diagonal of the stack"),

@@ -61,6 +61,8 @@ QUANTITIES = {
     "lesion_f1": Quantity("lesion F1 %", "higher", 100, 1),
     "volume_error_ml": Quantity("volume error mL", "zero"),
     "volume_error_relative": Quantity("volume error %", "zero", 100, 1),
+    "fp_ml_without_tumour": Quantity("false mL, no tumour", "lower"),
+    "marks_without_tumour": Quantity("marks, no tumour", "lower", digits=1),
     "acc": Quantity("Acc %", "higher", 100, 1),
     "hd95": Quantity("HD95 px", "lower"),
 }

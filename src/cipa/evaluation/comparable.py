@@ -8,11 +8,11 @@ from cipa.evaluation.patient_tables import PER_PATIENT_3D
 from cipa.evaluation.runs import AXES, Run
 
 
-def require_same_test(runs: Sequence[Run]) -> None:
-    """Refuse runs that were not put to the same test.
+def require_comparable(runs: Sequence[Run]) -> None:
+    """Refuse runs that were not scored on the same slices against the same truth.
 
     Args:
-        runs: two or more; each is held against the first.
+        runs: two or more; each is compared with the first.
 
     Raises:
         DataError: a run lacks slices or patients of another, was scored against another truth, on another
