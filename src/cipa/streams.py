@@ -75,10 +75,12 @@ class _RichStream:
         self.failure: OSError | None = None
 
     def write(self, text: str) -> int:
+        """Write text with identities scrubbed from it."""
         self.write_scrubbed(scrub_line(text))
         return len(text)
 
     def write_scrubbed(self, text: str) -> None:
+        """Write text that holds no identity any more."""
         with self._failures():
             try:
                 self._stream.write(text)
@@ -86,6 +88,7 @@ class _RichStream:
                 self._stream.write(text.encode("ascii", "backslashreplace").decode())
 
     def flush(self) -> None:
+        """Flush the stream below."""
         with self._failures():
             self._stream.flush()
 
@@ -145,6 +148,7 @@ def warn_in_lines() -> None:
     shown: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        """Print a warning's line once."""
         line = printable(" ".join(str(message).split()))
         if line not in shown:
             shown.add(line)
@@ -186,6 +190,7 @@ class _LogLines(logging.Handler):
         self._shown: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Print a log record's line once."""
         with suppress(Exception):
             line = printable(" ".join(record.getMessage().split()))
             if line not in self._shown:
