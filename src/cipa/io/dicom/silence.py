@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-LOGGERS = ("pydicom", "pylibjpeg", "openjpeg", "highdicom")
+LOGGERS = ("pydicom", "highdicom")
 """What this package needs to know of a damaged file it learns from exceptions."""
 
 
