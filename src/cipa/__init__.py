@@ -6,7 +6,7 @@ Research software, not a medical device.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from cipa.version import __version__
 
 if TYPE_CHECKING:
     from cipa.inference.compiled import compile_model

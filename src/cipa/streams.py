@@ -76,6 +76,7 @@ class _RichStream:
         self.failure: OSError | None = None
 
     def write(self, text: str) -> int:
+        """Write text, in ASCII with escapes where the stream takes no more."""
         with self._failures():
             try:
                 self._stream.write(text)
@@ -84,6 +85,7 @@ class _RichStream:
         return len(text)
 
     def flush(self) -> None:
+        """Flush the stream below."""
         with self._failures():
             self._stream.flush()
 
@@ -143,6 +145,7 @@ def warn_in_lines() -> None:
     shown: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        """Print a warning's line once."""
         line = printable(" ".join(str(message).split()))
         if line not in shown:
             shown.add(line)
@@ -184,6 +187,7 @@ class _LogLines(logging.Handler):
         self._shown: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Print a log record's line once."""
         with suppress(Exception):
             line = printable(" ".join(record.getMessage().split()))
             if line not in self._shown:

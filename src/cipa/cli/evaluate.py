@@ -171,6 +171,7 @@ def _score_folds(
     about: dict[str, Any] = {"weights": arguments.weights, "out_of_fold": []}
 
     def parts() -> Iterator["tuple[PCLT20K, Segmenter]"]:
+        """Yield each fold's slices with the network that did not train on them."""
         for fold in folds:
             own = [slice_id for slice_id in ids if patient_of(slice_id) in fold.patients]
             predictor = _predictor(arguments, own, list(fold.weights))
@@ -247,7 +248,7 @@ def _score_threshold(
 def _options(
     arguments: Namespace, patients: "PatientProtocol | None", about: dict[str, Any]
 ) -> dict[str, Any]:
-    from cipa import __version__
+    from cipa.version import __version__
 
     today = datetime.now().astimezone().date().isoformat()
     about = {"data": arguments.data, "list": arguments.list, **about, "date": today, "cipa": __version__}
