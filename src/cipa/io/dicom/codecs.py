@@ -48,7 +48,8 @@ def is_available(uid: str) -> bool:
         import imagecodecs
     except ImportError:
         return False
-    return uid in CODECS and bool(getattr(imagecodecs, CODECS[uid].upper()).available)
+    name = {str(known): name for known, name in CODECS.items()}.get(uid)
+    return name is not None and bool(getattr(imagecodecs, name.upper()).available)
 
 
 def decode_frame(source: bytes, runner: DecodeRunner) -> bytes:
