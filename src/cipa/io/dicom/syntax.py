@@ -7,6 +7,7 @@ from pydicom.uid import UID, RLELossless
 
 from cipa.io.dicom.codecs import NAME, use_imagecodecs
 from cipa.io.dicom.frame_header import read_frame_header
+from cipa.io.dicom.tags import name_of, text
 
 use_imagecodecs()
 
@@ -17,12 +18,12 @@ def undecodable(header: Dataset) -> str | None:
     Args:
         header: as read from a file, with its file meta information.
     """
-    syntax = getattr(header, "file_meta", Dataset()).get("TransferSyntaxUID")
-    if syntax is None:
-        return "Transfer Syntax UID (0002,0010) is missing; export the series again"
+    syntax = text(getattr(header, "file_meta", Dataset()), "TransferSyntaxUID")
+    if not syntax:
+        return f"{name_of('TransferSyntaxUID')} is missing; export the series again"
     uid = UID(syntax)
     if not uid.is_transfer_syntax:
-        return f"Transfer Syntax UID (0002,0010) is {uid}, which is none; export the series again"
+        return f"{name_of('TransferSyntaxUID')} is none that DICOM knows; export the series again"
     if not uid.is_encapsulated:
         return None
     try:
@@ -34,9 +35,9 @@ def undecodable(header: Dataset) -> str | None:
 
 
 def compression_of(header: Dataset) -> str:
-    """Return the name of a file's transfer syntax, empty where it names none."""
-    syntax = getattr(header, "file_meta", Dataset()).get("TransferSyntaxUID")
-    return UID(syntax).name if syntax else ""
+    """Return the name of a file's transfer syntax, empty where it names none that DICOM knows."""
+    uid = UID(text(getattr(header, "file_meta", Dataset()), "TransferSyntaxUID"))
+    return uid.name if uid.is_transfer_syntax else ""
 
 
 def decoder_of(header: Dataset) -> str:
