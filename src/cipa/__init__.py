@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cipa.inference.compiled import compile_model
     from cipa.inference.predictor import Predictor
     from cipa.inference.result import Prediction
+    from cipa.inference.slices import SlicePredictor
     from cipa.models.checkpoints.load import load_model
     from cipa.models.cipa import CIPA
     from cipa.models.config import CIPAConfig
@@ -22,6 +23,7 @@ _HOME = {
     "CIPAConfig": "cipa.models.config",
     "Prediction": "cipa.inference.result",
     "Predictor": "cipa.inference.predictor",
+    "SlicePredictor": "cipa.inference.slices",
     "compile_model": "cipa.inference.compiled",
     "create_model": "cipa.models.registry",
     "load_model": "cipa.models.checkpoints.load",
@@ -32,6 +34,7 @@ __all__ = [
     "CIPAConfig",
     "Prediction",
     "Predictor",
+    "SlicePredictor",
     "__version__",
     "compile_model",
     "create_model",
