@@ -47,8 +47,9 @@ def find_cases(
 
     Args:
         root: a study, or a folder of studies.
-        truth: where the masks are, if not in a study's folder or beside it under one of `TRUTH_NAMES`: a
-            folder or a CSV, as `find_masks` takes them, or a pattern of names to look for in place of these.
+        truth: where the masks are, if not in a study's folder or beside it under one of `TRUTH_NAMES`: the
+            one mask of one study; a folder or a CSV, as `find_masks` takes them; or a pattern of names to
+            look for in place of these.
         keep_names: keep names of studies that hold the patient's.
 
     Returns:
@@ -67,15 +68,11 @@ def find_cases(
             "with a mask beside each, or a folder in PCLT20K layout"
         )
     _refuse_one_id_twice(studies)
-    named = _masks_by_id(truth)
-    patterns = TRUTH_NAMES if truth is None else (truth.lower(),)
-    cases, without = [], []
-    for study in studies:
-        found = _named_truth(study, named) if named is not None else _truth_beside(study, patterns)
-        if found is None:
-            without.append(study.name)
-        else:
-            cases.append(Case(study, patient_id(study.name), found))
+    found = _find_truth(studies, truth)
+    cases = [
+        Case(study, patient_id(study.name), path) for study, path in zip(studies, found, strict=True) if path
+    ]
+    without = [study.name for study, path in zip(studies, found, strict=True) if not path]
     if not cases:
         looked = f"named by {truth}" if truth else f"named {', '.join(TRUTH_NAMES)}"
         raise DataError(
@@ -90,7 +87,7 @@ def find_masks_of(cases: Sequence[Case], source: Path) -> dict[str, Path]:
 
     Args:
         cases: the studies.
-        source: folder or table, as `find_masks` takes it.
+        source: folder or table, as `find_masks` takes it, or the mask itself of one study.
 
     Returns:
         Patient to file.
@@ -98,8 +95,9 @@ def find_masks_of(cases: Sequence[Case], source: Path) -> dict[str, Path]:
     Raises:
         DataError: some study has none, or as `find_masks`.
     """
-    masks = find_masks(source)
-    found = {case.patient: _named_truth(case.study, masks) for case in cases}
+    found = dict(
+        zip((case.patient for case in cases), _named([case.study for case in cases], source), strict=True)
+    )
     require_masks(source, [patient for patient, path in found.items() if path is None])
     return {patient: path for patient, path in found.items() if path is not None}
 
@@ -135,25 +133,34 @@ def _refuse_one_id_twice(studies: Iterable[StudyPlace]) -> None:
         holders[patient.casefold()] = study.name
 
 
-def _masks_by_id(truth: str | None) -> dict[str, Path] | None:
+def _find_truth(studies: Sequence[StudyPlace], truth: str | None) -> list[Path | None]:
     if truth is None:
-        return None
-    if Path(truth).is_dir() or truth.lower().endswith(".csv"):
-        return find_masks(Path(truth))
+        return [_truth_beside(study, TRUTH_NAMES) for study in studies]
+    if Path(truth).exists() or truth.lower().endswith(".csv"):
+        return _named(studies, Path(truth))
     if "/" in truth:
         raise DataError(
-            f"--truth {truth}: no such folder; give a folder of masks, a CSV with columns study,mask, or a "
+            f"--truth {truth}: not there; give a folder of masks, a CSV with columns study,mask, or a "
             "pattern of names to look for in the folder of each study"
         )
-    return None
+    return [_truth_beside(study, (truth.lower(),)) for study in studies]
 
 
-def _named_truth(study: StudyPlace, masks: dict[str, Path]) -> Path | None:
-    """Return the mask named like the study, by the name of its own folder where that is hidden."""
+def _named(studies: Sequence[StudyPlace], source: Path) -> list[Path | None]:
+    """Return the mask of each study, none where it has no mask."""
+    if source.is_file() and nifti_stem(source):
+        if len(studies) > 1:
+            raise DataError(f"{source}: one mask for {len(studies)} studies; give a folder of masks")
+        return [source]
+    masks = find_masks(source)
+    return [next((masks[one] for one in _ids_of(study) if one in masks), None) for study in studies]
+
+
+def _ids_of(study: StudyPlace) -> list[str]:
+    """Return the ids a study's mask may have: of its name, and of its own folder where that is hidden."""
     own = study.ct.stem if study.ct.is_file() else study.ct.resolve().name
     names = (study.name, own) if study.is_dicom else (study.name,)
-    ids = [patient_id(name) for name in names if any(map(str.isalnum, name))]
-    return next((masks[one] for one in ids if one in masks), None)
+    return [patient_id(name) for name in names if any(map(str.isalnum, name))]
 
 
 def _truth_beside(study: StudyPlace, patterns: Sequence[str]) -> Path | None:

@@ -95,7 +95,7 @@ def network_segmenter(
 
     def segment(case: Case, pair: PetCtInput) -> tuple[npt.NDArray[Any], Sequence[str]]:
         found = predict_study(predictor, pair, options, progress)
-        return found.mask, [*found.warnings, *_said_left_out(found.left_out_ml)]
+        return found.mask, found.warnings
 
     return segment
 
@@ -207,7 +207,3 @@ def _write(folder: Path, result: StudyResult, about: Mapping[str, Any]) -> None:
     }
     scores = {SUMMARY_KEY: patient_summary(result.patients), "studies": studies, "failed": result.failed}
     write_tables(folder, result.published, {**about, **scores})
-
-
-def _said_left_out(millilitres: float) -> list[str]:
-    return [f"left out as implausible: {millilitres:.2f} mL that the network marked"] if millilitres else []
