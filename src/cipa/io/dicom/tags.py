@@ -87,8 +87,8 @@ def raw_bytes(header: Dataset, keyword: str) -> bytes:
     original = getattr(found, "original_string", None)  # of a person's name, kept by pydicom
     if isinstance(original, bytes) and original:
         return original
-    several = isinstance(found, MultiValue)
-    return ("\\".join(map(str, found)) if several else str(found or "")).encode("utf-8", "replace")
+    plain = "\\".join(map(str, found)) if isinstance(found, MultiValue) else str(found or "")
+    return plain.encode("utf-8", "replace")
 
 
 def given(header: Dataset, keyword: str) -> tuple[str, ...]:
