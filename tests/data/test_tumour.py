@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from nibabel.affines import from_matvec
 
-from cipa.data.convert.tumour import tumour_on_ct
+from cipa.data.tumour import tumour_on_ct
 from cipa.errors import DataError
 from cipa.io.checks import VolumeWarning
 from cipa.io.volume import Volume
