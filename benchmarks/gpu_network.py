@@ -136,6 +136,7 @@ def train(case: Training, device: str) -> list[Row]:
     falls = all(value == value for value in values) and values[-1] < values[0]
     name = f"{case.variant}, {case.batch} x 512, bf16 autocast"
     require(falls, f"the loss of {name} does not fall over steps on one batch: {values}")
+    published = published_here(case.published)
     return [
         Row(
             "gpu training step",
@@ -144,7 +145,7 @@ def train(case: Training, device: str) -> list[Row]:
             "ms",
             spread,
             case.target,
-            published_here(case.published),
+            published,
             device,
         ),
         Row("gpu training step", name, memory, "GiB", 0, case.target_gib, case.published_gib, device),

@@ -1,4 +1,4 @@
-"""The scan alone, without dt projection and sum over directions: the CUDA kernels beside Triton's on one card."""
+"""The scan alone, without dt projection and sum over directions: the CUDA kernels beside Triton's."""
 
 import statistics
 from collections.abc import Callable, Iterator

@@ -20,7 +20,7 @@ def works(device: str) -> Iterator[Callable[[], list[Row]]]:
 
 
 def spread(dtype: str) -> list[Row]:
-    """Train nano by both backends from the same seeds; the gate is that they differ less than the seeds do."""
+    """Train nano by both backends from the same seeds; the gate: they differ less than the seeds do."""
     data = draw_slices(128, 128, "cuda")
     curves = {}
     for seed in SEEDS:

@@ -139,7 +139,7 @@ def test_backward_kernels_keep_their_registers_on_hopper(case, tools, tmp_path):
         ("windows", 100),
         ("N 4", 34),
         ("chunks, first pass", 84),
-    ],  # fmt: skip
+    ],
 )
 def test_a_position_of_32_channels_takes_few_instructions(case, most, tools, tmp_path):
     """One exponential a lane, state and position says how many positions a loop's turn takes."""

@@ -53,7 +53,7 @@ class BackwardLayout(NamedTuple):
         return self.stages * stage + sums + (self.stages + 2) * self.positions * 4
 
     def scratch_shape(self, states: int) -> tuple[int, int, int]:
-        """Return the shape of a block's float32 scratch: replayed states of a segment, every `tile` positions."""
+        """Return the shape of a block's scratch, float32: every `tile`-th state of a segment."""
         return SEGMENT // self.tile, self.threads, 2 * states // self.lanes
 
     def held(self, states: int, x_bytes: int, dy_bytes: int) -> int:
@@ -69,8 +69,8 @@ LAYOUTS_4 = (
     BackwardLayout(lanes=1, warps=1, positions=16, tile=4, stages=3, resident=10),
     BackwardLayout(lanes=1, warps=1, positions=8, tile=4, stages=4, resident=12),
 )
-"""4 states: the second, with half as long stages, where it saves a round of blocks. 4 images of 128 x 128 x 192
-take 0.581 and 0.539 ms, 4 of 32 x 32 x 768, one round of either, 0.166 and 0.183."""
+"""4 states: the second, with half as long stages, where it saves a round of blocks. 4 images of 128 x 128 x
+192 take 0.581 and 0.539 ms, 4 of 32 x 32 x 768, one round of either, 0.166 and 0.183."""
 
 
 def backward_layout(channels: int, states: int) -> BackwardLayout:
@@ -118,22 +118,23 @@ def backward_plan(
     segments = -(-length // SEGMENT)
     if segments == 1 or (states == 16 and batch * row >= slots // 2):
         return layout, Cut(length, 1, images_of_round(batch, length, row, slots))
+    if states == 16:
+        pieces = min(segments, max(1, 2 * slots // (batch * row)))
+    else:
+        pieces = min(segments, max(1, _most_blocks(layout, states) // (batch * row)))
+    chunk = -(-segments // pieces) * SEGMENT
+    cut = Cut(chunk, -(-length // chunk), 1)
     if states == 4:
-        chunk = _segments_a_chunk(layout, batch * row, segments) * SEGMENT
-        blocks = batch * row * -(-length // chunk)
+        blocks = batch * row * cut.chunks
         rounds = [-(-blocks // (each.held(states, x_bytes, dy_bytes) * units)) for each in LAYOUTS_4]
         layout = LAYOUTS_4[rounds[1] < rounds[0]]
-    else:
-        pieces = min(segments, max(1, 2 * slots // (batch * row)))
-        chunk = -(-segments // pieces) * SEGMENT
-    return layout, Cut(chunk, -(-length // chunk), 1)
+    return layout, cut
 
 
-def _segments_a_chunk(layout: BackwardLayout, walks: int, segments: int) -> int:
-    """Return the fewest segments a chunk whose blocks' scratch stays below `SCRATCH_BYTES`."""
-    tiles, threads, values = layout.scratch_shape(4)
-    blocks = max(walks, SCRATCH_BYTES // (4 * tiles * threads * values))
-    return -(-walks * segments // blocks)
+def _most_blocks(layout: BackwardLayout, states: int) -> int:
+    """Return of how many blocks the scratch stays below `SCRATCH_BYTES`."""
+    tiles, threads, values = layout.scratch_shape(states)
+    return SCRATCH_BYTES // (4 * tiles * threads * values)
 
 
 @lru_cache(maxsize=256)

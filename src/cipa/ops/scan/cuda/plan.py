@@ -1,8 +1,8 @@
 """How a forward scan is laid out on lanes, warps and blocks: a rule on shapes and the GPU's size.
 
-The rule is what a sweep of 13 layouts by up to 6 cuts at 26 shapes of the network found fastest on one H100
-(`docs/gpu.md`); every entry stands beside its time and the next best one's. It is within 2 % of the best there
-but for one image of 32 x 32 with 4 states (24 microseconds for 22.6).
+The rule is what a sweep of 13 layouts by up to 6 cuts at 25 shapes of the network found fastest on one H100
+(`docs/gpu.md`); every entry stands beside its time and the next best one's. It is within 2 % of the best
+there but for one image of 32 x 32 with 4 states (24 microseconds for 22.6).
 
 Letters: B images, L positions of a walk, K directions, D channels, N states. A walk is one channel of one
 direction of one image.
@@ -23,7 +23,7 @@ LEAST_POSITIONS = 256
 """Of a block: it takes as many short walks one after the other."""
 
 CHUNK = 512
-"""Positions of a chunk with 16 states: 0.512 ms for 4 images of 128 x 128, 0.520 with 1024, 0.528 with 256."""
+"""Positions of a chunk, 16 states: 0.512 ms for 4 images of 128 x 128, 0.520 with 1024, 0.528 with 256."""
 
 LEAST_WALKS = 1_500
 """Below, a walk too short to be cut is left to Triton, whose chunks go down to 16 positions."""
@@ -33,7 +33,7 @@ LONG_WALK = 4096
 
 
 class Shape(NamedTuple):
-    """A kernel's shape before its stages are counted; fields as in `Layout`, `positions` for 2-byte elements."""
+    """A kernel's shape but for its stages; fields as in `Layout`, `positions` for 2-byte elements."""
 
     lanes: int
     warps: int
@@ -76,7 +76,7 @@ FEW_WALKS = 3_200
 """Below, walks are cut with 16 states: 3072 of 16384 positions take 0.512 ms in chunks, 0.70 whole."""
 
 FEW_WALKS_OF_4 = 8_000
-"""The same with 4 states, from a quarter of the positions on; long ones of 2-byte elements up to twice that."""
+"""The same with 4 states, from a quarter of the positions on; up to twice as many long ones of 2 bytes."""
 
 
 class Layout(NamedTuple):
@@ -236,7 +236,7 @@ def images_a_block(batch: int, length: int, blocks_an_image: int, slots: int) ->
         blocks_an_image: if a block takes one image.
         slots: blocks that the GPU holds at once.
     """
-    return max(1, min(LEAST_POSITIONS // length, -(-batch * blocks_an_image // slots)))
+    return max(1, min(batch, LEAST_POSITIONS // length, -(-batch * blocks_an_image // slots)))
 
 
 def fitting_warps(warps: int, warp_channels: int, channels: int) -> int:
