@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from cipa import __version__
 from cipa.cli.boundary import guard
 from cipa.cli.suggest import suggestion
 from cipa.errors import UsageError
 from cipa.signals import exit_on_termination
 from cipa.streams import make_rich_safe, safe_streams
+from cipa.version import __version__
 
 VERBS = {
     "demo": "a phantom study from DICOM to measured lesions and a report, offline; or a short training",

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from cipa import __version__
 from cipa.files import atomic_file
 from cipa.inference.result import DISCLAIMER, Prediction
 from cipa.lesions.measure import Lesion
@@ -18,6 +17,7 @@ from cipa.report.lesion_panels import save_lesion_panel
 from cipa.report.mip import save_mip
 from cipa.report.positions import slice_z
 from cipa.report.templates import or_dash, render
+from cipa.version import __version__
 
 REPORT, PICTURES = "report.html", "pictures"
 

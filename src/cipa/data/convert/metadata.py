@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cipa import __version__
 from cipa.data.convert.outcome import Problem
 from cipa.data.convert.patient import Recipe
 from cipa.data.convert.sources import patient_id
@@ -30,6 +29,7 @@ from cipa.errors import DataError
 from cipa.io.grid_record import check_grid_record
 from cipa.io.plane import PlaneFit
 from cipa.readers import read_json, shown
+from cipa.version import __version__
 
 SCHEMA = 1
 MOST_SIDE, MOST_SLICES = 65_535, 100_000

@@ -39,7 +39,7 @@ def tumour_on_ct(
     Warns:
         VolumeWarning: the mask was resampled, or is empty.
     """
-    labels = _whole_labels(mask)
+    labels = whole_labels(mask)
     if not needed and not labels.any():
         warnings.warn(
             f"{mask.name}: an empty mask, taken as a patient without tumour", VolumeWarning, stacklevel=2
@@ -62,8 +62,12 @@ def tumour_on_ct(
     return on_ct
 
 
-def _whole_labels(mask: Volume) -> npt.NDArray[np.integer[Any]]:
-    """Return labels stored as floats, or scaled, as the whole numbers that they are but for rounding."""
+def whole_labels(mask: Volume) -> npt.NDArray[np.integer[Any]]:
+    """Return labels stored as floats, or scaled, as the whole numbers that they are but for rounding.
+
+    Raises:
+        DataError: a value is none, or too large for one.
+    """
     if mask.array.dtype.kind in "iu":
         return cast(npt.NDArray[np.integer[Any]], mask.array)
     if np.abs(mask.array).max(initial=0) >= MOST_LABEL:

@@ -151,6 +151,7 @@ def images_of_round(batch: int, length: int, blocks_an_image: int, slots: int) -
     """
 
     def cost(images: int) -> tuple[int, int]:
+        """Return how long the launch takes, in positions, for so many images a block."""
         blocks = -(-batch // images) * blocks_an_image
         return -(-blocks // slots) * (images * length + START), images
 
