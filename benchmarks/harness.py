@@ -40,7 +40,7 @@ class Row:
         unit: of the value.
         spread: largest minus smallest of the repeats, in the same unit.
         target: the bound it is held to, "" for none.
-        published: the published code's value on an H200, in the same unit; None where not known.
+        published: the published code's value on such a card, in the same unit; None where not known.
         on: "cpu" or "cuda", where it ran.
     """
 
