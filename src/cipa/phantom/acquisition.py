@@ -33,7 +33,7 @@ class Scanner:
     Attributes:
         ct_noise: standard deviation of the CT numbers in soft tissue at 512 x 512, HU.
         resolution: full width at half maximum of the PET detectors' blur, mm.
-        smoothing: of the filter after reconstruction, mm. The two add in squares: 5.5 to 7.5 mm.
+        smoothing: of the filter after reconstruction, mm. The two add in squares: 5.5 to 10 mm.
         counts: expected PET counts in a voxel (4 x 4 x 3.27 mm) of SUV 1.
         breathing: shift between CT and PET at the diaphragm, mm towards the feet.
         key: seeds of this patient's noise.
@@ -50,10 +50,10 @@ class Scanner:
 def draw_scanner(rng: np.random.Generator, key: tuple[int, ...]) -> Scanner:
     """Draw the quality of an examination; `key` seeds its noise."""
     return Scanner(
-        ct_noise=float(rng.uniform(11, 26)),
+        ct_noise=float(rng.uniform(9, 32)),
         resolution=float(rng.uniform(4.2, 5.4)),
-        smoothing=float(rng.uniform(3.6, 5.2)),
-        counts=float(np.exp(rng.uniform(np.log(3.0), np.log(14.0)))),
+        smoothing=float(rng.uniform(3.6, 8.5)),
+        counts=float(np.exp(rng.uniform(np.log(0.7), np.log(14.0)))),
         breathing=float(np.clip(rng.normal(3.0, 3.5), -5, 10)),
         key=key,
     )

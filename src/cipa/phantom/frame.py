@@ -23,11 +23,18 @@ _CAVITY_HALF = (
 )
 _CAVITY_Y = np.array([0.0, 0, -10, -9, -16, -24, -28, -36, -37, -38, -38])
 _SPINE_Y = np.interp(_HEIGHT, [-60, 0, 65, 130, 196, 245, 420], [8, 14, 35, 52, 40, 24, 10])
+_BLOOD = 42.0
+"""Unenhanced blood, HU: PET-CT of the chest is mostly read without contrast."""
+
+_LOWEST = 405.0
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Outlines of one patient; heights in mm from the lung apex, `dome` that of the right diaphragm's top."""
+    """Outlines of one patient; heights in mm from the lung apex, `dome` that of the right diaphragm's top.
+
+    `blood` is the CT number of blood, higher with contrast medium; `scanned` the height the scan ends at.
+    """
 
     body: Column
     fat: Column
@@ -38,6 +45,8 @@ class Frame:
     tall: float
     dome: float
     warp: Warp
+    blood: float
+    scanned: float
 
     def height(self, share: float) -> float:
         """Return the height in mm at `share` (0 at the apex, 1 at the top of the diaphragm)."""
@@ -50,8 +59,9 @@ class Frame:
 
 def draw_frame(rng: np.random.Generator) -> Frame:
     """Draw the proportions of a patient."""
-    wide, deep, tall = rng.normal(1.0, [0.045, 0.06, 0.06]).clip([0.9, 0.88, 0.88], [1.08, 1.12, 1.12])
-    fat = min(rng.gamma(4.0, 4.0) + 4, 30.0)
+    wide, deep, tall = rng.normal(1.0, [0.07, 0.08, 0.06]).clip([0.84, 0.84, 0.88], [1.14, 1.18, 1.12])
+    fat = min(rng.gamma(3.0, 6.0) + 4, 48.0)
+    dome = 205.0 * float(tall)
     z = _HEIGHT * tall
     muscle = Column(
         z,
@@ -74,6 +84,13 @@ def draw_frame(rng: np.random.Generator) -> Frame:
         wide=float(wide),
         deep=float(deep),
         tall=float(tall),
-        dome=205.0 * float(tall),
-        warp=Warp(rng, amplitude=3.8),
+        dome=dome,
+        warp=Warp(rng, amplitude=rng.uniform(3.0, 5.5)),
+        blood=_BLOOD if rng.random() < 0.6 else float(rng.uniform(90, 230)),
+        scanned=min(dome + _draw_scanned(rng), _LOWEST),
     )
+
+
+def _draw_scanned(rng: np.random.Generator) -> float:
+    """Draw how far below the diaphragm's top a scan goes on, mm: a thorax, or to the kidneys and beyond."""
+    return float(rng.uniform(60, 80) if rng.random() < 0.5 else rng.uniform(80, 200))

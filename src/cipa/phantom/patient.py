@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cipa.phantom import organs, wall
+from cipa.phantom.abdomen import draw_abdomen
 from cipa.phantom.acquisition import Scanner, ct_slice, draw_scanner, height_of, onto_ct_grid, pet_slices
+from cipa.phantom.arms import draw_arms
+from cipa.phantom.couches import draw_couch
 from cipa.phantom.decoys import draw_decoys
 from cipa.phantom.frame import Frame, draw_frame
 from cipa.phantom.plane import FIELD_OF_VIEW, SLICE_SPACING, Floats, Plane
@@ -94,7 +97,7 @@ class _Body:
     @property
     def numbers(self) -> Sequence[int]:
         """Return the slice numbers of the whole thorax."""
-        return range(1, int((self.frame.dome + 65) / SLICE_SPACING))
+        return range(1, int((self.frame.scanned + 10) / SLICE_SPACING))
 
 
 def _body(seed: int, index: int) -> _Body:
@@ -102,13 +105,13 @@ def _body(seed: int, index: int) -> _Body:
     rng = np.random.default_rng([seed, index, 0])
     frame = draw_frame(rng)
     scanner = draw_scanner(rng, key=(seed, index, 2))
-    outside = wall.soft_wall(rng, frame)
+    outside = [*draw_couch(rng, frame), *draw_arms(rng, frame), *wall.soft_wall(rng, frame)]
     lungs = organs.lungs(rng, frame)
-    inside = [*organs.mediastinum(rng, frame), *organs.abdomen(rng, frame), *organs.heart(rng, frame)]
+    inside = [*organs.mediastinum(rng, frame), *draw_abdomen(rng, frame), *organs.heart(rng, frame)]
     bones = wall.bones(rng, frame)
     sites = map_sites([*lungs, *inside, *bones], frame)
     vessels = [
-        Part(grow_tree(organs.hilum(frame, side), sites.leaves(rng, side, _LEAVES)), organs.BLOOD, None)
+        Part(grow_tree(organs.hilum(frame, side), sites.leaves(rng, side, _LEAVES)), frame.blood, None)
         for side in (-1, 1)
     ]
     decoys = draw_decoys(rng, frame, sites)
