@@ -1,4 +1,4 @@
-"""Samples with the field of view of either source: a slice and its neighbours, turned, scaled, shifted, cropped.
+"""Samples with the field of view of either source: slices with neighbours, turned, scaled, shifted, cropped.
 
 Patients come as crops about their tumour, phantoms as whole bodies. A network that can tell them apart by
 their field learns two rules, each of which fails on the other's field; so both are cropped alike.
@@ -29,7 +29,12 @@ class Samples:
 
 
 def cut_fields(
-    volumes: Volumes, index: Tensor, recipe: Recipe, slices: int, target: Tensor | None = None, zoom: float = 1.0
+    volumes: Volumes,
+    index: Tensor,
+    recipe: Recipe,
+    slices: int,
+    target: Tensor | None = None,
+    zoom: float = 1.0,
 ) -> Samples:
     """Sample slices by their places.
 
@@ -38,8 +43,8 @@ def cut_fields(
         index: (B,) places of slices.
         recipe: image size and variation.
         slices: channels, 1 or 3.
-        target: (B, 2) where on the image, mm from its middle, the tumour's middle goes; by default the field's
-            middle goes to the image's, but for a shift.
+        target: (B, 2) where on the image, mm from its middle, the tumour's middle goes; by default
+            the field's middle goes to the image's, but for a shift.
         zoom: factor on every length, below 1 for smaller tumours.
     """
     by, device = recipe.variation, index.device
@@ -59,7 +64,12 @@ def cut_fields(
     scale = torch.minimum(scale, side * 1.02 / largest) if target is None else scale
     cos, sin = turn.cos(), turn.sin()
     into = torch.stack(  # from image to patient: rows are (x, y)
-        [cos * flip[0] / (scale * aspect), -sin * flip[0] / scale, sin * flip[1] / (scale * aspect), cos * flip[1] / scale],
+        [
+            cos * flip[0] / (scale * aspect),
+            -sin * flip[0] / scale,
+            sin * flip[1] / (scale * aspect),
+            cos * flip[1] / scale,
+        ],
         1,
     ).view(-1, 2, 2)
     axis = (torch.arange(recipe.size, device=device) + 0.5) * recipe.pixel - side / 2

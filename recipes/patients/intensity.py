@@ -13,7 +13,7 @@ BLACK, SPAN = -1.6, 3.2
 def to_network(samples: Samples, recipe: Recipe, *, vary: bool = True) -> tuple[Tensor, Tensor, Tensor]:
     """Return CT and PET in [-1.6, 1.6] and the mask, 0 or 1, as the network and its loss take them."""
     ct, pet = samples.ct, samples.pet
-    low, high = (torch.full((len(ct), 1, 1, 1), end, device=ct.device) for end in recipe.ct_window)
+    low, high = (torch.full((len(ct), 1, 1, 1), float(end), device=ct.device) for end in recipe.ct_window)
     if vary:
         ct, pet = _vary_ct(ct, recipe.variation), _vary_pet(pet, recipe.variation)
         low = low + torch.randn_like(low) * recipe.variation.window
@@ -53,8 +53,12 @@ def _grain(images: Tensor) -> Tensor:
 
 def _blur(images: Tensor, probability: float) -> Tensor:
     """Blur some samples, each by its own share of a filter of three pixels applied twice."""
-    smooth = F.avg_pool2d(F.avg_pool2d(images, 3, 1, 1, count_include_pad=False), 3, 1, 1, count_include_pad=False)
-    return torch.lerp(images, smooth, _some(images, probability) * torch.rand(len(images), 1, 1, 1, device=images.device))
+    smooth = F.avg_pool2d(
+        F.avg_pool2d(images, 3, 1, 1, count_include_pad=False), 3, 1, 1, count_include_pad=False
+    )
+    return torch.lerp(
+        images, smooth, _some(images, probability) * torch.rand(len(images), 1, 1, 1, device=images.device)
+    )
 
 
 def _drop(ct: Tensor, pet: Tensor, probability: float) -> tuple[Tensor, Tensor]:

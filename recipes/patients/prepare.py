@@ -1,4 +1,4 @@
-"""Patients' volumes and phantoms to files of bytes, one a patient: PATIENT.npz of ct, pet, mask and spacing."""
+"""Patients' volumes and phantoms to bytes: PATIENT.npz with ct, pet, mask and spacing."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -43,7 +43,9 @@ def _draw(out: Path, seed: int, index: int) -> int:
     if not target.is_file():
         patient = draw_patient(seed, index, SIZE, (4, WHOLE), healthy=1.0)
         flip = slice(None, None, -1)  # from the feet up, as patients are read
-        _save(target, patient.ct_hu[flip], patient.suv[flip], patient.mask[flip], patient.spacing, packed=False)
+        _save(
+            target, patient.ct_hu[flip], patient.suv[flip], patient.mask[flip], patient.spacing, packed=False
+        )
     return index
 
 
@@ -75,7 +77,12 @@ def _shrink(stack: NDArray[np.float32], step: tuple[float, float, float]) -> NDA
 
 
 def _save(
-    target: Path, hu: NDArray, suv: NDArray, mask: NDArray, step: tuple[float, float, float], packed: bool = True
+    target: Path,
+    hu: NDArray,
+    suv: NDArray,
+    mask: NDArray,
+    step: tuple[float, float, float],
+    packed: bool = True,
 ) -> None:
     arrays = {"ct": encode_ct(hu), "pet": encode_pet(suv), "mask": mask.astype(np.uint8)}
     write = np.savez_compressed if packed else np.savez

@@ -34,7 +34,9 @@ class Sampler:
         sizes = [round(count * share / sum(self.shares)) for share in self.shares]
         sizes[-1] = count - sum(sizes[:-1])
         parts = [self._part(place, size) for place, size in enumerate(sizes) if size]
-        return Samples(*(torch.cat([getattr(part, name) for part in parts]) for name in ("ct", "pet", "mask")))
+        return Samples(
+            *(torch.cat([getattr(part, name) for part in parts]) for name in ("ct", "pet", "mask"))
+        )
 
     def _part(self, place: int, count: int) -> Samples:
         index = self._draw(place, count, self.recipe.lesion_free)
@@ -61,7 +63,9 @@ class Sampler:
         given = cut_fields(
             self.sources[donor], self._draw(donor, count, 0.0), self.recipe, self.slices, target, zoom
         )
-        body = (samples.ct[-count:] > 400).float().mean(1, keepdim=True)  # more than -200 HU: no tumour in air
+        body = (
+            (samples.ct[-count:] > 400).float().mean(1, keepdim=True)
+        )  # more than -200 HU: no tumour in air
         share = _feather(given.mask, self.recipe.pixel) * _feather(body, self.recipe.pixel)
         blended = Samples(
             *(
@@ -70,7 +74,10 @@ class Sampler:
             )
         )
         return Samples(
-            *(torch.cat([getattr(samples, name)[:-count], getattr(blended, name)]) for name in ("ct", "pet", "mask"))
+            *(
+                torch.cat([getattr(samples, name)[:-count], getattr(blended, name)])
+                for name in ("ct", "pet", "mask")
+            )
         )
 
 
@@ -87,4 +94,5 @@ def _weights(volumes: Volumes) -> tuple[Tensor, Tensor]:
     for shows in (volumes.shows, ~volumes.shows):
         own = torch.bincount(volumes.patient[shows], minlength=len(volumes.names)).clamp(min=1).float()
         rows.append(shows.float() / own[volumes.patient].sqrt())
-    return rows[0], rows[1]
+    with_tumour, without = (row if row.any() else row + 1 for row in rows)  # a source may have only one kind
+    return with_tumour, without

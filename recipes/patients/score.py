@@ -56,34 +56,51 @@ def score(
     thresholds: Iterable[float] = (0.5,),
     smallest_ml: Iterable[float] = (0.0,),
 ) -> list[dict[str, float]]:
-    """Score a patient at every threshold and smallest lesion: counts on tumour slices and of the whole volume."""
-    shows = truth.any((1, 2))
+    """Score a patient at every threshold and smallest lesion.
+
+    `tp`, `fp` and `fn` are of the slices that show tumour, small lesions included, as published; all else is
+    of the whole volume.
+    """
     voxel = float(np.prod(spacing)) / 1000
-    rows = []
+    shows, truth = truth.any((1, 2)), truth > 0
     true_parts, true_count = ndimage.label(truth, np.ones((3, 3, 3)))
+    rows = []
     for threshold in thresholds:
         mask = probability >= threshold
-        parts, count = ndimage.label(mask, np.ones((3, 3, 3)))
-        sizes = np.bincount(parts.ravel(), minlength=count + 1) * voxel
+        parts, count = _label(mask)
+        sizes = np.bincount(parts.ravel(), minlength=count + 1)
+        hits = np.bincount(parts[truth], minlength=count + 1)
+        pairs = np.unique(np.stack([parts[truth], true_parts[truth]]), axis=1)
+        slab, true_slab = mask[shows], truth[shows]
+        both = int((slab & true_slab).sum())
         for least in smallest_ml:
-            kept = sizes >= least
+            kept = sizes * voxel >= least
             kept[0] = False
-            final = kept[parts]
-            tp, slab = int((final & (truth > 0)).sum()), mask[shows]
-            met = np.unique(parts[final & (truth > 0)])
+            tp, right = int(hits[kept].sum()), kept & (hits > 0)
             rows.append(
                 {
                     "threshold": threshold,
                     "smallest_ml": least,
-                    "tp": int((slab & (truth[shows] > 0)).sum()),
-                    "fp": int((slab & (truth[shows] == 0)).sum()),
-                    "fn": int((~slab & (truth[shows] > 0)).sum()),
-                    "dice": 2 * tp / max(1, int(final.sum()) + int((truth > 0).sum())),
-                    "false_ml": float(sizes[1:][kept[1:]].sum() - sizes[met].sum()),
+                    "tp": both,
+                    "fp": int(slab.sum()) - both,
+                    "fn": int(true_slab.sum()) - both,
+                    "dice": 2 * tp / max(1, int(sizes[kept].sum()) + int(truth.sum())),
+                    "false_ml": round(float(sizes[kept & (hits == 0)].sum() * voxel), 2),
+                    "truth_ml": round(float(truth.sum() * voxel), 2),
                     "lesions": true_count,
-                    "found": len(np.unique(true_parts[final & (truth > 0)])),
+                    "found": len(np.unique(pairs[1][kept[pairs[0]]])),
                     "predicted": int(kept.sum()),
-                    "right": len(met),
+                    "right": int(right.sum()),
                 }
             )
     return rows
+
+
+def _label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+    """Number the 26-connected components of a mask, looking only where there are any."""
+    parts = np.zeros(mask.shape, np.int32)
+    box = next(iter(ndimage.find_objects(mask.view(np.uint8))), None)
+    if box is None:
+        return parts, 0
+    parts[box], count = ndimage.label(mask[box], np.ones((3, 3, 3)))
+    return parts, count

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cipa.models.catalogue import CATALOGUE
 from cipa.models.registry import create_model
 from cipa.training.ema import average_of
 from cipa.training.graph_step import RecordedGradients
@@ -54,7 +55,9 @@ def fit(
     model = build(recipe).to(device).train()
     slices = getattr(model.config, "slices", 1)
     sampler = Sampler(sources, recipe, slices)
-    optimizer = build_optimizer(model, replace(OptimisationRecipe(), lr=recipe.lr, weight_decay=recipe.weight_decay))
+    optimizer = build_optimizer(
+        model, replace(OptimisationRecipe(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+    )
     average = average_of(model, 0.5)
     gradients: Any = _gradients(model, recipe, to_network(sampler.batch(), recipe), device)
     began, step, done, losses = time.monotonic(), 0, 0.0, []
@@ -80,7 +83,11 @@ def fit(
                 raise SystemExit(f"loss is no longer finite at step {step}: a lower lr")
             if report:
                 report(step, done, losses[-1][1])
-    return average.module.eval(), {"steps": step, "seconds": round(spent, 1), "losses": losses[:: max(1, len(losses) // 30)]}
+    return average.module.eval(), {
+        "steps": step,
+        "seconds": round(spent, 1),
+        "losses": losses[:: max(1, len(losses) // 30)],
+    }
 
 
 def _schedule(done: float, recipe: Recipe) -> float:
@@ -102,15 +109,16 @@ def _follow(average: Any, model: nn.Module, span: float) -> None:
 def _gradients(
     model: nn.Module, recipe: Recipe, first: tuple[Tensor, ...], device: torch.device
 ) -> Callable[..., Tensor]:
-    """Return what adds a batch's gradients and returns its loss: a CUDA graph on a GPU."""
+    """Return what adds a batch's gradients and returns its loss: for our networks a CUDA graph on a GPU."""
     cuda = device.type == "cuda"
+    recorded = cuda and CATALOGUE[recipe.model].family in ("CIPA", "Sigma")
 
     def loss_of(ct: Tensor, pet: Tensor, mask: Tensor) -> Tensor:
         with torch.autocast("cuda", torch.bfloat16) if cuda else nullcontext():
             logits = model(ct, pet)
         return segmentation_loss(logits, mask, pooled=recipe.pooled_dice).mean()
 
-    if cuda:
+    if recorded:
         return RecordedGradients(loss_of, first, model)
 
     def eager(*inputs: Tensor) -> Tensor:

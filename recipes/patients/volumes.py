@@ -74,7 +74,7 @@ def load_volumes(patients: Iterable[tuple[str, dict[str, NDArray]]], device: tor
         last=torch.from_numpy(ends[patient] - 1).to(device),
         extent=torch.from_numpy(extent).float().to(device),
         tumour=torch.from_numpy(boxes).float().to(device),
-        shows=mask.flatten(1).any(1),
+        shows=mask.flatten(1).amax(1) > 0,
         pixel=pixel,
         thickness=float(named[0][1]["spacing"][0]),
     )

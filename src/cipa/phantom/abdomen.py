@@ -1,4 +1,4 @@
-"""The upper abdomen below the lungs: fat, liver, spleen, stomach, kidneys and bowel, with the uptake of each."""
+"""The upper abdomen: fat, liver, spleen, stomach, kidneys and bowel, with the uptake of each."""
 
 from collections.abc import Iterator
 
@@ -74,5 +74,5 @@ def _bowel(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:
         loop: Shape = Ellipsoid(tuple(centre), tuple(half))
         yield Part(loop, 35.0, suv)
         if rng.random() < 0.4:
-            gas = rng.random() < 0.5
-            yield Part(Ellipsoid(tuple(centre - [0, 3, 0]), tuple(0.7 * half)), -850.0 if gas else 15.0, 0.5 * suv)
+            hu = -850.0 if rng.random() < 0.5 else 15.0
+            yield Part(Ellipsoid(tuple(centre - [0, 3, 0]), tuple(0.7 * half)), hu, 0.5 * suv)

@@ -68,7 +68,8 @@ def _pad(rng: np.random.Generator, top: float, deep: float) -> Iterator[Part]:
 def _arm_rests(rng: np.random.Generator, top: float) -> Iterator[Part]:
     hu, y = float(rng.uniform(-950, -600)), top - rng.uniform(10, 60)
     for side in (-1, 1):
-        yield _part((side * rng.uniform(205, 235), y), (rng.uniform(8, 26), rng.uniform(20, 60)), hu, square=0.4)
+        half = rng.uniform(8, 26), rng.uniform(20, 60)
+        yield _part((side * rng.uniform(205, 235), y), half, hu, square=0.4)
 
 
 def _blanket(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:

@@ -12,6 +12,7 @@ from cipa.phantom.scene import AIR, Part
 from cipa.phantom.shapes import Clipped, Column, Ellipsoid
 from cipa.phantom.tubes import Tube
 
+
 def lungs(rng: np.random.Generator, frame: Frame) -> list[Part]:
     """Return the chest cavity filled with lung: denser at the back, mottled, in some emphysematous."""
     base = rng.uniform(-880, -830)
