@@ -31,16 +31,22 @@ def run_job(job: dict[str, Any], work: Path, out: Path) -> dict[str, Any]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     recipe = recipe_from(job["recipe"])
     learnt, held = split(work / "sts", job.get("fold"))
-    patients = load_volumes(read_files(work / "sts", learnt), device) if recipe.patients > 0 else None
-    phantoms = load_volumes(read_files(work / "phantoms"), device) if recipe.patients < 1 else None
-    loaded = time.monotonic() - began
-    model, run = fit(recipe, (patients, phantoms), device, lambda *each: print(*each, flush=True))
+
+    def sources() -> tuple[Volumes | None, Volumes | None]:
+        patients = load_volumes(read_files(work / "sts", learnt), device) if recipe.patients > 0 else None
+        if recipe.patients == 1:
+            return patients, None
+        _wait_for(work / "phantoms" / ".done", job.get("patience", 0.0))
+        return patients, load_volumes(read_files(work / "phantoms"), device)
+
+    end = job["started"] + job["end"] if "end" in job else None
+    model, run = fit(recipe, sources, device, lambda *each: print(*each, flush=True), end)
     result = {
         "name": job["name"],
         "fold": job.get("fold"),
         "recipe": asdict(recipe),
         **run,
-        "loading": round(loaded, 1),
+        "phantoms_learnt": len(list((work / "phantoms").glob("*.npz"))) if recipe.patients < 1 else 0,
     }
     result["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     if device.type == "cuda":
@@ -49,7 +55,6 @@ def run_job(job: dict[str, Any], work: Path, out: Path) -> dict[str, Any]:
     if "weights" in keep:
         _keep_weights(model, out / job["name"])
     _write(out / f"{job['name']}.json", result)
-    del patients, phantoms
     sets = {"sts": (work / "sts", held), "phantoms": (work / "phantoms-held", None)}
     for name in job.get("score", ("sts",)):
         folder, names = sets[name]
@@ -57,12 +62,19 @@ def run_job(job: dict[str, Any], work: Path, out: Path) -> dict[str, Any]:
             volumes = load_volumes(read_files(folder, names), device)
             maps = score_all(model, volumes, recipe, flips=job.get("flips", False))
             result[name] = maps.pop("rows")
-            if "maps" in keep and name == "sts":
+            if "maps" in keep:
                 np.savez_compressed(out / f"{job['name']}-{name}.npz", **maps)
             _write(out / f"{job['name']}.json", result)
     result["all_seconds"] = round(time.monotonic() - began, 1)
     _write(out / f"{job['name']}.json", result)
     return result
+
+
+def _wait_for(path: Path, patience: float) -> None:
+    """Return when a file is there, or after `patience` seconds."""
+    began = time.monotonic()
+    while not path.exists() and time.monotonic() - began < patience:
+        time.sleep(0.5)
 
 
 def split(folder: Path, fold: list[int] | None) -> tuple[list[str], list[str]]:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def run_queue(
         slots: a GPU has; a job takes `slots` of them, 1 by default.
     """
     began, waiting, running = time.monotonic(), list(queue), []
+    started = time.time()
     out.mkdir(parents=True, exist_ok=True)
     free = [slots] * max(1, gpus)
     while waiting or running:
@@ -65,7 +67,7 @@ def run_queue(
                 continue
             waiting.remove(job)
             free[gpu] -= wanted
-            running.append(Running(job, gpu, _start(job, work, out, gpu if gpus else None)))
+            running.append(Running(job, gpu, _start(job, work, out, gpu if gpus else None, started)))
         if not running and not any(_fits(job, left) for job in waiting):
             break
         time.sleep(0.5)
@@ -76,16 +78,23 @@ def _fits(job: dict[str, Any], left: float) -> bool:
     return bool(job["recipe"].get("seconds", 60) + OVERHEAD < left)
 
 
-def _start(job: dict[str, Any], work: Path, out: Path, gpu: int | None) -> subprocess.Popen[bytes]:
+def _gpus(visible: str | None) -> Callable[[int], str]:
+    """Return what names the n-th of the GPUs that this process may use."""
+    return (lambda n: visible.split(",")[n].strip()) if visible else str
+
+
+def _start(
+    job: dict[str, Any], work: Path, out: Path, gpu: int | None, started: float
+) -> subprocess.Popen[bytes]:
     environment = dict(os.environ, OMP_NUM_THREADS="1")
     if gpu is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = str(gpu)
+        environment["CUDA_VISIBLE_DEVICES"] = _gpus(environment.get("CUDA_VISIBLE_DEVICES"))(gpu)
     command = [
         sys.executable,
         "-m",
         "recipes.patients",
         "job",
-        json.dumps(job),
+        json.dumps(job | {"started": started}),
         "--work",
         str(work),
         "-o",

@@ -62,7 +62,10 @@ def score(
     of the whole volume.
     """
     voxel = float(np.prod(spacing)) / 1000
-    shows, truth = truth.any((1, 2)), truth > 0
+    truth = truth > 0
+    box = next(iter(ndimage.find_objects((truth | (probability >= min(thresholds))).view(np.uint8))), None)
+    probability, truth = (probability[box], truth[box]) if box else (probability, truth)
+    shows = truth.any((1, 2))
     true_parts, true_count = ndimage.label(truth, np.ones((3, 3, 3)))
     rows = []
     for threshold in thresholds:

@@ -37,30 +37,37 @@ def build(recipe: Recipe) -> Any:
 
 def fit(
     recipe: Recipe,
-    sources: tuple[Volumes | None, Volumes | None],
+    sources: Callable[[], tuple[Volumes | None, Volumes | None]],
     device: torch.device,
     report: Callable[[int, float, float], None] | None = None,
+    end: float | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Train.
 
     Args:
         recipe: of the run.
-        sources: patients and phantoms on `device`, either may be None.
+        sources: returns patients and phantoms on `device`, either may be None; called when kernels are
+            compiled.
         device: where to train.
         report: called every now and then with the step, the share done and the loss.
+        end: time (as of `time.time`) at which training ends, instead of after the recipe's seconds.
 
     Returns:
         The averaged network in evaluation mode, and what the run was: steps, seconds, losses.
     """
     model = build(recipe).to(device).train()
     slices = getattr(model.config, "slices", 1)
-    sampler = Sampler(sources, recipe, slices)
     optimizer = build_optimizer(
         model, replace(OptimisationRecipe(), lr=recipe.lr, weight_decay=recipe.weight_decay)
     )
     average = average_of(model, 0.5)
-    gradients: Any = _gradients(model, recipe, to_network(sampler.batch(), recipe), device)
+    gradients: Any = _gradients(model, recipe, _like_a_batch(recipe, slices, device), device)
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter.grad.zero_()
+    sampler = Sampler(sources(), recipe, slices)
     began, step, done, losses = time.monotonic(), 0, 0.0, []
+    seconds = recipe.seconds if end is None else max(1.0, end - time.time())
     recent = torch.zeros((), device=device)
     while done < 1:
         for group in optimizer.param_groups:
@@ -76,7 +83,7 @@ def fit(
         if step % 20 == 0 and device.type == "cuda":
             torch.cuda.synchronize()
         spent = time.monotonic() - began
-        done = spent / recipe.seconds if recipe.seconds else step / recipe.steps
+        done = spent / seconds if seconds else step / recipe.steps
         if step % 100 == 0 or done >= 1:
             losses.append((step, round(float(recent), 4)))
             if not math.isfinite(losses[-1][1]):
@@ -88,6 +95,13 @@ def fit(
         "seconds": round(spent, 1),
         "losses": losses[:: max(1, len(losses) // 30)],
     }
+
+
+def _like_a_batch(recipe: Recipe, slices: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return CT, PET and mask of a batch's shapes: kernels are compiled for them before data are there."""
+    side = (recipe.size, recipe.size)
+    ct, pet = (torch.rand(recipe.batch, slices, *side, device=device) * 3.2 - 1.6 for _ in range(2))
+    return ct, pet, (torch.rand(recipe.batch, 1, *side, device=device) > 0.9).float()
 
 
 def _schedule(done: float, recipe: Recipe) -> float:

@@ -66,9 +66,12 @@ def _kidneys(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:
 def _bowel(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:
     """Loops of bowel: soft tissue about content, gas in some; uptake from none to that of a tumour."""
     usual = rng.lognormal(np.log(1.6), 0.5)
+    middle = np.array([0.0, -50.0 * frame.deep])
     for _ in range(40):
-        centre = rng.uniform((-105, -120, 90), (105, -10, 260)) * [frame.wide, frame.deep, 1.0]
+        centre = rng.uniform((-105, -120, 100), (105, -10, 260)) * [frame.wide, frame.deep, 1.0]
         centre[2] += frame.dome
+        # in the middle of the belly's fat, never in the lung's recesses
+        centre[:2] = (centre[:2] - middle) * 0.72 + middle
         half = rng.uniform((10, 10, 10), (26, 20, 34))
         suv = float(np.clip(usual * rng.lognormal(0.0, 0.45), 0.6, 9))
         loop: Shape = Ellipsoid(tuple(centre), tuple(half))

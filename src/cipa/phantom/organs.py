@@ -136,9 +136,11 @@ def _oesophagus(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:
 def _airways(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:
     h = frame.height
     carina = np.array([2.0, -26 * frame.deep, h(0.52)])
-    trachea = np.array([(2.0, -20.0, h(-0.3)), (2.0, -24 * frame.deep, h(0.15)), carina])
+    trachea = np.array(
+        [(2.0, -44.0, h(-0.9)), (2.0, -36.0, h(-0.45)), (2.0, -24 * frame.deep, h(0.1)), carina]
+    )
     radius = rng.uniform(7.5, 9.5)
-    tubes = [(trachea, np.full(3, radius))]
+    tubes = [(trachea, np.full(4, radius))]
     for side in (-1, 1):
         end = hilum(frame, side) + np.array([side * 2.0, 4.0, -4.0])
         tubes.append((np.stack([carina, end]), np.array([7.0, 5.8])))

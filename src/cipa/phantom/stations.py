@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from cipa.phantom.frame import Frame
 
-SITES = {"lung": 0.33, "pleura": 0.2, "mediastinum": 0.15, "hilum": 0.14, "node": 0.14, "neck": 0.04}
+SITES = {"lung": 0.33, "pleura": 0.2, "mediastinum": 0.15, "hilum": 0.14, "node": 0.13, "neck": 0.05}
 """Share of each; the first three are places in the lung's air (`sites`)."""
 
 CENTRAL = ("hilum", "node", "neck")
 """Sites outside the lung's air."""
 
 _NODES = {
+    "1": (0.0, -38.0, -0.02, (18.0, 6.0, 14.0)),
     "2R and 4R": (-18.0, -34.0, 0.34, (6.0, 6.0, 18.0)),
     "2L and 4L": (16.0, -26.0, 0.36, (5.0, 6.0, 16.0)),
     "3A": (4.0, -84.0, 0.4, (12.0, 5.0, 22.0)),
@@ -33,7 +34,7 @@ def draw_station(rng: np.random.Generator, frame: Frame, site: str) -> NDArray[n
     if site == "hilum":
         centre, spread = np.array([side * 48.0, -22.0, frame.height(0.62)]), (9.0, 10.0, 22.0)
     elif site == "neck":
-        centre, spread = np.array([side * 42.0, -30.0, -4.0]), (14.0, 10.0, 10.0)
+        centre, spread = np.array([side * 42.0, -30.0, -12.0]), (14.0, 10.0, 16.0)
     else:
         x, y, share, spread = list(_NODES.values())[rng.integers(len(_NODES))]
         centre = np.array([x, y, frame.height(share)])

@@ -17,10 +17,11 @@ from cipa.phantom.shapes import Clipped, Shape
 from cipa.phantom.sites import Sites
 from cipa.phantom.stations import CENTRAL, SITES, draw_station
 
-_MEDIAN_DIAMETER = 22.0
+_MEDIAN_DIAMETER = 18.0
 _SPREAD = 0.53
-_SMALLEST, _LARGEST = 7.0, 85.0
-_CENTRAL_DIAMETER = 32.0
+_SMALLEST, _LARGEST = 8.0, 85.0
+_SMALLEST_CENTRAL = 15.0
+_CENTRAL_DIAMETER = 30.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def draw_tumour(rng: np.random.Generator, frame: Frame, sites: Sites) -> Tumour:
     if site == "neck":
         outline = Clipped(mass, frame.muscle)
     texture = SmoothNoise(rng, scale=max(6.0, diameter / 4))
-    uptake = _uptake(rng, diameter)
+    uptake = _uptake(rng, diameter, central)
     hot = Mottled(uptake, 0.3 * uptake, texture, floor=0.35 * uptake)
     solid = Mottled(_density(rng, diameter), 7.0, texture)
     spiky = rng.random() < (0.1 if central else 0.55)
@@ -69,14 +70,19 @@ def _diameter(rng: np.random.Generator, central: bool) -> float:
     median = _CENTRAL_DIAMETER if central else _MEDIAN_DIAMETER
     while True:
         diameter = float(median * np.exp(_SPREAD * rng.standard_normal()))
-        if _SMALLEST < diameter < _LARGEST:
+        if (_SMALLEST_CENTRAL if central else _SMALLEST) < diameter < _LARGEST:
             return diameter
 
 
-def _uptake(rng: np.random.Generator, diameter: float) -> float:
-    """Draw the SUV before the scanner's blur: log-normal about 7, lower in tumours under 30 mm."""
+def _uptake(rng: np.random.Generator, diameter: float, central: bool) -> float:
+    """Draw the SUV before the scanner's blur: log-normal about 7.5, lower in tumours under 30 mm.
+
+    The least is what PET can tell from surroundings and from reactive nodes: the blur takes most of a small
+    tumour's uptake, and what it hides is a nodule of unknown nature to a reader too.
+    """
     small = min(1.0, (diameter / 30) ** 0.35)
-    return float(np.clip(7.0 * small * np.exp(0.65 * rng.standard_normal()), 1.8, 45))
+    least = max(4.0 if central else 2.5, 2.5 * 20 / diameter)
+    return float(np.clip(7.5 * small * np.exp(0.65 * rng.standard_normal()), least, 45))
 
 
 def _density(rng: np.random.Generator, diameter: float) -> float:

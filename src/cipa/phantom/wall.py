@@ -48,7 +48,7 @@ def bones(rng: np.random.Generator, frame: Frame) -> list[Part]:
 
 
 def _spine(frame: Frame, marrow: float, spongy: SmoothNoise, phase: float) -> Iterator[Part]:
-    z = np.arange(-60.0, 420.0, 10.0)
+    z = np.arange(-190.0, 421.0, 10.0)
     x, y = np.array([frame.spine(height) for height in z]).T
 
     def between(plane: Plane) -> bool:
