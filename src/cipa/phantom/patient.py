@@ -105,7 +105,7 @@ class _Body:
     parts: list[Part]
 
     @property
-    def numbers(self) -> Sequence[int]:
+    def numbers(self) -> range:
         """Return the slice numbers of the whole scan."""
         return range(first_number(self.frame.top), int((self.frame.scanned + 10) / SLICE_SPACING))
 

@@ -18,10 +18,10 @@ from cipa.phantom.sites import Sites
 from cipa.phantom.stations import CENTRAL, SITES, draw_station
 
 _MEDIAN_DIAMETER = 18.0
-_SPREAD = 0.53
+_SPREAD = 0.58
 _SMALLEST, _LARGEST = 8.0, 85.0
 _SMALLEST_CENTRAL = 15.0
-_CENTRAL_DIAMETER = 30.0
+_CENTRAL_DIAMETER = 34.0
 
 
 @dataclass(frozen=True)
