@@ -7,6 +7,7 @@
     python -m benchmarks study --study DIR  one study from DICOM to its report, stage by stage
     python -m benchmarks --record           append the rows to benchmarks/results.csv
     python -m benchmarks table              write the tables of docs/gpu.md from there
+    python -m benchmarks fuzz               10,000 damaged inputs through every reader (about ten minutes)
 
 A benchmark whose correctness gate fails prints the failure and no speed, and the exit code is 1.
 """
@@ -29,6 +30,12 @@ STUDY_OPTIONS = {
     "weights": "of the network",
     "device": "cpu or cuda (both)",
 }
+FUZZ_OPTIONS = {
+    "inputs": (int, 10_000, "how many"),
+    "seed": (int, 0, "of every draw"),
+    "only": (str, None, "the one reader to try"),
+    "number": (int, None, "the one input to try"),
+}
 NAMES = ("startup", "scan", "network", "rounding", "hd95", "patients", "study", "loader", "gpu", "scaling")
 
 
@@ -40,7 +47,11 @@ def main() -> int:
     parser.add_argument("--record", action="store_true", help="append to benchmarks/results.csv")
     for name, what in STUDY_OPTIONS.items():
         parser.add_argument(f"--{name}", help=f"study: {what}")
+    for name, (kind, default, what) in FUZZ_OPTIONS.items():
+        parser.add_argument(f"--{name}", type=kind, default=default, help=f"fuzz: {what}")
     arguments = parser.parse_args()
+    if arguments.names == ["fuzz"]:
+        return run_fuzz(**{name: getattr(arguments, name) for name in FUZZ_OPTIONS})
     if arguments.names == ["table"]:
         import_module("benchmarks.table").write()
         return 0
@@ -60,6 +71,14 @@ def main() -> int:
             failed = True
     show(rows)
     return int(failed)
+
+
+def run_fuzz(inputs: int, seed: int, only: str | None, number: int | None) -> int:
+    report = import_module("benchmarks.fuzz.run").fuzz(inputs, seed, only, number)
+    for fault in report.faults:
+        print(f"{fault.target} {fault.number}: {fault.kind}: {fault.detail!r}")
+    print(f"\n{report.table()}\n\nseed {seed}, {report.seconds:.0f} s")
+    return int(bool(report.faults))
 
 
 def parts(found: list[Row] | Iterator[list[Row]]) -> Iterator[list[Row]]:

@@ -20,8 +20,8 @@ from benchmarks.gpu_timing import Work, milliseconds
 from benchmarks.harness import Row
 
 GROUPS = {  # in this order: the first whose pattern a kernel's name holds
-    "scan": r"scan_chunks|chunk_ends|join_chunks|chunk_passes|sum_directions",
-    "lift": r"lift_steps|weight_backward|projection_backward",
+    "scan": r"scan_(chunks|forward|backward)|chunk_ends|join_chunks|chunk_states_backward|sum_directions",
+    "lift": r"dt_projection_forward|weight_backward|projection_backward",
     "copies": r"memcpy|memset|copy_kernel|CatArray|nchwToNhwc|nhwcToNchw|transpose",
     "convolution": r"depthwise|conv|fprop|dgrad|wgrad|im2col",
     "GEMM": r"^product|project_pieces|gemm|gemv|cutlass|cublas|nvjet|splitK",

@@ -24,7 +24,7 @@ from cipa.training.loss import segmentation_loss
 from cipa.training.network import build_network
 from cipa.training.optimizer import build_optimizer
 from cipa.training.recipe import NetworkRecipe, OptimisationRecipe
-from cipa.training.sampler import EpochSampler
+from cipa.training.sampler import EpochSampler, SlicePool
 
 ON_GPU = torch.cuda.is_available()
 MODEL, SIZE, BATCH = ("tiny", 512, 16) if ON_GPU else ("nano", 128, 8)
@@ -63,7 +63,7 @@ def run() -> list[Row]:
 
 
 def _loader(dataset: PCLT20K, device: str) -> TrainingLoader:
-    sampler = EpochSampler(len(dataset), BATCH, BATCH, seed=0)
+    sampler = EpochSampler(SlicePool(range(len(dataset))), BATCH, BATCH, seed=0)
     return TrainingLoader(dataset, sampler, count_workers(None), torch.device(device))
 
 

@@ -37,7 +37,6 @@ STAGES = {
     "write: report, page": "cipa.report.study.render_page",
 }
 
-OPTIONS: dict[str, Any] = {"fit": "auto", "field_of_view": 500.0, "ct_window": None, "suv_max": None}
 ON_GPU: dict[str, Any] = {"batch_size": 16, "precision": "fp16"}
 """How a GPU is used well: `cipa predict --batch-size 16 --precision fp16`."""
 
@@ -62,7 +61,7 @@ def main() -> None:
 
     gc.freeze()  # as the command does
     loaded = time.perf_counter() - begun
-    job = Job(predictor, OPTIONS, {}, (write_study_report,), overwrite=True)
+    job = Job(predictor, also=(write_study_report,), overwrite=True)
 
     def work() -> Any:
         (place,) = studies.find_studies(Path(arguments.study))
@@ -77,6 +76,8 @@ def _loaded(weights: str | None, variant: str | None, device: str) -> Any:
     import cipa
     from cipa.inference import study
     from cipa.io.dicom.seg import load_writer
+    from cipa.io.grid import resample
+    from cipa.io.orientation import axial_stack
 
     load_writer()
     settings = ON_GPU if device.startswith("cuda") else {}
@@ -88,8 +89,13 @@ def _loaded(weights: str | None, variant: str | None, device: str) -> Any:
     predict_volume = study.predict_volume
 
     def marked(*given: Any, **options: Any) -> Any:
-        maps = predict_volume(*given, **options)
-        return replace(maps, mask=(maps.pet_on_ct >= MARKED_SUV).view(np.uint8))
+        volume = predict_volume(*given, **options)
+        _, ct, pet = given[:3]
+        suv = resample(pet.array, pet.affine, ct.affine, ct.shape)
+        mask = np.empty_like(volume.mask)
+        mask[...] = suv >= MARKED_SUV
+        marked = [np.ones(int(one.sum()), np.float32) for one in axial_stack(mask, ct.affine)[0]]
+        return replace(volume, mask=mask, marked=marked)
 
     study.predict_volume = marked
     return predictor

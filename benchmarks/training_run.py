@@ -20,9 +20,9 @@ from benchmarks.harness import require
 from cipa.data.layout import image_path
 from cipa.data.pclt20k import PCLT20K
 from cipa.io.png import read_grey
-from cipa.training.assembly import assembled
+from cipa.signals import stop_signals
+from cipa.training.assembly import assemble_trainer
 from cipa.training.devices import devices, settle
-from cipa.training.interrupts import stop_signals
 from cipa.training.loader import TrainingLoader
 from cipa.training.recipe import (
     NetworkRecipe,
@@ -32,6 +32,7 @@ from cipa.training.recipe import (
     ValidationRecipe,
 )
 from cipa.training.run_folder import RunFolder
+from cipa.training.sampler import SlicePool
 from cipa.training.slices import Slices
 
 EPOCHS = 3
@@ -75,10 +76,10 @@ def timed_training(
         Slices a second.
     """
     optimisation = OptimisationRecipe(
-        epochs=EPOCHS, batch_size=batch_size, micro_batch=batch_size // processes
+        epochs=EPOCHS, batch_size=batch_size, micro_batch=batch_size // processes, dice="image"
     )
     recipe = TrainRecipe(
-        network=NetworkRecipe(model=model, image_size=dataset.size),
+        network=NetworkRecipe(model=model, image_size=dataset.size).filled(),
         optimisation=optimisation,
         validation=ValidationRecipe(validation="none"),
         running=RunningRecipe(save_every_epochs=0),
@@ -87,8 +88,8 @@ def timed_training(
     run = RunFolder(folder)
     folder.mkdir(exist_ok=True)
     with devices(recipe.optimisation, recipe.running) as accelerator, stop_signals() as stop:
-        slices = Slices(dataset, None)
-        with assembled(recipe, slices, run, accelerator, stop, resume=False, silent=True) as trainer:
+        slices = Slices(dataset, None, [1] * len(dataset), SlicePool(range(len(dataset))))
+        with assemble_trainer(recipe, slices, run, accelerator, stop, resume=False, silent=True) as trainer:
             if resident:
                 trainer.loader = Resident(trainer.loader)
             trainer.fit()

@@ -4,7 +4,8 @@ import numpy as np
 
 from cipa.inference.result import Prediction
 from cipa.io.grid import resample
-from cipa.io.nifti import Volume
+from cipa.io.orientation import axial_stack
+from cipa.io.volume import Volume
 from cipa.lesions.labelling import label_lesions
 from cipa.lesions.measure import measure_lesions
 
@@ -13,7 +14,7 @@ AFFINE = np.array([[-4.0, 0, 0, 96], [0, -5.0, 0, 100], [0, 0, 6.0, -50], [0, 0,
 """Columns to the patient's left, rows to the back, slices to the head: 192 x 200 x 96 mm."""
 
 
-def predict(boxes, warnings=(), **facts) -> Prediction:
+def predict(boxes, warnings=(), left_out=(), **facts) -> Prediction:
     """Make a prediction whose lesions are `boxes` of (column, row, slice) ranges, each hotter."""
     mask = np.zeros(SHAPE, np.uint8)
     suv = np.full(SHAPE, 0.8, np.float32)
@@ -22,11 +23,11 @@ def predict(boxes, warnings=(), **facts) -> Prediction:
         mask[place], suv[place] = 1, 4.0 + number
     ct = Volume(np.where(suv > 1, 40, -700).astype(np.int16), AFFINE)
     pet = Volume(suv, AFFINE)
-    on_ct = resample(pet.array, pet.affine, ct.affine, SHAPE)
-    labels, _ = label_lesions(mask)
-    chances = mask * np.float32(0.9)
-    lesions = measure_lesions(labels, chances, on_ct, ct.affine, pet)
-    return Prediction(mask, chances, labels, ct, pet, on_ct, lesions, dict(facts), list(warnings))
+    on_ct = axial_stack(resample(pet.array, pet.affine, ct.affine, SHAPE), AFFINE)[0]
+    labels, count = label_lesions(mask)
+    lesions = measure_lesions(labels, np.full(count + 1, 0.9), ct.affine, pet, lambda run: on_ct[run])
+    probability = mask * np.uint8(230)
+    return Prediction(mask, probability, labels, ct, pet, lesions, left_out, dict(facts), list(warnings))
 
 
 def scattered(count):

@@ -1,9 +1,11 @@
+import errno
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cipa.errors import UsageError
+from cipa.errors import DataError, UsageError
 from cipa.files import PARTIAL, atomic_file, atomic_folder, require_vacant
 
 
@@ -87,3 +89,90 @@ def test_only_what_is_not_there_or_empty_is_vacant(tmp_path):
     for path in (tmp_path / "file", tmp_path):
         with pytest.raises(UsageError, match="not an empty folder"):
             require_vacant(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_threads_that_write_together_leave_the_umask_alone(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for number in range(200):
+                pool.submit(write, tmp_path / str(number))
+    finally:
+        left = os.umask(before)
+    assert left == 0o027
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
+
+
+def write(path):
+    with atomic_file(path) as partial:
+        partial.write_text("x")
+
+
+def test_a_folder_that_is_a_link_is_followed(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    with atomic_folder(tmp_path / "out") as partial:
+        (partial / "mask").write_text("x")
+    assert (tmp_path / "out").is_symlink()
+    assert os.listdir(tmp_path / "disk") == ["mask"]
+    assert sorted(os.listdir(tmp_path)) == ["disk", "out"]
+
+
+def test_a_file_that_is_a_link_is_followed(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "mask").symlink_to(tmp_path / "disk" / "real")
+    write(tmp_path / "mask")
+    assert (tmp_path / "mask").is_symlink()
+    assert os.listdir(tmp_path / "disk") == ["real"]
+
+
+def test_a_device_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="pipe: is a device or a pipe"), atomic_file(tmp_path / "pipe"):
+        pass
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),  # of write()
+        OSError("with tag (7FE0,0010): [Errno 28] No space left on device"),  # of a library
+        RuntimeError("Error: I/O error: No space left on device (os error 28)"),
+        OSError(errno.EFBIG, "File too large"),
+    ],
+)
+def test_a_full_disk_names_the_file_and_the_folder_that_it_is_for(tmp_path, error):
+    out = tmp_path / "out"
+    with pytest.raises(OSError) as caught, atomic_folder(out) as folder, atomic_file(folder / "mask.png"):
+        raise error
+    assert caught.value.filename == str(out / "mask.png")
+    assert caught.value.errno in (errno.ENOSPC, errno.EFBIG)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_names_what_could_not_be_read_rather_than_what_is_written(tmp_path):
+    with pytest.raises(OSError) as caught, atomic_file(tmp_path / "mask.png"):
+        (tmp_path / "absent").read_text()
+    assert caught.value.filename == str(tmp_path / "absent")
+
+
+def test_no_error_names_the_unfinished_file(tmp_path):
+    with pytest.raises(DataError) as caught, atomic_folder(tmp_path / "out") as folder:
+        raise DataError(f"{folder / 'mask.png'}: cannot be written")
+    assert str(caught.value) == f"{tmp_path / 'out' / 'mask.png'}: cannot be written"
+
+
+def test_processes_that_write_one_folder_leave_one_whole(tmp_path):
+    def fill(number):
+        for _ in range(20):
+            with atomic_folder(tmp_path / "out") as partial:
+                (partial / "a").write_text(str(number))
+                (partial / "b").write_text(str(number))
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(fill, number) for number in range(3)]:
+            done.result()
+    assert os.listdir(tmp_path) == ["out"]
+    assert (tmp_path / "out/a").read_text() == (tmp_path / "out/b").read_text()

@@ -47,6 +47,7 @@ def prepare(
         recipe = Recipe(
             size=network.image_size,
             fit="pad",
+            slices="tumour",
             ct_window=network.ct_window,
             suv_max=network.suv_max if suv_max is None else suv_max,
         )

@@ -155,7 +155,7 @@ def _stressed(predictor: Any, dataset: Slices, root: Path) -> dict[str, Any]:
     patients = protocol(root, list(dataset.ids))
     result = score_slices(
         dataset,
-        lambda ct, pet: predictor.mask(predictor.predict_slices(ct, pet)),
+        lambda ids, ct, pet: predictor.mask(predictor.predict_slices(ct, pet)),
         batch_size=predictor.batch_size,
         patients=patients,
     )

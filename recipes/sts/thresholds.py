@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from cipa.data.grey_scale import read_grey_scale
 from cipa.data.layout import image_path, read_ids
 from cipa.data.pclt20k import PCLT20K
-from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold, stored_suv_max
+from cipa.evaluation.pet_threshold import ThresholdSegmenter, pet_threshold
 from cipa.evaluation.scoring import score_slices
 from cipa.io.png import read_grey
 from cipa.training.config_file import read_recipe
@@ -29,14 +30,14 @@ def run_thresholds(train: Path, test: Path, out: Path) -> list[Path]:
         The rows' files.
     """
     ids, tuned_on = read_ids(test, "test"), read_ids(train, "train")
-    white = stored_suv_max(test) or read_recipe(RECIPE).network.suv_max
+    white = read_grey_scale(test, []).suv_max or read_recipe(RECIPE).network.suv_max
     size = len(read_grey(image_path(test, ids[0], "PET")))
     written = []
     for name, rule in RULES.items():
         found = pet_threshold(test, ids, rule, tuned_on, white, tuned_root=train)
         patients = protocol(test, ids)
-        masks = ThresholdMasks(PCLT20K(test, ids, size), found.greys)
-        result = score_slices(masks, lambda ct, pet: pet, batch_size=16, patients=patients)
+        dataset, segment = PCLT20K(test, ids, size), ThresholdSegmenter(found.greys)
+        result = score_slices(dataset, segment, batch_size=16, patients=patients)
         about = {"row": name, "seed": 0, "scored_on": "test patients", "rule": found.rule, "suv": found.suvs}
         about["saturated"] = found.saturated
         path = out / f"threshold-{rule.strip('%')}" / "row.json"

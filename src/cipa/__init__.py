@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cipa.inference.compiled import compile_model
     from cipa.inference.predictor import Predictor
     from cipa.inference.result import Prediction
-    from cipa.models.checkpoints import load_model
+    from cipa.models.checkpoints.load import load_model
     from cipa.models.cipa import CIPA
     from cipa.models.config import CIPAConfig
     from cipa.models.registry import create_model
@@ -24,7 +24,7 @@ _HOME = {
     "Predictor": "cipa.inference.predictor",
     "compile_model": "cipa.inference.compiled",
     "create_model": "cipa.models.registry",
-    "load_model": "cipa.models.checkpoints",
+    "load_model": "cipa.models.checkpoints.load",
 }
 
 __all__ = [
@@ -44,3 +44,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'cipa' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names, for completion in a shell."""
+    return __all__

@@ -1,20 +1,27 @@
 """Outputs that are whole or absent: write beside the final name, then rename over it.
 
 A rename within one folder is atomic on POSIX and on NTFS, so that a reader, a crash or a full disk sees the
-old file or the new one and never half of either.
+old file or the new one and never half of either. What a killed process leaves is swept by the next one that
+writes into the same folder (`cipa.partials`). An error says the final name, never the unfinished one's.
 """
 
+import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cipa.errors import UsageError
+from cipa.errors import CipaError, UsageError
+from cipa.partials import PARTIAL, name_partial, sweep_partials
 
-PARTIAL = ".partial-"
-"""Prefix of every unfinished file or folder; anything so named may be deleted."""
+__all__ = ["PARTIAL", "atomic_file", "atomic_folder", "refuse_occupied", "require_vacant"]
+
+RENAMES = 5
+"""Tries to put a folder in its place while other processes put theirs there."""
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The disk, the user's share of it, or what one file may take, is full."""
 
 
 @contextmanager
@@ -24,27 +31,33 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     The temporary name ends in the final one, so that writers which go by the extension do the right thing.
 
     Args:
-        path: final name. Its folder is created.
+        path: final name. Its folder is created. Where it is a link, what it points to is written.
 
     Yields:
-        The path to write to, in the same folder.
+        The path to write to, in the same folder; the file is there, empty, with the user's umask applied.
 
     Raises:
-        OSError: the folder cannot be created or the file not written; nothing is left under either name.
+        OSError: the folder cannot be created or the file not written; nothing is left under either name. Its
+            `filename` is the final name.
+        UsageError: `path` is a device, a pipe or a socket.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix="-" + path.name, dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
-    try:
-        yield partial
-        _flush_to_disk(partial)
-        partial.chmod(0o666 & ~_umask())  # mkstemp makes it 0600; outputs follow the user's umask
-        partial.replace(path)
-        _flush_to_disk(path.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+    shown, path = Path(path), _follow(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UsageError(f"{shown}: is a device or a pipe; name a file")
+    partial = name_partial(path)
+    with _name_place(partial, shown):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep_partials(path)
+        # Created as `open` would, so that the kernel applies the umask: asking for it means setting it, and
+        # two threads that do so at once leave it at 0.
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            yield partial
+            _flush_to_disk(partial)
+            partial.replace(path)
+            _flush_to_disk(path.parent)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -55,37 +68,31 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     Replacing is two renames; a crash between them leaves the whole old folder under a `PARTIAL` name.
 
     Args:
-        path: final name of the folder. Its parent is created.
+        path: final name of the folder. Its parent is created. Where it is a link, the folder that it points
+            to is replaced.
 
     Yields:
         The empty folder to write into, beside `path`.
 
     Raises:
-        OSError: the folder cannot be made or renamed; what stood at `path` stands there still.
+        OSError: the folder cannot be made or renamed; what stood at `path` stands there still. Its
+            `filename` is within the final folder.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=PARTIAL, suffix="-" + path.name, dir=path.parent))
-    old = partial.with_name(partial.name + "-old")
-    try:
-        yield partial
-        for file in partial.rglob("*"):
-            if file.is_file():
-                _flush_to_disk(file)
-        partial.chmod(0o777 & ~_umask())
-        if path.exists():
-            path.replace(old)
+    shown, path = Path(path), _follow(path)
+    partial = name_partial(path)
+    with _name_place(partial, shown):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep_partials(path)
+        partial.mkdir()
         try:
-            partial.replace(path)
-        except OSError:
-            if old.exists():
-                old.replace(path)
-            raise
-        _flush_to_disk(path.parent)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        if path.exists():
-            shutil.rmtree(old, ignore_errors=True)
+            yield partial
+            for file in partial.rglob("*"):
+                if file.is_file():
+                    _flush_to_disk(file)
+            _move_in(partial, path)
+            _flush_to_disk(path.parent)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def require_vacant(path: str | os.PathLike[str]) -> None:
@@ -125,6 +132,91 @@ def refuse_occupied(out: Path, kind: str, is_kind: Callable[[Path], bool], overw
         raise UsageError(f"{out}: holds {kind}; name another folder, or replace it with --overwrite")
 
 
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether an error, or one that it came of, says that no more can be written.
+
+    Libraries wrap the system's error in their own: safetensors and PyTorch keep its text alone.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in DISK_ERRORS:
+            return True
+        if any(os.strerror(number) in str(seen) for number in DISK_ERRORS):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _follow(path: str | os.PathLike[str]) -> Path:
+    """Return where a link points to, whether or not something stands there; other named paths as they are."""
+    path = Path(path)
+    return Path(os.path.realpath(path)) if path.is_symlink() or path.name in ("", "..") else path
+
+
+def _move_in(partial: Path, path: Path) -> None:
+    """Rename a folder over another, which is moved aside, and back again where that fails."""
+    old = partial.with_name(partial.name + "-old")
+    for left in reversed(range(RENAMES)):
+        if path.exists():
+            try:
+                path.replace(old)
+            except FileNotFoundError:  # another process has just moved it
+                continue
+        try:
+            partial.replace(path)
+            break
+        except OSError as error:
+            if old.exists() and not path.exists():
+                old.replace(path)
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not left:
+                raise
+        shutil.rmtree(old, ignore_errors=True)  # another process has just put its folder there
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _name_place(partial: Path, path: Path) -> Iterator[None]:
+    """Let errors name `path`, where they name no file or the unfinished one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            if is_disk_full(error) or _is_full(path):
+                raise _disk_error(path) from error
+            error.args = (f"{path}: {_renamed(str(error), partial, path)}",)
+        elif error.filename is None:
+            error.filename = str(path)
+        else:
+            error.filename = _renamed(os.fsdecode(error.filename), partial, path)
+            error.filename2 = None
+        raise
+    except CipaError as error:
+        if is_disk_full(error):
+            raise _disk_error(path) from error
+        error.args = (_renamed(str(error), partial, path), *error.args[1:])
+        raise
+    except Exception as error:
+        if is_disk_full(error):
+            raise _disk_error(path) from error
+        raise
+
+
+def _renamed(text: str, partial: Path, path: Path) -> str:
+    return text.replace(str(partial), str(path))
+
+
+def _disk_error(path: Path) -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def _is_full(path: Path) -> bool:
+    """Tell whether a disk has no room: Pillow says `encoder error -2` and no more."""
+    try:
+        return shutil.disk_usage(path.parent).free < 2**16
+    except OSError:
+        return False
+
+
 def _flush_to_disk(path: Path) -> None:
     if os.name == "nt" and path.is_dir():
         return  # Windows cannot open a folder for syncing; its renames are journalled
@@ -133,9 +225,3 @@ def _flush_to_disk(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -2,11 +2,15 @@
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
+
+from cipa.errors import DataError
+from cipa.signals import end_with_parent, ignore_stop_signals
+from cipa.streams import warn_in_lines
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,16 +40,34 @@ def runner(workers: int) -> Iterator[Run]:
             and a job and items that can be pickled.
 
     Yields:
-        The function. An exception in the block cancels what has not begun.
+        The function. An exception in the block, a stop signal among them, ends the processes at once.
+
+    Raises:
+        DataError: a process was ended from outside.
     """
     if workers == 1:
         yield lambda job, items: map(job, items)
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker)
     try:
         yield lambda job, items: (
             each.result() for each in as_completed([pool.submit(job, item) for item in items])
         )
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"one of {workers} worker processes was ended from outside, as the system does when memory runs "
+            "out: use fewer --workers or a machine with more memory"
+        ) from error
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    ignore_stop_signals()
+    end_with_parent()
+    warn_in_lines()

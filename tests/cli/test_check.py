@@ -78,7 +78,7 @@ def test_json_names_every_problem(data, capsys):
     ("options", "code", "message"),
     [
         (["--show", "-1"], 2, "--show -1"),
-        (["--size", "0"], 2, "--size 0"),
+        (["--image-size", "0"], 2, "--image-size 0"),
         (["--workers", "x"], 2, "workers"),
     ],
 )

@@ -27,7 +27,7 @@ def study(tmp_path):
 
 
 PATTERNS = ["--ct", "*/ct.nii", "--pet", "*/pet.nii", "--mask", "*/mask.nii"]
-SMALL = ["--size", "128", "--fit", "pad", "--workers", "1"]
+SMALL = ["--image-size", "128", "--fit", "pad", "--workers", "1", "--slices", "tumour"]
 
 
 def test_volumes_become_a_data_set_that_passes_the_check_and_come_back(study, tmp_path, capsys):
@@ -68,7 +68,7 @@ def test_a_bad_patient_is_named_and_exit_code_1_unless_skipped(study, tmp_path, 
 
 def test_warnings_are_one_line_each(study, tmp_path, capsys):
     nibabel.save(nibabel.Nifti1Image(np.zeros(SHAPE, np.float32), AFFINE), study / "P_1" / "pet.nii")
-    words = ["convert", str(study), *PATTERNS, "-o", str(tmp_path / "data"), *SMALL]
+    words = ["convert", str(study), *PATTERNS, "-o", str(tmp_path / "data"), *SMALL, "--slices", "all"]
     assert main(words) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("cipa: warning: ")
@@ -87,7 +87,7 @@ def test_warnings_are_one_line_each(study, tmp_path, capsys):
         (["--back", "masks", "--data", "data", "--test-last", "2"], "does not go with --test-last"),
         (["ROOT", *PATTERNS, "--test-last", "1", "--test-patients", "P_1"], "give one of"),
         (["ROOT", *PATTERNS, "--test-patients", "P_9"], "no such patient; names are as P_1"),
-        (["ROOT", *PATTERNS, "--size", "100"], "multiple of 128"),
+        (["ROOT", *PATTERNS, "--image-size", "100"], "multiple of 128"),
         (["ROOT", *PATTERNS, "--workers", "0"], "--workers 0"),
     ],
 )
@@ -97,3 +97,13 @@ def test_options_that_make_no_sense_are_one_line_and_exit_code_2(study, tmp_path
     (line,) = capsys.readouterr().err.splitlines()
     assert complaint in line
     assert not (tmp_path / "out").exists()
+
+
+def test_a_data_set_of_tumour_slices_alone_is_warned_of(study, tmp_path, capsys):
+    words = ["convert", str(study), *PATTERNS, "--image-size", "128", "--fit", "pad", "--workers", "1", "-o"]
+    assert main([*words, str(tmp_path / "all")]) == 0
+    printed = capsys.readouterr()
+    assert "5 slices of 1 patients, 3 of them with tumour" in printed.out
+    assert "every slice shows tumour" not in printed.err
+    assert main([*words, str(tmp_path / "few"), "--slices", "tumour"]) == 0
+    assert "every slice shows tumour" in capsys.readouterr().err

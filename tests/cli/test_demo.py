@@ -92,5 +92,5 @@ def test_a_folder_that_is_no_demo_is_left_alone(tmp_path, capsys):
     (tmp_path / "thesis.tex").write_text("x")
     for words in (["demo"], ["demo", "--train"]):
         assert main([*words, "-o", str(tmp_path)]) == 2
-        assert "no earlier demo" in capsys.readouterr().err
+        assert "something other than a demo" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 from torch import nn
 
-import cipa
 from cipa.cli.main import main
 
 SIZE = 128
@@ -148,7 +147,7 @@ def test_a_spacing_adds_the_patients_in_3d(data, tmp_path, capsys):
     text = capsys.readouterr().out
     assert "75.00" in text  # the published protocol's IoU, as ever
     assert "NSD % at 1 mm" in text
-    assert "voxels 3 x 1 x 2 mm" in text
+    assert "voxels 2 x 1 x 3 mm (x, y, z)" in text
     row = (out / "per_patient_3d.csv").read_text().splitlines()[1].split(",")
     assert row[:4] == ["0001", "scored", "2", "0"]
     summary = json.loads((out / "summary.json").read_text())
@@ -207,6 +206,53 @@ def test_weights_and_a_threshold_exclude_each_other(data, tmp_path, capsys):
 
 def test_a_network_shown_ct_alone_finds_nothing_hot_and_the_user_is_warned(data, tmp_path, capsys):
     assert evaluate(data, tmp_path / "out", "--inputs", "ct") == 0
-    assert "never learnt to do without" in capsys.readouterr().err
+    assert "not trained to do without" in capsys.readouterr().err
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["inputs"], summary["iou"]) == ("ct", 0)
+
+
+def test_folds_are_scored_together_each_patient_by_the_run_that_left_it_out(data, tmp_path, monkeypatch):
+    """The run of patient 0001 sees hot spots, that of patient 0002 nothing."""
+
+    class Blind(HotSpots):
+        def forward(self, ct, pet):
+            return torch.full_like(pet, -20)
+
+    (data / "train.txt").write_text("0001_001\n0001_002\n0002_001\n")
+    for name, patient in (("one", "0001"), ("two", "0002")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "split.json").write_text(json.dumps({"left_out": [patient]}))
+    kinds = {str(tmp_path / "one"): HotSpots, str(tmp_path / "two"): Blind}
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: kinds[str(path)]())
+
+    words = ["evaluate", str(data), "--list", "train", "--out-of-fold", "-o", str(tmp_path / "out")]
+    assert main([*words, *(f"--weights={run}" for run in kinds), "--spacing", "3", "1", "1"]) == 0
+    rows = (tmp_path / "out/per_patient_3d.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in rows[1:]] == [["0001", "scored"], ["0002", "missed"]]
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert [fold["patients"] for fold in summary["out_of_fold"]] == [["0001"], ["0002"]]
+    assert summary["slices"] == 3
+    assert (tmp_path / "out/panels/worst.png").is_file()
+
+
+def test_flips_are_averaged_and_said(data, tmp_path):
+    assert evaluate(data, tmp_path / "out", "--tta", "flips") == 0
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert (summary["flips"], summary["iou"]) == (True, 0.75)
+
+
+def test_weights_that_learnt_from_another_scale_are_refused(data, tmp_path, capsys, monkeypatch):
+    network = HotSpots()
+    network.config.suv_max = 20.0
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: network)
+    (data / "metadata.json").write_text(json.dumps({"suv_max": 7}))
+    assert evaluate(data, tmp_path / "out") == 1
+    assert "stored with suv_max 7, but best learnt from 20" in one_line(capsys)
+
+
+def test_a_set_of_tumour_slices_alone_is_warned_of(data, tmp_path, capsys):
+    assert evaluate(data, tmp_path / "out") == 0
+    assert "warning: every slice scored shows tumour" in capsys.readouterr().err
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["slices_without_tumour"] == 0
+    assert "false-positive volume" in summary["warnings"][0]

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from torch import nn
 
-import cipa
 from cipa.cli.main import main
 from cipa.io.png import read_grey, write_grey
 from dicom_files import write_series
@@ -26,7 +25,7 @@ class BrightPet(nn.Module):
 
 @pytest.fixture(autouse=True)
 def weights(monkeypatch):
-    monkeypatch.setattr(cipa, "load_model", lambda path: BrightPet(), raising=False)
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: BrightPet())
 
 
 @pytest.fixture
@@ -169,13 +168,14 @@ def complaint(capsys):
         (("data", "--suv-max", "10"), "--suv-max: only for volumes"),
         (("--ct", "a.png", "--pet", "b.png", "--list", "test"), "--list test: only for a folder"),
         (("data", "--weight-kg", "70"), "--weight-kg: only for a DICOM study"),
-        (("data", "--fit", "stretch"), "invalid choice: 'stretch'"),
+        (("data", "--fit", "stretch"), "--fit stretch is not possible: it must be one of auto"),
         (("data", "--threshold", "2"), "threshold 2"),
-        (("data", "--tta", "spin"), "invalid choice: 'spin'"),
+        (("data", "--tta", "spin"), "--tta spin is not possible: it must be one of none, flips"),
         (("data", "--device", "abacus"), "unknown device 'abacus'"),
     ],
 )
 def test_wrong_command_is_one_line_and_exit_code_2(here, capsys, words, line):
+    (here / "data").mkdir(exist_ok=True)
     assert predict(*words, "-o", "out") == 2
     assert line in complaint(capsys)
     assert not (here / "out").exists()
@@ -186,7 +186,7 @@ def test_wrong_command_is_one_line_and_exit_code_2(here, capsys, words, line):
     [
         (("--ct", "no.nii.gz", "--pet", "pet.nii.gz"), "no.nii.gz: no such file"),
         (("--ct", "no.png", "--pet", "pet.png"), "no.png: no such file"),
-        (("absent",), "absent: no such folder"),
+        (("absent",), "absent: no such file or folder"),
         (("empty",), "empty: no studies and no slices"),
     ],
 )

@@ -42,7 +42,7 @@ class BrightPet(nn.Module):
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    monkeypatch.setattr(cipa, "load_model", lambda path: BrightPet(), raising=False)
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: BrightPet())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -179,7 +179,13 @@ def test_many_studies_give_a_line_each_and_their_failures_at_the_end(here, capsy
         assert err == [f"cipa: failed: [2/3] p2: {SPOILT}"]
     with Path("out/patients.csv").open(newline="") as file:
         assert [(row["study"], row["lesions"]) for row in csv.DictReader(file)] == [("p1", "1"), ("p3", "1")]
-    assert sorted(path.name for path in Path("out").iterdir()) == ["lesions.csv", "p1", "p3", "patients.csv"]
+    assert sorted(path.name for path in Path("out").iterdir()) == [
+        "left_out.csv",
+        "lesions.csv",
+        "p1",
+        "p3",
+        "patients.csv",
+    ]
 
 
 def test_many_studies_need_a_folder_of_their_own(here, capsys):

@@ -17,8 +17,8 @@ from cipa.training.config_file import read_recipe
 from cipa.training.recipe import TrainRecipe
 from cipa.training.trainer import Trainer
 
-SMALL = ["--model", "nano", "--image_size", "128", "--batch_size", "4", "--lr", "1e-3", "--epochs", "2"]
-SMALL += ["--workers", "0", "--device", "cpu", "--validation_fraction", "0.3"]
+SMALL = ["--model", "nano", "--image-size", "128", "--batch-size", "4", "--lr", "1e-3", "--epochs", "2"]
+SMALL += ["--workers", "0", "--device", "cpu", "--validation-fraction", "0.3"]
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_sigterm_gives_143_and_the_command_that_goes_on(data, whole, tmp_path, c
     monkeypatch.setattr(Trainer, "_step", stopping)
     run = tmp_path / "run"
     assert main(["train", str(data), "-o", str(run), *SMALL]) == 143
-    assert f"stopped by SIGTERM at step 1 of 2; go on with: cipa train {data} -o {run} --resume" in (
+    assert f"stopped by SIGTERM at step 1 of 2; resume with: cipa train {data} -o {run} --resume" in (
         capsys.readouterr().err
     )
     assert main(["train", str(data), "-o", str(run), "--resume"]) == 0
@@ -102,7 +102,7 @@ def test_torchrun_with_two_processes_gives_the_run_of_one(data, whole, tmp_path)
 
 def test_print_config_is_the_published_recipe_and_can_be_used(tmp_path):
     printed = subprocess.run(
-        [sys.executable, "-m", "cipa", "train", "--print_config"], capture_output=True, text=True
+        [sys.executable, "-m", "cipa", "train", "--print-config"], capture_output=True, text=True
     )
     assert printed.returncode == 0
     (tmp_path / "mine.yaml").write_text(printed.stdout)
@@ -122,7 +122,7 @@ def test_print_config_is_the_published_recipe_and_can_be_used(tmp_path):
         (["absent", "-o", "RUN"], 1, "absent/train.txt"),
         (["DATA", "-o", "RUN", "--config", "absent.yaml"], 2, "absent.yaml"),
         (["DATA", "-o", "DATA"], 2, "not empty"),
-        (["DATA", "-o", "RUN", "--image_size", "256"], 1, "128 x 128 pixels where 256 x 256"),
+        (["DATA", "-o", "RUN", "--image-size", "256"], 1, "128 x 128 pixels where 256 x 256"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_code(data, tmp_path, capsys, words, code, line):

@@ -163,3 +163,22 @@ def test_a_slice_and_its_neighbours_are_moved_alike():
         for together, one in zip(stack[:2], alone[:2], strict=True):
             assert torch.equal(together[:, channel : channel + 1], one)
         assert torch.equal(stack[2], alone[2])
+
+
+def test_a_smaller_field_of_view_keeps_a_rectangle_and_blackens_the_rest():
+    recipe = AugmentationRecipe(affine=0, horizontal_flip=0, crop=0, field=1, field_smallest=0.5)
+    white, mask = torch.full((20, 1, SIDE, SIDE), 1.6), torch.ones(20, 1, SIDE, SIDE)
+    ct, pet, cut = augment(white, white, mask, sample(0, 0, range(20), recipe))
+    assert torch.equal(ct, pet)
+    assert torch.equal(cut > 0, ct > 0)
+    assert ((ct.abs() - 1.6).abs() < 1e-6).all()
+    for rows, columns in zip((cut[:, 0] > 0).any(2), (cut[:, 0] > 0).any(1), strict=True):
+        assert SIDE // 2 - 1 <= rows.sum() <= SIDE
+        assert SIDE // 2 - 1 <= columns.sum() <= SIDE
+    assert (cut[:, 0].any(2).sum(1) * cut[:, 0].any(1).sum(1) == cut.sum((1, 2, 3))).all()
+    assert cut.mean() < 0.9
+
+
+def test_other_draws_stay_where_a_field_is_cut():
+    plain, cut = (sample(1, 0, range(9), AugmentationRecipe(field=field)) for field in (0.0, 1.0))
+    assert all(np.array_equal(getattr(plain, name), getattr(cut, name)) for name in FIELDS)

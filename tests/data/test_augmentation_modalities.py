@@ -121,3 +121,35 @@ def test_what_is_drawn_fills_the_ranges_and_no_more():
     ]:
         assert low <= values.min() < low + 0.02 * (high - low)
         assert high - 0.02 * (high - low) < values.max() <= high
+
+
+def test_the_ct_is_moved_against_pet_and_mask(images):
+    right, down = 4, 8
+    ct, pet, mask = augment(*images, doing(ct_angle=0.0, ct_shift=(right / SIDE, down / SIDE)))
+    torch.testing.assert_close(ct[..., down:, right:], images[0][..., :-down, :-right], atol=1e-5, rtol=0)
+    torch.testing.assert_close(pet, images[1], atol=1e-5, rtol=0)
+    assert torch.equal(mask, images[2])
+
+
+def test_the_ct_is_turned_about_the_centre_clockwise(images):
+    ct, pet, _ = augment(*images, doing(ct_angle=np.pi / 2, ct_shift=(0.0, 0.0)))
+    torch.testing.assert_close(ct, images[0].rot90(-1, (2, 3)), atol=1e-4, rtol=0)
+    torch.testing.assert_close(pet, images[1], atol=1e-5, rtol=0)
+
+
+def test_the_ct_is_turned_and_shifted_as_often_and_as_far_as_the_recipe_says():
+    recipe = AugmentationRecipe(ct_rotation=0.5, ct_shift=0.25, ct_shift_largest=0.01)
+    drawn = sample(0, 0, range(400), recipe).modalities
+    angles, shifts = np.rad2deg(drawn.ct_angle), drawn.ct_shift
+    assert 0.4 < np.count_nonzero(angles) / 400 < 0.6
+    assert 0.18 < np.count_nonzero(shifts.any(1)) / 400 < 0.32
+    assert 4 < np.abs(angles).max() <= 5
+    assert 0.008 < np.abs(shifts).max() <= 0.01
+
+
+def test_gain_is_of_the_suv_where_greys_are_arcsinh():
+    suv = torch.linspace(0, 15, 16).reshape(1, 1, 4, 4)
+    grey = torch.asinh(suv) / np.arcsinh(20.0) * SPAN + BLACK
+    found = parameters(gain=1.25).recolour(grey, arcsinh_max=20.0)
+    expected = torch.asinh(1.25 * suv) / np.arcsinh(20.0) * SPAN + BLACK
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)

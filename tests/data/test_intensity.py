@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 import torch
 
-from cipa.data.intensity import hounsfield, normalise, standardised_uptake, window_ct, window_pet
+from cipa.data.intensity import (
+    grey_to_suv,
+    hounsfield,
+    normalise,
+    standardised_uptake,
+    suv_to_grey,
+    window_ct,
+    window_pet,
+)
 from cipa.errors import DataError, UsageError
 
 
@@ -77,3 +85,16 @@ def test_impossible_scales_are_refused():
 def test_scaling_does_not_load_torch():
     code = "import sys, cipa.data.intensity, cipa.data.augmentation_recipe; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_arcsinh_gives_low_uptake_more_greys_and_comes_back():
+    suv = np.linspace(0, 20, 500, dtype=np.float32)
+    grey = window_pet(suv, 20.0, "arcsinh")
+    assert (grey[0], grey[-1]) == (0, 255)
+    assert np.array_equal(grey, np.rint(255 * np.arcsinh(suv) / np.arcsinh(np.float32(20.0))))
+    assert np.unique(grey[suv < 1]).size > 3 * np.unique(window_pet(suv[suv < 1], 20.0)).size / 2
+    back = standardised_uptake(grey, 20.0, "arcsinh")
+    assert np.all(np.abs(back - suv) <= 0.5 * 3.7 / 255 * np.sqrt(1 + suv**2) * 1.05)
+    assert grey_to_suv(suv_to_grey(3.0, 20.0, "arcsinh"), 20.0, "arcsinh") == pytest.approx(3.0)
+    with pytest.raises(UsageError, match="choose linear or arcsinh"):
+        window_pet(suv, 20.0, "log")

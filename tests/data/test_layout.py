@@ -45,6 +45,9 @@ def test_lists_are_read_however_they_were_saved(tmp_path, content):
     ("content", "message"),
     [
         (b"0001_001\njunk\n", "'junk' is no slice id"),
+        (b"a\0b_1\n", "'a b_1' is no slice id"),
+        (b"a\x1b[31m_1\n", "'a \\[31m_1' is no slice id"),
+        (b"a_" + b"1" * 5000, "is no slice id"),
         (b"0001_001\n0001_002\n0001_001", "0001_001 is listed twice"),
         (b"\n", "empty list"),
         (b"\x89PNG\xff\xfe", "not a text file"),

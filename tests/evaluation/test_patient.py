@@ -97,3 +97,24 @@ def test_slices_that_cannot_be_scored_are_named():
     protocol.update("0001_b1", EMPTY, EMPTY)
     with pytest.raises(DataError, match="both slice 1"):
         protocol.result()
+
+
+def test_a_whole_volume_scores_like_its_slices():
+    truth, prediction = np.zeros((2, 5, 16, 16), bool)
+    truth[1:3, 4:8, 4:8], prediction[1:4, 4:8, 5:9] = True, True
+    sliced, whole = PatientProtocol({"a": (3.0, 1.0, 2.0)}), PatientProtocol()
+    for number in range(5):
+        sliced.update(f"a_{number}", prediction[number], truth[number])
+    whole.score_patient("a", prediction, truth, (3.0, 1.0, 2.0))
+    expected = sliced.result().patients
+    assert expected[0]["slices_without_tumour"] == 3
+    np.testing.assert_equal(whole.result().patients, expected)
+
+
+def test_volumes_and_slices_stand_together_by_name():
+    mask = np.ones((1, 4, 4), bool)
+    protocol = PatientProtocol({"b": (1.0, 1.0, 1.0)})
+    protocol.update("b_1", mask[0], mask[0])
+    for name in ("c", "a"):
+        protocol.score_patient(name, mask, mask, (1.0, 1.0, 1.0))
+    assert [row["patient"] for row in protocol.result().patients] == ["a", "b", "c"]

@@ -4,9 +4,11 @@ import csv
 import json
 
 import numpy as np
+import pytest
 
 from cipa.evaluation.patient import METRICS, PatientProtocol
 from cipa.evaluation.patient_tables import PER_PATIENT_3D, patient_summary, write_patient_table
+from cipa.evaluation.published import TUMOUR_ALONE_SCORED
 
 EMPTY = np.zeros((16, 16), bool)
 SQUARE = EMPTY.copy()
@@ -45,3 +47,22 @@ def test_the_summary_is_plain_and_names_who_is_not_in_a_mean():
 def test_a_score_that_nobody_has_is_null():
     metric = patient_summary(result(a=(EMPTY, EMPTY)))["metrics"]["lesion_sensitivity"]
     assert (metric["mean"], metric["mean_interval"], metric["patients"]) == (None, [None, None], 0)
+
+
+def test_what_is_marked_in_patients_without_tumour_has_rows_of_its_own():
+    found = patient_summary(result(a=(SQUARE, SQUARE), b=(SQUARE, EMPTY), c=(EMPTY, EMPTY)))["metrics"]
+    assert found["fp_ml_without_tumour"]["mean"] == pytest.approx(16 * 3 / 1000 / 2)
+    assert found["marks_without_tumour"]["mean"] == 0.5
+    assert found["marks_without_tumour"]["patients"] == 2
+    assert found["marks_without_tumour"]["undefined"] == ["a"]
+
+
+def test_scores_of_false_marks_carry_a_note_where_every_slice_shows_tumour():
+    alone = patient_summary(result(a=(SQUARE, SQUARE), b=(SQUARE, SQUARE)))
+    assert alone["slices_without_tumour"] == 0
+    for metric, scores in alone["metrics"].items():
+        is_noted = metric in ("lesion_precision", "lesion_f1", "fp_ml")
+        assert (TUMOUR_ALONE_SCORED in scores["note"]) == is_noted
+    others = patient_summary(result(a=(SQUARE, SQUARE), b=(SQUARE, EMPTY)))
+    assert others["slices_without_tumour"] == 1
+    assert TUMOUR_ALONE_SCORED not in others["metrics"]["lesion_precision"]["note"]

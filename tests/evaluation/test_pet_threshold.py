@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cipa.data.grey_scale import read_grey_scale
 from cipa.data.pclt20k import PCLT20K
 from cipa.errors import DataError, UsageError
-from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold, stored_suv_max
+from cipa.evaluation.pet_threshold import ThresholdSegmenter, pet_threshold
 
 SIZE = 16
 IDS = ["0001_001", "0001_002", "0002_001"]
@@ -47,10 +48,10 @@ def test_the_tuned_suv_is_the_best_on_the_training_slices(data):
 
 def test_masks_hold_what_reaches_the_threshold_and_never_black(data):
     slices = PCLT20K(data, IDS, SIZE)
-    masks = ThresholdMasks(slices, {"0001": 100.0, "0002": 0.0})
-    assert masks[0]["pet"].sum() == 2
-    assert masks[2]["pet"].sum() == 4
-    assert np.array_equal(masks[0]["mask"], slices[0]["mask"])
+    pet = np.concatenate([slices[index]["pet"].numpy() for index in (0, 2)])
+    masks = ThresholdSegmenter({"0001": 100.0, "0002": 0.0})([IDS[0], IDS[2]], pet, pet)
+    assert masks.shape == (2, SIZE, SIZE)
+    assert masks.sum(axis=(1, 2)).tolist() == [2, 4]
 
 
 @pytest.mark.parametrize("rule", ["x", "0", "-1", "101%", "nan", "inf", "%"])
@@ -65,9 +66,19 @@ def test_a_suv_without_a_scale_is_refused(data):
 
 
 def test_the_scale_comes_from_the_metadata(data):
-    assert stored_suv_max(data) is None
+    assert read_grey_scale(data, []).suv_max is None
     (data / "metadata.json").write_text(json.dumps({"suv_max": 12}))
-    assert stored_suv_max(data) == 12
-    (data / "metadata.json").write_text("[]")
+    assert read_grey_scale(data, []).suv_max == 12
+    (data / "metadata.json").write_text(json.dumps({"suv_max": "much"}))
     with pytest.raises(DataError, match="suv_max"):
-        stored_suv_max(data)
+        read_grey_scale(data, [])
+    (data / "metadata.json").write_text("[]")
+    with pytest.raises(DataError, match="a list where an object"):
+        read_grey_scale(data, [])
+
+
+def test_a_suv_is_found_again_where_greys_are_arcsinh(data):
+    found = pet_threshold(data, IDS, "2.5", suv_max=20, scaling="arcsinh")
+    for patient, grey in found.greys.items():
+        assert grey == pytest.approx(255 * np.arcsinh(2.5) / np.arcsinh(20))
+        assert found.suvs[patient] == pytest.approx(2.5)

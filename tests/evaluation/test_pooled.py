@@ -16,15 +16,20 @@ def test_the_value_is_that_of_the_pooled_pixels():
     assert found["acc"].value == pytest.approx((40 / 90 + 200 / 210) / 2)
 
 
-def test_of_two_patients_the_bounds_are_either_of_them_alone():
-    """A quarter of the resamples are one patient twice, more than the 2.5 % beyond each bound."""
-    found = pooled_intervals([row(30, 10, 10), row(10, 0, 40)])["iou"]
-    assert (found.low, found.high) == pytest.approx((10 / 50, 30 / 50))
+@pytest.mark.parametrize(("patients", "has_bounds"), [(1, False), (4, False), (5, True)])
+def test_of_fewer_than_five_patients_there_are_no_bounds(patients, has_bounds):
+    found = pooled_intervals([row(30, 10, 10), *[row(10, 0, 40)] * (patients - 1)])["iou"]
+    assert found.value == pytest.approx((20 + 10 * patients) / (50 * patients))
+    assert math.isfinite(found.low) == math.isfinite(found.high) == has_bounds
 
 
-def test_of_one_patient_the_bounds_are_its_value_and_without_tumour_there_is_none():
-    alone = pooled_intervals([row(30, 10, 10)])["iou"]
-    assert (alone.low, alone.value, alone.high) == (0.6, 0.6, 0.6)
+def test_of_five_patients_the_lower_bound_is_that_of_the_worst_alone():
+    """A third of the resamples lack the one better patient, more than the 2.5 % beyond the bound."""
+    found = pooled_intervals([row(30, 10, 10), *[row(10, 0, 40)] * 4])["iou"]
+    assert found.low == pytest.approx(10 / 50)
+
+
+def test_without_tumour_there_is_no_score():
     assert math.isnan(pooled_intervals([row(0, 0, 0)])["dice"].value)
 
 
@@ -32,5 +37,14 @@ def test_like_patients_agree_and_the_seed_alone_decides():
     rows = [row(30, 10, 10)] * 5
     same = pooled_intervals(rows)["dice"]
     assert same.low == same.high == pytest.approx(0.75)
-    mixed = [row(n, 10, 5) for n in range(1, 9)]
+    mixed = [row(n**3, 10 * n, 5) for n in range(1, 30)]  # sums that hardly ever meet
     assert pooled_intervals(mixed) == pooled_intervals(mixed) != pooled_intervals(mixed, seed=1)
+
+
+def test_resamples_draw_the_four_counts_of_a_patient_together():
+    """Columns resampled apart would give IoUs of patients that do not exist, below 0.2 and above 0.8."""
+    rows = [row(80, 10, 10), row(20, 40, 40)] * 20
+    found = pooled_intervals(rows)["iou"]
+    every = [(80 * k + 20 * (40 - k)) / (100 * 40) for k in range(41)]
+    assert min(abs(found.low - one) for one in every) < 1e-9
+    assert min(abs(found.high - one) for one in every) < 1e-9

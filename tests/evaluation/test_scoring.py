@@ -33,7 +33,7 @@ class Slices:
         return {"ct": torch.full_like(pet, index), "pet": pet, "mask": mask, "index": index}
 
 
-def hot(ct: np.ndarray, pet: np.ndarray) -> np.ndarray:
+def hot(ids: list[str], ct: np.ndarray, pet: np.ndarray) -> np.ndarray:
     return pet > 100
 
 
@@ -48,14 +48,15 @@ def test_every_slice_is_scored_once_whatever_the_batches(count, batch_size):
     assert score_slices(slices, hot, batch_size=batch_size) == expected.result()
 
 
-def test_the_network_sees_batches_of_both_images_in_order():
+def test_the_segmenter_sees_batches_of_both_images_with_their_ids_in_order():
     seen = []
 
-    def segment(ct, pet):
+    def segment(ids, ct, pet):
         assert ct.shape == pet.shape == (len(ct), SIZE, SIZE)
         assert ct.dtype == pet.dtype == np.uint8
         seen.append(ct[:, 0, 0].tolist())
-        return hot(ct, pet)
+        assert ids == [Slices(7).ids[index] for index in seen[-1]]
+        return hot(ids, ct, pet)
 
     score_slices(Slices(7), segment, batch_size=3)
     assert seen == [[0, 1, 2], [3, 4, 5], [6]]
@@ -68,7 +69,7 @@ def test_on_slice_gets_the_scored_masks_of_all():
         with lock:
             masks[slice_id] = mask
 
-    score_slices(slices, lambda ct, pet: (pet > 100).astype(np.float32), batch_size=2, on_slice=keep)
+    score_slices(slices, lambda ids, ct, pet: (pet > 100).astype(np.float32), batch_size=2, on_slice=keep)
     assert sorted(masks) == slices.ids
     for index, slice_id in enumerate(slices.ids):
         assert masks[slice_id].dtype == np.uint8

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from cipa.evaluation.statistics import holm, paired_difference, spread
+from cipa.evaluation.statistics import holm, paired_difference, spread, why_no_interval, why_no_test
 
 
 def test_the_interval_of_a_mean_is_the_textbooks_for_many_patients():
@@ -29,7 +29,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
 
 
 def test_the_seed_decides():
-    values = [0.2, 0.9, 0.5, 0.7]
+    values = [0.2, 0.9, 0.5, 0.7, 0.3]
     assert spread(values, 3) == spread(values, 3)
     assert spread(np.linspace(0, 1, 30) ** 3, 3) != spread(np.linspace(0, 1, 30) ** 3, 4)
 
@@ -44,9 +44,28 @@ def test_patients_without_the_score_are_left_out_and_counted():
     assert math.isnan(nothing.median.low)
 
 
-def test_one_patient_gives_its_value_thrice():
-    mean = spread([0.4]).mean
-    assert (mean.low, mean.value, mean.high) == (0.4, 0.4, 0.4)
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_of_fewer_than_five_patients_there_is_no_interval(count):
+    found = spread([0.4] * count)
+    assert found.mean.value == found.median.value == pytest.approx(0.4)
+    bounds = (found.mean.low, found.mean.high, found.median.low, found.median.high)
+    assert all(map(math.isnan, bounds))
+    assert "fewer than 5" in why_no_interval(count)
+
+
+def test_of_five_patients_there_is_an_interval():
+    found = spread([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert found.mean.low < 0.3 < found.mean.high
+    assert why_no_interval(5) == ""
+
+
+@pytest.mark.parametrize(("pairs", "has_p"), [(2, False), (5, False), (6, True)])
+def test_a_difference_of_fewer_than_six_pairs_has_no_p(pairs, has_p):
+    found = paired_difference(np.arange(1, pairs + 1) / 10, np.zeros(pairs))
+    assert math.isfinite(found.p) == has_p
+    assert (why_no_test(pairs) == "") == has_p
+    if has_p:
+        assert found.p == pytest.approx(2 / 2**pairs)
 
 
 def signed_rank_by_enumeration(differences):
@@ -77,7 +96,7 @@ def test_pairing_sees_what_the_patients_spread_hides():
 
 
 def test_equal_runs_do_not_differ_and_nothing_gives_nothing():
-    same = paired_difference([0.1, 0.2], [0.1, 0.2])
+    same = paired_difference([0.1] * 6, [0.1] * 6)
     assert (same.p, same.mean.value, same.mean.low, same.mean.high) == (1, 0, 0, 0)
     half = paired_difference([0.1, math.nan, 0.4], [0.2, 0.3, math.nan])
     assert half.patients == 1

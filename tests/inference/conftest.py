@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from cipa.io.nifti import Volume
+from cipa.io.volume import Volume
 
 
 class UptakeThreshold(nn.Module):

@@ -6,16 +6,17 @@ import pytest
 from cipa.errors import DataError, UsageError
 from cipa.inference import batch
 from cipa.inference.batch import Job, run_studies, run_study, write_summary
+from cipa.inference.options import StudyOptions, VolumeOptions
 from cipa.inference.predictor import Predictor
 from cipa.io.studies import StudyPlace, find_studies
 from studies import SPOILT, spoil, without_weight, write_study
 
-OPTIONS = {"fit": "auto", "field_of_view": 500.0, "ct_window": None, "suv_max": None}
+OPTIONS = VolumeOptions()
 
 
 @pytest.fixture
 def job(network):
-    return Job(Predictor(network(), "cpu"), OPTIONS, {})
+    return Job(Predictor(network(), "cpu"), OPTIONS)
 
 
 @pytest.fixture
@@ -56,15 +57,15 @@ def test_a_result_of_another_study_or_setting_is_not_taken_for_this_one(job, man
     run_study(job, one, tmp_path / "out")
     with pytest.raises(UsageError, match="holds a result of another study"):
         run_study(job, other, tmp_path / "out")
-    heavy = Job(job.predictor, OPTIONS, {"weight_kg": 80.0})
+    heavy = Job(job.predictor, OPTIONS, StudyOptions(weight_kg=80.0))
     with pytest.raises(UsageError, match="another --weight-kg"):
         run_study(heavy, one, tmp_path / "out")
     with pytest.raises(UsageError, match="another threshold"):
-        run_study(Job(Predictor(network(), "cpu", threshold=0.6), OPTIONS, {}), one, tmp_path / "out")
+        run_study(Job(Predictor(network(), "cpu", threshold=0.6), OPTIONS), one, tmp_path / "out")
     other_weights = network()
     other_weights.scale.data.fill_(5.0)
     with pytest.raises(UsageError, match="other weights"):
-        run_study(Job(Predictor(other_weights, "cpu"), OPTIONS, {}), one, tmp_path / "out")
+        run_study(Job(Predictor(other_weights, "cpu"), OPTIONS), one, tmp_path / "out")
 
 
 def test_a_defect_costs_one_study_and_quotes_nothing(job, many, tmp_path, monkeypatch):
@@ -105,3 +106,25 @@ def test_tables_over_all_studies(job, many, tmp_path):
     for name in ("patients", "lesions"):
         with (tmp_path / "out" / f"{name}.csv").open(newline="") as file:
             assert [row["study"] for row in csv.DictReader(file)] == ["p1", "p3"]
+
+
+def test_a_study_that_another_process_has_finished_meanwhile_is_no_failure(job, many, tmp_path, monkeypatch):
+    place, out = find_studies(many)[0], tmp_path / "out"
+
+    def finish_elsewhere(*arguments):
+        monkeypatch.undo()
+        assert run_study(job, place, out).state == "done"
+        return predict_place(*arguments)
+
+    predict_place = batch.predict_place
+    monkeypatch.setattr(batch, "predict_place", finish_elsewhere)
+    assert run_study(job, place, out).state == "skipped"
+
+
+def test_memory_that_runs_out_costs_one_study(job, many, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes")
+
+    monkeypatch.setattr(batch, "predict_place", fail)
+    outcomes = list(run_studies(job, find_studies(many), tmp_path / "out"))
+    assert {one.error for one in outcomes} == {"memory ran out; use a machine with more"}

@@ -4,8 +4,8 @@ from torch import nn
 
 import cipa
 from cipa.errors import DataError, UsageError
-from cipa.inference import products
-from cipa.inference.folding import prepared
+from cipa.inference import split_matmul
+from cipa.inference.folding import fold_model
 
 
 @pytest.fixture
@@ -43,14 +43,14 @@ def test_a_network_of_three_slices_is_compiled_too():
 
 def test_nothing_is_left_to_fold_and_the_network_itself_is_unchanged(model):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    folded = prepared(model, torch.float32)
+    folded = fold_model(model, torch.float32)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
     assert folded.encoder.patch_embedding.projection.weight.shape[1] == 1
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
 def test_half_precision_keeps_what_the_scan_reads_in_float32(model):
-    narrow = prepared(model, torch.float16)
+    narrow = fold_model(model, torch.float16)
     scan = narrow.encoder.stages[0].blocks[0].ss2d.scan
     assert scan.A_logs.dtype == scan.dt_bias.dtype == torch.float32
     assert scan.x_proj.dtype == torch.float16
@@ -83,12 +83,12 @@ def test_where_products_on_tensor_cores_give_up_the_pass_is_made_again_by_pytorc
     def infinite(self, x, weight, bias, stride=1):
         return x.new_full((*x.shape[:-1], len(weight)), torch.inf)
 
-    monkeypatch.setattr(products, "backend_for", lambda x: "triton")
-    monkeypatch.setattr(products.ExactProducts, "_multiply", infinite)
-    monkeypatch.setattr(products.ExactProducts, "_takes", lambda self, x, weight, _: weight.dim() == 2)
+    monkeypatch.setattr(split_matmul, "backend_for", lambda x: "triton")
+    monkeypatch.setattr(split_matmul.SplitMatmul, "_multiply", infinite)
+    monkeypatch.setattr(split_matmul.SplitMatmul, "_takes", lambda self, x, weight, _: weight.dim() == 2)
     fast = cipa.compile_model(model, batch=2)
     expected = fast(*pairs(3))
-    fast._products = products.ExactProducts(fast.model)
+    fast._split_matmul = split_matmul.SplitMatmul(fast.model)
     with torch.inference_mode():
         assert not fast._passes(*pairs(3)).isfinite().all()
     with pytest.warns(RuntimeWarning, match="made again by PyTorch"):

@@ -247,7 +247,7 @@ def test_weights_of_several_classes_are_refused(network):
 def test_compiled_networks_take_the_place_of_the_networks(monkeypatch, precision):
     """On the CPU a compiled network is the folded one; on a GPU it is recorded besides."""
     monkeypatch.setattr(
-        "cipa.inference.predictor.compile_on_gpu",
+        "cipa.inference.slices.compile_on_gpu",
         lambda models, batch, dtype: [cipa.compile_model(model, batch, dtype) for model in models],
     )
     torch.manual_seed(0)

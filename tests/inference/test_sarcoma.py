@@ -50,12 +50,12 @@ def test_small_network_goes_from_saved_weights_to_a_mask_on_the_grid_of_the_ct(t
     cipa.create_model("nano", image_size=128).save_pretrained(tmp_path / "nano")
     pair = ["--ct", str(STS / "STS_035" / "CT.nii.bz2"), "--pet", str(STS / "STS_035" / "PET_SUV.nii.gz")]
     out = tmp_path / "out"
-    weights = ["--weights", str(tmp_path / "nano"), "--device", "cpu"]
+    weights = ["--weights", str(tmp_path / "nano"), "--device", "cpu", "--keep-all"]
     assert main(["predict", *pair, *weights, "-o", str(out)]) == 0
     mask = same_grid(out / "mask.nii.gz", "STS_035")
-    chances = nibabel.load(out / "probability.nii.gz").get_fdata()
-    assert np.array_equal(chances >= 0.5, mask)
-    assert np.ptp(chances) > 0
+    probability = nibabel.load(out / "probability.nii.gz").get_fdata()
+    assert np.array_equal(probability >= 0.5, mask)
+    assert np.ptp(probability) > 0
     ml = json.loads((out / "lesions.json").read_text())["patient"]["mtv_ml"]
     assert ml == pytest.approx(
         mask.sum() * np.prod(nibabel.load(out / "mask.nii.gz").header.get_zooms()) / 1000

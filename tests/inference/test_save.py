@@ -1,6 +1,7 @@
 import csv
 import errno
 import json
+import os
 
 import highdicom
 import nibabel
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from cipa.errors import UsageError
+from cipa.errors import DataError, UsageError
 from cipa.inference import save
 from cipa.inference.predictor import Predictor
 from studies import box_mask, write_study
@@ -27,6 +28,7 @@ def table(path):
 def test_a_result_is_a_folder_of_masks_tables_and_facts(prediction, tmp_path):
     out = prediction.save(tmp_path / "out")
     assert sorted(path.name for path in out.iterdir()) == [
+        "left_out.csv",
         "lesions.csv",
         "lesions.json",
         "mask.nii.gz",
@@ -34,10 +36,11 @@ def test_a_result_is_a_folder_of_masks_tables_and_facts(prediction, tmp_path):
         "probability.nii.gz",
         "segmentation.dcm",
     ]
-    mask, chances = (nibabel.load(out / f"{name}.nii.gz") for name in ("mask", "probability"))
+    mask, probability = (nibabel.load(out / f"{name}.nii.gz") for name in ("mask", "probability"))
     assert np.array_equal(np.asanyarray(mask.dataobj), box_mask())
-    assert (mask.get_data_dtype(), chances.get_data_dtype()) == (np.uint8, np.float32)
-    assert np.array_equal(chances.get_fdata(), prediction.probability)
+    assert mask.get_data_dtype() == probability.get_data_dtype() == np.uint8
+    np.testing.assert_allclose(probability.get_fdata(), prediction.probability, atol=1e-6)
+    np.testing.assert_array_equal(np.asarray(probability.dataobj.get_unscaled()), prediction.probability_255)
     assert np.allclose(mask.affine, prediction.ct.affine)
     assert b"not a medical device" in mask.header["descrip"].item()
     uids = [one.header.SOPInstanceUID for one in prediction.source.ct_slices]
@@ -74,6 +77,63 @@ def test_more_writers_add_to_the_folder_before_it_appears(prediction, tmp_path):
 
     prediction.save(tmp_path / "out", also=[report])
     assert (tmp_path / "out" / "report.html").read_text() == "1"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            DataError("Patient's Sex (0010,0040) cannot be repeated"),
+            "Patient's Sex (0010,0040) cannot be repeated",
+        ),
+        (ValueError("Unable to convert '1955-12-31'"), "ValueError, a defect of cipa or a header"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "memory ran out"),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), "Permission denied"),
+    ],
+)
+def test_a_seg_that_fails_is_a_warning_and_the_rest_is_written(
+    prediction, tmp_path, monkeypatch, error, reason
+):
+    def fail(*_):
+        raise error
+
+    def report(found, folder):
+        (folder / "report.html").write_text(" ".join(found.warnings))
+
+    monkeypatch.setattr(save, "write_seg", fail)
+    out = prediction.save(tmp_path / "out", also=[report])
+    (warning,) = [line for line in prediction.warnings if "DICOM SEG" in line]
+    assert warning.startswith(f"DICOM SEG was not written: {reason}")
+    assert "1955" not in warning
+    assert warning in json.loads((out / "lesions.json").read_text())["warnings"]
+    assert warning in (out / "report.html").read_text()
+    assert not (out / "segmentation.dcm").exists()
+    assert {"mask.nii.gz", "probability.nii.gz", "lesions.csv", "patient.csv"} <= set(os.listdir(out))
+
+
+def test_a_report_that_fails_is_a_warning_and_does_not_lose_the_others(prediction, tmp_path):
+    def write_study_report(found, folder):
+        (folder / "half").mkdir()
+        raise KeyError("x")
+
+    def write_more(found, folder):
+        (folder / "more").write_text("x")
+
+    out = prediction.save(tmp_path / "out", also=[write_study_report, write_more])
+    warning = (
+        "study report was not written: KeyError, a defect of cipa or a header that a library cannot cope with"
+    )
+    assert json.loads((out / "lesions.json").read_text())["warnings"][-1] == warning
+    assert (out / "more").is_file()
+    assert (out / "segmentation.dcm").is_file()
+
+
+def test_no_cell_of_a_table_is_a_formula(prediction, tmp_path):
+    prediction.facts["study"] = "=cmd|calc!A0"
+    out = prediction.save(tmp_path / "out")
+    assert {row["study"] for name in ("lesions", "patient") for row in table(out / f"{name}.csv")} == {
+        "'=cmd|calc!A0"
+    }
 
 
 @pytest.mark.parametrize("fails", ["write_volume", "write_seg"])

@@ -38,8 +38,8 @@ def test_a_study_becomes_a_mask_and_a_measured_lesion_at_its_place_in_the_patien
 
 def test_facts_say_how_it_was_acquired_and_computed(study, predictor):
     facts = predictor.predict(study, weight_kg=70.0).facts
-    assert facts["ct"]["shape"] == [5, 32, 32]
-    assert facts["pet"]["spacing_mm"] == [3, 2, 2]
+    assert facts["ct"]["shape"] == [32, 32, 5]
+    assert facts["pet"]["spacing_mm"] == [2, 2, 3]
     assert "350 MBq" in facts["suv"]["how"]
     assert facts["given"] == {"weight_kg": 70.0}
     assert (facts["study"], facts["version"], facts["threshold"]) == ("study", cipa.__version__, 0.5)

@@ -7,8 +7,9 @@ from nibabel.affines import apply_affine, from_matvec
 
 from cipa.errors import DataError, UsageError
 from cipa.inference.predictor import Predictor
+from cipa.io.checks import doubts_of
 from cipa.io.grid import resample
-from cipa.io.nifti import Volume
+from cipa.io.volume import Volume
 
 LPS = from_matvec(np.diag([-1.0, -1.0, 3.0]), [14.0, 13.0, -9.0])
 SHAPE = (28, 26, 7)
@@ -172,6 +173,13 @@ def test_exchanged_ct_and_pet_are_refused(network, make_volume):
     ct, pet = make_volume(body, LPS, SHAPE, "ct.nii"), make_volume(uptake, PET, PET_SHAPE)
     with pytest.raises(DataError, match=r"ct\.nii: lowest PET value -1000 is negative"):
         predict(network, pet, ct)
+
+
+def test_streaks_below_zero_are_taken_and_said(network, make_volume):
+    ct, pet = make_volume(body, LPS, SHAPE), make_volume(uptake, PET, PET_SHAPE)
+    pet.array[0, 0, :3] = -0.4
+    assert doubts_of(ct, pet) == [f"{pet.name}: 3 PET values below 0, the lowest -0.4 SUV: taken as 0"]
+    assert predict(network, ct, pet).any()
 
 
 def test_interpolation_dips_below_zero_are_taken(network, make_volume):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from cipa.io.grid_record import grid_record, volume_on
-from cipa.io.nifti import Volume, read_volume, write_volume
+from cipa.io.nifti import read_volume, write_volume
+from cipa.io.volume import Volume
 
 AFFINE = nibabel.affines.from_matvec(
     nibabel.eulerangles.euler2mat(0.1, -0.2, 0.3) @ np.diag([0.7, -1.1, 3.3]), [-40.1, 12.2, 5.7]

@@ -1,5 +1,7 @@
 import bz2
 import gzip
+import os
+import tracemalloc
 import zlib
 
 import nibabel
@@ -9,7 +11,8 @@ from nibabel.nifti1 import Nifti1Extension
 
 from cipa.errors import DataError
 from cipa.io import nifti
-from cipa.io.nifti import Volume, read_volume, write_volume
+from cipa.io.nifti import read_volume, write_volume
+from cipa.io.volume import Volume
 
 AFFINE = np.array([[-0.9, 0.05, 0.1, 80.0], [0.02, -0.9, 0.3, 60.0], [0.0, 0.2, 3.2, -500.0], [0, 0, 0, 1.0]])
 VOXELS = np.random.default_rng(0).integers(-1000, 1500, (6, 5, 4)).astype(np.int16)
@@ -213,7 +216,7 @@ def test_other_content_is_refused(tmp_path, content):
 
 def test_other_formats_are_refused(tmp_path):
     nibabel.save(nibabel.MGHImage(VOXELS.astype(np.float32), AFFINE), tmp_path / "a.mgz")
-    refuse(tmp_path / "a.mgz", "MGHImage, not NIfTI")
+    refuse(tmp_path / "a.mgz", "MGH, not NIfTI")
 
 
 def test_missing_file_is_named(tmp_path):
@@ -226,3 +229,156 @@ def test_equal_voxels_give_equal_bytes(tmp_path):
         write_volume(tmp_path / f"{name}.nii.gz", array, Volume(array, np.eye(4)))
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
     assert np.array_equal(read_volume(tmp_path / "a.nii.gz").array, array)
+
+
+def edit_header(path, **fields):
+    """Overwrite fields of a plain file's header, whatever nibabel thinks of them."""
+    content = bytearray(path.read_bytes())
+    header = np.frombuffer(content, nibabel.Nifti1Header.template_dtype, 1)
+    for name, value in fields.items():
+        header[name] = value
+    path.write_bytes(content)
+    return path
+
+
+def pack(path):
+    """Gzip a plain file."""
+    packed = path.with_name(path.name + ".gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    return packed
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"dim": [3, 2000, 2000, 2000, 1, 1, 1, 1]}, "2000 x 2000 x 2000 voxels, more than"),
+        ({"dim": [3, 32767, 32767, 32767, 1, 1, 1, 1]}, "more than"),
+        ({"dim": [3, 512, 512, 1000, 1, 1, 1, 1]}, "more than the file holds"),
+        ({"dim": [3, 6, 5, 3, 1, 1, 1, 1]}, "goes on behind the last voxel"),
+        ({"dim": [3, -6, 5, 4, 1, 1, 1, 1]}, "holds no voxels|not a NIfTI"),
+        ({"vox_offset": np.inf}, "from byte inf on|not a NIfTI"),
+        ({"vox_offset": -1000}, "from byte -1000 on|not a NIfTI"),
+        ({"vox_offset": 1e30}, "from byte 1e\\+30 on|not a NIfTI"),
+        ({"scl_slope": np.inf}, "scl_slope inf"),
+        ({"scl_slope": 2, "scl_inter": np.nan}, "scl_inter nan"),
+        ({"datatype": 128}, "colour or complex"),
+        ({"datatype": 32000}, "not a NIfTI file"),
+    ],
+)
+def test_headers_that_cannot_be_are_refused_before_memory_is_taken(tmp_path, packed, fields, words):
+    path = edit_header(save(tmp_path / "a.nii"), **fields)
+    refuse(pack(path) if packed else path, words)
+
+
+@pytest.mark.parametrize("opener", [gzip.open, bz2.open])
+def test_a_bomb_is_unpacked_no_further_than_its_header_announces(tmp_path, opener):
+    plain = save(tmp_path / "a.nii").read_bytes()
+    with opener(tmp_path / "a.nii.gz", "wb") as file:
+        file.write(plain)
+        for _ in range(64):
+            file.write(bytes(2**20))
+    tracemalloc.start()
+    refuse(tmp_path / "a.nii.gz", "goes on behind the last voxel")
+    assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    tracemalloc.stop()
+
+
+def test_a_sparse_file_of_too_many_voxels_is_refused(tmp_path):
+    path = edit_header(save(tmp_path / "a.nii"), dim=[3, 1500, 1500, 1500, 1, 1, 1, 1])
+    with path.open("r+b") as file:
+        file.truncate(352 + 2 * 1500**3)
+    refuse(path, "1500 x 1500 x 1500 voxels")
+
+
+def test_a_few_zero_bytes_behind_the_voxels_are_padding(tmp_path):
+    path = save(tmp_path / "a.nii")
+    path.write_bytes(path.read_bytes() + bytes(160))
+    assert np.array_equal(read_volume(path).array, VOXELS)
+
+
+def test_the_content_says_how_a_file_is_packed(tmp_path):
+    packed = pack(save(tmp_path / "a.nii"))
+    packed.replace(tmp_path / "b.nii")
+    assert np.array_equal(read_volume(tmp_path / "b.nii").array, VOXELS)
+    (tmp_path / "c.nii.zst").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
+    refuse(tmp_path / "c.nii.zst", "packed by zstd; unpack it first")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.nii.gz")
+    refuse(tmp_path / "a.nii.gz", "a pipe or a device")
+
+
+@pytest.mark.parametrize("slope", [0, np.nan])
+def test_no_slope_is_no_scaling_and_an_offset_beside_it_is_said(tmp_path, slope):
+    path = edit_header(save(tmp_path / "a.nii", affine=np.diag([1.0, 1, 3, 1])), scl_slope=slope, scl_inter=0)
+    assert (read_volume(path).warnings, read_volume(path).array.dtype) == ((), np.int16)
+    volume = read_volume(edit_header(path, scl_inter=-1024))
+    assert np.array_equal(volume.array, VOXELS)
+    assert "its scl_inter of -1024 is not added" in volume.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.int8, np.uint16, np.uint32, np.int64, np.uint64, ">i4", ">f8", np.float64]
+)
+def test_every_grey_type_gives_its_values(tmp_path, dtype):
+    array = np.arange(120).reshape(VOXELS.shape).astype(dtype)
+    image = nibabel.Nifti1Image(array, AFFINE, nibabel.Nifti1Header(endianness=">"), dtype=array.dtype)
+    image.set_sform(AFFINE, code=1)
+    nibabel.save(image, tmp_path / "a.nii")
+    volume = read_volume(tmp_path / "a.nii")
+    assert np.array_equal(volume.array, np.arange(120).reshape(VOXELS.shape))
+    assert volume.array.dtype == (np.float32 if array.dtype.kind == "f" else array.dtype.newbyteorder("="))
+
+
+def test_the_sform_is_taken_and_a_qform_elsewhere_is_said(tmp_path):
+    image = nibabel.Nifti1Image(VOXELS, AFFINE)
+    moved = np.diag([2.0, 2, 3, 1])
+    image.set_sform(moved + np.array([[0, 0, 0, 15.0], [0] * 4, [0] * 4, [0] * 4]), code=2)
+    image.set_qform(moved, code=1)
+    nibabel.save(image, tmp_path / "a.nii")
+    volume = read_volume(tmp_path / "a.nii")
+    assert volume.affine[0, 3] == 15
+    assert volume.warnings == ("its qform and sform differ by up to 15 mm: the sform is taken",)
+
+
+def test_forms_that_agree_but_for_rounding_are_not_mentioned(tmp_path):
+    assert (
+        read_volume(save(tmp_path / "a.nii", affine=np.diag([0.9765625, 0.9765625, 3.27, 1]))).warnings == ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("unit", "size", "edge", "said"),
+    [
+        (1, 0.003, 3.0, "in meter: taken times 1000"),
+        (3, 3000.0, 3.0, "in micron: taken times 0.001"),
+        (1, 3.0, 3.0, "cannot be: taken as mm"),
+        (2, 3.0, 3.0, None),
+        (0, 3.0, 3.0, None),
+    ],
+)
+def test_units_are_honoured_where_they_can_be_meant(tmp_path, unit, size, edge, said):
+    image = nibabel.Nifti1Image(VOXELS, np.eye(4))
+    image.set_sform(np.diag([size, size, size, 1]), code=1)
+    image.set_qform(None, code=0)
+    nibabel.save(image, tmp_path / "a.nii")
+    volume = read_volume(edit_header(tmp_path / "a.nii", xyzt_units=unit))
+    assert np.allclose(np.diag(volume.affine), [edge, edge, edge, 1])
+    assert [said in line for line in volume.warnings] == ([True] if said else [])
+    write_volume(tmp_path / "b.nii", VOXELS, volume)
+    assert np.array_equal(read_volume(tmp_path / "b.nii").affine, volume.affine)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize("slope", [1.0, 1 / 255])
+def test_a_compressed_volume_holds_the_bytes_of_a_plain_one(tmp_path, order, kind, slope):
+    array = np.asarray(np.arange(7 * 6 * 5).reshape(7, 6, 5), kind, order=order)
+    like = Volume(array, np.diag([2.0, 2.0, 3.0, 1.0]))
+    for name in ("a.nii", "a.nii.gz"):
+        write_volume(tmp_path / name, array, like, "note", slope)
+    packed = gzip.decompress((tmp_path / "a.nii.gz").read_bytes())
+    assert packed == (tmp_path / "a.nii").read_bytes()
+    np.testing.assert_allclose(nibabel.load(tmp_path / "a.nii.gz").get_fdata(), array * slope, rtol=1e-6)

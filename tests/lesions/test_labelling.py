@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from cipa.io.components import label_components
-from cipa.lesions.labelling import label_lesions, lesion_boxes, without_short
+from cipa.lesions.labelling import keep_lesions, label_lesions, lesion_boxes
 
 
 def test_lesions_are_numbered_from_the_largest():
@@ -17,16 +17,6 @@ def test_lesions_are_numbered_from_the_largest():
     assert (labels[6, 6, 4], labels[3, 3, 3], labels[1, 8, 8], labels[0, 0, 0]) == (1, 1, 2, 3)
     assert np.array_equal(labels > 0, mask > 0)
     assert label_lesions(np.zeros_like(mask))[1] == 0
-
-
-def test_lesions_below_the_smallest_volume_are_left_out_and_the_others_keep_their_numbers():
-    mask = np.zeros((12, 4, 4), np.uint8)
-    mask[0:4, 0, 0] = mask[6:8, 0, 0] = mask[10, 0, 0] = 1
-    labels, _ = label_lesions(mask)
-    kept, count = label_lesions(mask, 0.1, 0.2)
-    assert count == 2
-    np.testing.assert_array_equal(kept, np.where(labels == 3, 0, labels))
-    np.testing.assert_array_equal(label_lesions(mask, 0.1, 0.0)[0], labels)
 
 
 def test_boxes_of_lesions_are_in_the_indices_of_the_whole():
@@ -54,16 +44,21 @@ def test_lesions_are_those_of_the_whole_volume_however_scattered(share):
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_lesions_that_span_too_few_slices_are_left_out_and_the_others_numbered_anew(order):
-    affine = np.diag([2.0, 2.0, 3.0, 1.0])
+def test_lesions_that_are_kept_are_renumbered_in_their_order(order):
     mask = np.zeros((8, 9, 6), np.uint8, order=order)
-    mask[0:4, 0:4, 0] = 1  # one slice of 3 mm, the largest
-    mask[0:2, 7, 1:4] = 1  # three
-    mask[6, 0, 3:5] = 1  # two
+    mask[0:4, 0:4, 0] = mask[0:2, 7, 1:4] = mask[6, 0, 3:5] = 1
     labels, _ = label_lesions(mask)
-    kept, count = without_short(labels, affine, 6.0)
-    assert count == 2
-    np.testing.assert_array_equal(kept, np.where(labels > 1, labels - 1, 0))
-    assert (kept.dtype, kept.strides) == (labels.dtype, labels.strides)
-    assert without_short(labels, affine, 9.1)[1] == 0
-    assert without_short(labels, affine, 0.0)[0] is labels
+    before = labels.copy(order="K")
+    keep_lesions(labels, np.eye(4), [1, 2, 3])
+    np.testing.assert_array_equal(labels, before)
+    keep_lesions(labels, np.eye(4), [2, 3])
+    np.testing.assert_array_equal(labels, np.where(before > 1, before - 1, 0))
+    keep_lesions(labels, np.eye(4), [])
+    assert not labels.any()
+
+
+def test_more_lesions_than_two_bytes_hold_are_numbered_in_four():
+    mask = np.zeros((125, 125, 125), np.uint8)
+    mask[::3, ::3, ::3] = 1
+    labels, count = label_lesions(mask)
+    assert (count, labels.dtype, labels.max()) == (42**3, np.int32, 42**3)

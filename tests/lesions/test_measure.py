@@ -2,27 +2,34 @@ import numpy as np
 import pytest
 
 from cipa.io.grid import resample
-from cipa.io.nifti import Volume
+from cipa.io.orientation import axial_stack
+from cipa.io.volume import Volume
 from cipa.lesions.labelling import label_lesions
-from cipa.lesions.measure import measure_lesions
+from cipa.lesions.measure import mean_probability, measure_lesions
 
 # oblique, and with columns, rows and slices along other axes than the world's
 AFFINE = np.array([[0, -2.0, 0.3, 40], [1.5, 0, 0.2, -30], [0.1, 0, 3.0, 7], [0, 0, 0, 1]])
 
 
 def measured(mask, pet_on_ct, affine=AFFINE, pet=None, probability=None):
-    labels, _ = label_lesions(mask.astype(np.uint8))
-    chances = mask.astype(np.float32) if probability is None else probability
+    mask = mask.astype(np.uint8)
+    labels, _ = label_lesions(mask)
+    values, marks = (
+        axial_stack(one, affine)[0] for one in (mask if probability is None else probability, mask)
+    )
+    marked = [value[mark > 0].astype(np.float32) for value, mark in zip(values, marks, strict=True)]
+    means = mean_probability(labels, mask, marked, affine)
     own = Volume(pet_on_ct, affine) if pet is None else pet
-    return measure_lesions(labels, chances, pet_on_ct.astype(np.float32), affine, own)
+    suv = axial_stack(pet_on_ct.astype(np.float32), affine)[0]
+    return measure_lesions(labels, means, affine, own, lambda run: suv[run])
 
 
 def test_numbers_of_a_lesion_by_hand():
-    mask, suv, chances = np.zeros((12, 10, 8)), np.ones((12, 10, 8)), np.zeros((12, 10, 8), np.float32)
+    mask, suv, probability = np.zeros((12, 10, 8)), np.ones((12, 10, 8)), np.zeros((12, 10, 8), np.float32)
     mask[2:4, 5, 6] = 1
     suv[2, 5, 6], suv[3, 5, 6] = 4, 8
-    chances[2, 5, 6], chances[3, 5, 6] = 0.5, 1
-    (lesion,) = measured(mask, suv, probability=chances)
+    probability[2, 5, 6], probability[3, 5, 6] = 0.5, 1
+    (lesion,) = measured(mask, suv, probability=probability)
     voxel = abs(np.linalg.det(AFFINE[:3, :3])) / 1000
     assert lesion.volume_ml == pytest.approx(2 * voxel)
     assert (lesion.voxels, lesion.suv_max, lesion.suv_mean, lesion.probability) == (2, 8, 6, 0.75)
@@ -71,8 +78,8 @@ def test_pet_s_own_highest_voxel_is_found_on_any_grid():
     for corner in ((0, 0, 0), (8, 9, 3), (20, 3, 9), (22, 20, 12), (3, 18, 0)):
         mask[tuple(slice(start, start + size) for start, size in zip(corner, (6, 5, 4), strict=True))] = 1
     labels, count = label_lesions(mask)
-    suv = np.zeros(mask.shape, np.float32)
-    found = measure_lesions(labels, mask.astype(np.float32), suv, fine, Volume(own, coarse))
+    suv = np.zeros(axial_stack(mask, fine)[0].shape, np.float32)
+    found = measure_lesions(labels, np.zeros(count + 1), fine, Volume(own, coarse), lambda run: suv[run])
     owner = resample(labels, fine, coarse, own.shape, nearest=True)
     expected = [own[owner == number].max(initial=0) for number in range(1, count + 1)]
     assert [lesion.suv_max for lesion in found] == pytest.approx(expected)

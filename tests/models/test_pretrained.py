@@ -53,7 +53,7 @@ def test_a_failed_save_leaves_the_earlier_model_whole(tmp_path, nano, monkeypatc
         raise OSError(28, "No space left on device", str(filename))
 
     nano.save_pretrained(tmp_path / "saved")
-    monkeypatch.setattr("cipa.models.pretrained.save_file", full_disk)
+    monkeypatch.setattr("cipa.models.checkpoints.folder.save_file", full_disk)
     with pytest.raises(OSError, match="No space left"):
         nano.save_pretrained(tmp_path / "saved")
     assert [p.name for p in tmp_path.iterdir()] == ["saved"]

@@ -13,7 +13,8 @@ from cipa.data.pclt20k import PCLT20K
 from cipa.evaluation.counts import Counts
 from cipa.evaluation.lesions import match_lesions
 from cipa.io.png import write_grey
-from cipa.lesions.labelling import label_lesions, without_short
+from cipa.lesions.labelling import keep_lesions, label_lesions
+from cipa.lesions.plausibility import Limits, split_by_size
 from cipa.models.registry import create_model
 from cipa.training.config_file import read_recipe
 
@@ -140,8 +141,10 @@ def test_every_level_and_smallest_lesion_scores_as_the_evaluation_does():
     for place in np.ndindex(scores.shape[:3]):
         case = cases[place[0]]
         mask = (case.values >= levels[place[1]]).view(np.uint8)
-        labels, _ = label_lesions(mask, 0.02, leasts[place[2]][0])
-        answer = without_short(labels, ALONG, leasts[place[2]][1])[0] > 0
+        labels, _ = label_lesions(mask)
+        numbers, _ = split_by_size(labels, ALONG, Limits(*leasts[place[2]]))
+        keep_lesions(labels, ALONG, numbers)
+        answer = labels > 0
         lesions = match_lesions(answer, case.truth > 0)
         expected = [Counts.of(answer, case.truth).dice, lesions.f1, lesions.sensitivity, lesions.precision]
         np.testing.assert_array_equal(scores[place], expected)

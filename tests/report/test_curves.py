@@ -77,7 +77,7 @@ def test_a_run_without_a_step_is_one_line(run):
 
 def test_a_missing_column_is_named(run):
     (run / "metrics.csv").write_text("epoch,step,lr\n0,1,6e-5\n")
-    fails_with(run, "metrics.csv", "no column loss")
+    fails_with(run, "metrics.csv", "no column 'loss'")
 
 
 @pytest.mark.parametrize("line", ["0,1,6e-5,abc,0,0,0\n", "0,1\n"])

@@ -72,11 +72,12 @@ def test_other_folders_are_not_taken_for_an_evaluation(tmp_path):
 
 
 def test_patients_are_scored_in_3d_when_asked(predictor, slices, tmp_path):
-    patients = PatientProtocol(dict.fromkeys(("0000", "0001", "0002", "0003"), (3.0, 1.0, 1.0)))
-    evaluate(predictor, slices, tmp_path / "out", masks=False, panels=0, patients=patients)
+    names = [f"{number:04d}" for number in range(5)]
+    patients = PatientProtocol(dict.fromkeys(names, (3.0, 1.0, 1.0)))
+    evaluate(predictor, type(slices)(10), tmp_path / "out", masks=False, panels=0, patients=patients)
     with (tmp_path / "out" / "per_patient_3d.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["patient"] for row in rows] == ["0000", "0001", "0002", "0003"]
+    assert [row["patient"] for row in rows] == names
     assert [float(row["dice"]) for row in rows] == pytest.approx(
         [row["dice"] for row in patients.result().patients], abs=1e-5
     )

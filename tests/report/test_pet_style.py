@@ -4,7 +4,9 @@ import pytest
 from cipa.report.canvas import Frame
 from cipa.report.pet_style import (
     FUSED_OPACITY,
+    HOT,
     LUNG_WINDOW,
+    SOFT_TISSUE_WINDOW,
     SUV_TOP,
     ct_picture,
     fused_picture,
@@ -32,13 +34,23 @@ def test_uptake_is_interpolated_and_not_its_grey():
 
 
 def test_the_fused_picture_is_ct_without_uptake_and_hot_with_it():
-    hu, suv = np.full((4, 4), -600.0), np.zeros((4, 4))
+    hu, suv = np.full((4, 4), 40.0), np.zeros((4, 4))
+    grey = ct_picture(hu, (4, 4), SOFT_TISSUE_WINDOW)
     cold = fused_picture(hu, suv, (4, 4))
-    assert np.array_equal(cold, np.repeat(ct_picture(hu, (4, 4))[..., None], 3, axis=2))
+    assert np.array_equal(cold, np.repeat(grey[..., None], 3, axis=2))
     hot = fused_picture(hu, suv + SUV_TOP, (4, 4))
-    assert hot[0, 0] == pytest.approx([128 * (1 - FUSED_OPACITY) + 255 * FUSED_OPACITY] * 3, abs=1)
+    yellow = 255 * HOT[-1] * FUSED_OPACITY
+    assert hot[0, 0] == pytest.approx(grey[0, 0] * (1 - FUSED_OPACITY) + yellow, abs=1)
     warm = fused_picture(hu, suv + SUV_TOP / 2, (4, 4)).astype(int)[0, 0]
     assert warm[0] > warm[1] > warm[2]  # orange
+
+
+def test_ct_stays_visible_however_hot_the_pet_is():
+    hu = np.linspace(*SOFT_TISSUE_WINDOW, 16).reshape(4, 4)
+    burning = fused_picture(hu, np.full((4, 4), 40 * SUV_TOP), (4, 4)).astype(int)
+    assert np.ptp(burning[..., 2]) > 100
+    assert np.ptp(burning[..., 1]) > 100
+    assert burning[..., 2].max() < 200  # yellow, not white
 
 
 def test_an_outline_runs_between_the_voxels_and_is_closed():

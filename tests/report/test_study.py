@@ -1,4 +1,5 @@
 import re
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -47,7 +48,7 @@ def test_the_page_says_what_was_measured(written):
         for value in (f"{lesion.volume_ml:.2f}", f"{lesion.suv_max:.1f}", f"{lesion.tlg:.1f}"):
             assert value in cells
     assert f"{prediction.mtv_ml:.1f}" in page
-    assert "4–8" in cells  # slices of the large lesion
+    assert "5–9" in cells  # slices of the large lesion, the first at the feet being 1
     assert ", ".join(f"{part:.0f}" for part in prediction.lesions[0].centroid_mm) in cells
 
 
@@ -73,6 +74,16 @@ def test_of_many_lesions_all_are_listed_and_the_largest_shown(tmp_path):
     assert page.count('class="number"') == prediction.lesion_count
     assert page.count("<img") == 1 + MOST_PANELS
     assert f"{MOST_PANELS} largest of {prediction.lesion_count}" in page
+
+
+def test_what_was_left_out_is_listed_with_its_reason(written, tmp_path):
+    mark = SimpleNamespace(volume_ml=3.2, suv_max=0.01, reason="no uptake", centroid_mm=(1.0, 2.0, -3.0))
+    prediction = predict([LARGE])
+    object.__setattr__(prediction, "left_out", (mark,))
+    page = page_of(prediction, tmp_path)
+    assert "left out" in page
+    assert re.search(r"no uptake</td>\s*<td>3.20</td>\s*<td>0.0</td>\s*<td>1, 2, -3</td>", page)
+    assert "left out" not in written[2]
 
 
 def test_text_of_headers_cannot_become_html(tmp_path):

@@ -51,8 +51,8 @@ def weights_of(folder):
     return load_file(Path(folder) / "model.safetensors")
 
 
-def write_data(root, patients=6, slices=3, size=SIZE, test_patients=2):
-    """Bright discs on noise in PCLT20K layout."""
+def write_data(root, patients=6, slices=3, size=SIZE, test_patients=2, lesion_free=0):
+    """Bright discs on noise in PCLT20K layout; the first `lesion_free` slices of a patient have none."""
     draw = np.random.default_rng(0)
     rows, columns = np.mgrid[:size, :size]
     lists = {"train": [], "test": []}
@@ -61,7 +61,9 @@ def write_data(root, patients=6, slices=3, size=SIZE, test_patients=2):
         (root / name).mkdir(parents=True)
         for number in range(slices):
             row, column = draw.integers(20, size - 20, 2)
-            mask = (rows - row) ** 2 + (columns - column) ** 2 < draw.integers(60, 300)
+            mask = (rows - row) ** 2 + (columns - column) ** 2 < draw.integers(60, 300) * (
+                number >= lesion_free
+            )
             noise = draw.integers(0, 60, (2, size, size))
             images = {"CT": noise[0] + 60 * mask, "PET": noise[1] + 190 * mask, "mask": 255 * mask}
             for kind, image in images.items():
@@ -92,7 +94,7 @@ def stub(monkeypatch):
 def small_recipe(**changes):
     """A recipe of 3 epochs of 3 steps on `data`; `changes` by field name, whatever the group."""
     values = {"image_size": SIZE, "model": "nano", "epochs": 3, "batch_size": 4, "micro_batch": 2, "lr": 0.05}
-    values |= {"workers": 0, "device": "cpu", "validation_fraction": 0.3} | changes
+    values |= {"workers": 0, "device": "cpu", "validation_fraction": 0.3, "tune": "no"} | changes
     groups = {}
     for field in dataclasses.fields(TrainRecipe):
         default = getattr(TrainRecipe(), field.name)

@@ -7,11 +7,12 @@ import torch
 from cipa.data.pclt20k import PCLT20K
 from cipa.data.layout import read_ids
 from cipa.training.loader import TrainingLoader
-from cipa.training.sampler import EpochSampler
+from cipa.training.sampler import EpochSampler, SlicePool
 
 root = sys.argv[1]
 dataset = PCLT20K(root, read_ids(root, "train"), 128)
-loader = TrainingLoader(dataset, EpochSampler(len(dataset), 2, 2, seed=0), 2, torch.device("cpu"))
+sampler = EpochSampler(SlicePool(range(len(dataset))), 2, 2, seed=0)
+loader = TrainingLoader(dataset, sampler, 2, torch.device("cpu"))
 for batch in loader.epoch(0, 0):
     raise RuntimeError("a fault nobody foresaw")
 """

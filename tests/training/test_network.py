@@ -36,8 +36,8 @@ def test_weights_are_taken_up_in_training_mode_and_refused_where_they_do_not_fit
     with pytest.raises(
         UsageError, match=r"--model tiny does not fit --weights .* made with nano: give --model nano"
     ):
-        build_network(NetworkRecipe(image_size=128, weights=weights), 0)
-    with pytest.raises(UsageError, match=r"--suv_max 10.0 does not fit"):
+        build_network(NetworkRecipe(model="tiny", image_size=128, weights=weights), 0)
+    with pytest.raises(UsageError, match=r"--suv-max 10.0 does not fit"):
         build_network(NetworkRecipe(**SMALL, weights=weights, suv_max=10.0), 0)
 
 
@@ -62,8 +62,8 @@ def test_weights_of_a_baseline_are_taken_up_and_are_not_cipas(tmp_path):
     ("changes", "line"),
     [
         ({"model": "vnet"}, "--model vnet is not possible: it must be one of tiny, .*swin-unetr"),
-        ({"model": "unet", "crm": False}, "--crm False .* as unet is of the family MONAI"),
-        ({"model": "sigma-tiny", "dcim": False}, "--dcim False .* as sigma-tiny is of the family Sigma"),
+        ({"model": "unet", "crm": False}, "--no-crm .* as unet is of the family MONAI"),
+        ({"model": "sigma-tiny", "dcim": False}, "--no-dcim .* as sigma-tiny is of the family Sigma"),
         ({"model": "dynunet", "init": "vssm.pth"}, "--init vssm.pth .* absent for dynunet"),
     ],
 )
@@ -87,7 +87,7 @@ def test_doing_without_a_modality_can_be_learnt_late(tmp_path):
 
 
 def test_dropout_of_the_only_input_is_refused():
-    with pytest.raises(UsageError, match=r"--modality_dropout 0.5 .* 0 where one input is absent"):
+    with pytest.raises(UsageError, match=r"--modality-dropout 0.5 .* 0 where one input is absent"):
         NetworkRecipe(inputs="pet", modality_dropout=0.5)
 
 
@@ -95,7 +95,7 @@ def test_three_slices_start_from_weights_of_one_only_where_that_is_asked_for(tmp
     one = build_network(NetworkRecipe(**SMALL), 3)
     one.save_pretrained(tmp_path / "weights")
     three = {**SMALL, "weights": str(tmp_path / "weights"), "slices": 3}
-    with pytest.raises(UsageError, match=r"--slices 3 does not fit .* made with 1: .* --change-slices true"):
+    with pytest.raises(UsageError, match=r"--slices 3 does not fit .* made with 1: .* --change-slices"):
         build_network(NetworkRecipe(**three), 0)
     model = build_network(NetworkRecipe(**three, change_slices=True), 0)
     assert model.config.slices == 3

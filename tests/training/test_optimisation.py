@@ -43,7 +43,7 @@ def test_the_pooled_loss_has_one_dice_of_all_images():
     )
     p = torch.sigmoid(logits)
     dice = (2 * (p * mask).sum() + 1) / (p.sum() + mask.sum() + 1)
-    torch.testing.assert_close(segmentation_loss(logits, mask, pooled=True), each + 1 - dice)
+    torch.testing.assert_close(segmentation_loss(logits, mask, "batch"), each + 1 - dice)
 
 
 def test_a_false_mark_on_a_healthy_image_weighs_more_in_the_pooled_loss():
@@ -51,12 +51,24 @@ def test_a_false_mark_on_a_healthy_image_weighs_more_in_the_pooled_loss():
     mask = torch.zeros(2, 1, 16, 16)
     mask[0] = 1
 
-    def of_dice(pooled: bool) -> torch.Tensor:
+    def of_dice(kind: str) -> torch.Tensor:
         entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, mask)
-        dice = segmentation_loss(logits, mask, pooled=pooled).mean() - entropy
+        dice = segmentation_loss(logits, mask, kind).mean() - entropy
         return torch.autograd.grad(dice, logits)[0][1].mean()
 
-    assert of_dice(pooled=True) > 10 * of_dice(pooled=False) > 0
+    assert of_dice("batch") > 10 * of_dice("image") > 0
+
+
+def test_without_smoothing_an_image_without_tumour_is_left_to_the_cross_entropy():
+    logits = torch.randn(2, 1, 16, 16, requires_grad=True)
+    mask = torch.zeros(2, 1, 16, 16)
+    mask[0, 0, :4] = 1
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, mask, reduction="none")
+    dice = segmentation_loss(logits, mask, "no-smoothing") - entropy.mean((1, 2, 3))
+    p = torch.sigmoid(logits[0])
+    torch.testing.assert_close(dice[0], 1 - 2 * (p * mask[0]).sum() / (p.sum() + mask[0].sum()))
+    torch.testing.assert_close(dice[1], torch.tensor(1.0))
+    assert torch.autograd.grad(dice.sum(), logits)[0][1].abs().max() < 1e-9
 
 
 def test_the_published_schedule_is_half_a_cosine_from_lr_to_a_millionth_of_it():

@@ -131,7 +131,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_state_before_it(helpers, stub, d
 def test_a_changed_recipe_is_refused_by_the_name_of_the_field(helpers, stub, data, tmp_path):
     train(helpers.small_recipe(epochs=1), data, tmp_path / "run")
     for change in ({"lr": 0.1}, {"epochs": 2}, {"affine": 0.0}, {"dcim": False}, {"validation_seed": 1}):
-        with pytest.raises(UsageError, match=f"{next(iter(change))} .* differs from"):
+        with pytest.raises(UsageError, match=f"{next(iter(change)).replace('_', '-')} .* differs from"):
             train(helpers.small_recipe(**{"epochs": 1, **change}), data, tmp_path / "run", resume=True)
 
 
@@ -156,3 +156,34 @@ def test_a_finished_run_resumes_to_itself(helpers, stub, data, tmp_path):
     result = train(None, data, tmp_path / "run", resume=True)
     assert (result.step, result.stopped_by) == (9, 0)
     assert table(tmp_path / "run/metrics.csv") == before
+
+
+def test_a_run_killed_behind_a_validation_writes_its_row_once(helpers, stub, data, tmp_path, monkeypatch):
+    """The row is on disk, the state that says so is not yet."""
+    recipe = helpers.small_recipe()
+    train(recipe, data, tmp_path / "whole")
+    save, killed = Trainer._save, []
+
+    def die(self, **options):
+        if self.position.validated_step == 3 and not killed:
+            killed.append(True)
+            raise KeyboardInterrupt
+        return save(self, **options)
+
+    monkeypatch.setattr(Trainer, "_save", die)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, data, tmp_path / "parts")
+    assert [row["step"] for row in table(tmp_path / "parts" / "validation.csv")] == ["3"]
+    train(recipe, data, tmp_path / "parts", resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts", helpers.weights_of)
+
+
+def test_a_state_of_another_network_is_one_line(helpers, stub, data, tmp_path, monkeypatch):
+    stop_before_step(monkeypatch, 2)
+    train(helpers.small_recipe(), data, tmp_path / "run")
+    state = next((tmp_path / "run").rglob("state.pt"))
+    content = torch.load(state, weights_only=True)
+    torch.save(content | {"model": {"w": torch.ones(2)}}, state)
+    with pytest.raises(DataError, match=r"state\.pt is damaged and cannot be resumed from") as caught:
+        train(helpers.small_recipe(), data, tmp_path / "run", resume=True)
+    assert "\n" not in str(caught.value)

@@ -1,13 +1,18 @@
 """A run from beginning to end, what it leaves behind, and how it ends when it cannot go on."""
 
 import csv
+import json
+import shutil
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from cipa.data.pclt20k import patient_of, read_ids
 from cipa.errors import DataError, UsageError
+from cipa.models.checkpoints.load import load_model
 from cipa.training.run import train
 from cipa.training.slices import read_slices
 
@@ -27,10 +32,10 @@ def test_a_run_learns_and_leaves_its_tables_and_weights(helpers, stub, data, tmp
     assert [int(row["epoch"]) for row in validation] == list(range(1, 9))
     assert result.best_dice == pytest.approx(max(float(row["dice"]) for row in validation), abs=1e-8)
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        "best", "config.yaml", "last", "metrics.csv", "state", "validation.csv",
+        "best", "config.yaml", "last", "metrics.csv", "split.json", "state", "validation.csv",
     }  # fmt: skip
     shown = capsys.readouterr().out
-    assert "learns from 12 slices of 4 patients" in shown
+    assert "learns from 12 slices with tumour and 0 without, of 4 patients" in shown
     assert "epoch 8  validation: Dice" in shown
 
 
@@ -128,7 +133,7 @@ def test_no_patient_is_both_learnt_from_and_validated_on(helpers, data):
 
 def test_tensorboard_gets_the_tables_numbers(helpers, stub, data, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    train(helpers.small_recipe(epochs=1, tensorboard=True), data, tmp_path / "run")
+    train(helpers.small_recipe(epochs=1, log_to="tensorboard"), data, tmp_path / "run")
     events = accumulator.EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
     losses = [event.value for event in events.Scalars("train/loss")]
     assert losses == pytest.approx([float(row["loss"]) for row in rows_of(tmp_path / "run/metrics.csv")])
@@ -137,8 +142,8 @@ def test_tensorboard_gets_the_tables_numbers(helpers, stub, data, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": 64}, "12 training slices make no batch of 64: lower --batch_size"),
-        ({"micro_batch": 3}, "--micro_batch 3 does not divide"),
+        ({"batch_size": 64}, "12 training slices make no batch of 64: lower --batch-size"),
+        ({"micro_batch": 3}, "--micro-batch 3 does not divide"),
         ({"precision": "fp16"}, "--precision fp16 needs a CUDA device"),
         ({"image_size": 256}, "128 x 128 pixels where 256 x 256"),
         ({"weights": "absent"}, "absent"),
@@ -164,3 +169,95 @@ def test_an_existing_run_is_not_overwritten(helpers, stub, data, tmp_path):
         train(helpers.small_recipe(epochs=1), data, tmp_path / "run")
     assert (tmp_path / "run/metrics.csv").read_bytes() == before
     assert Path(tmp_path / "run/last").is_dir()
+
+
+def test_slices_without_tumour_are_sampled_counted_and_scored_by_batch(helpers, stub, tmp_path, capsys):
+    data = helpers.write_data(tmp_path / "data", patients=6, slices=6, lesion_free=4)
+    train(helpers.small_recipe(epochs=1, lesion_free=0.5), data, tmp_path / "run")
+    shown = capsys.readouterr().out
+    assert "learns from 8 slices with tumour and 8 of 16 without, of 4 patients" in shown
+    assert "every slice shows tumour" not in shown
+    assert len(rows_of(tmp_path / "run/metrics.csv")) == 16 // 4
+    assert "dice: batch" in (tmp_path / "run/config.yaml").read_text()
+
+
+def test_a_data_set_of_tumour_slices_alone_is_warned_of(helpers, stub, data, tmp_path, capsys):
+    train(helpers.small_recipe(epochs=1), data, tmp_path / "run")
+    assert "warning: every slice shows tumour" in capsys.readouterr().out
+    assert "dice: image" in (tmp_path / "run/config.yaml").read_text()
+
+
+def test_a_data_set_without_any_tumour_is_refused(helpers, stub, tmp_path):
+    data = helpers.write_data(tmp_path / "data", slices=2, lesion_free=2)
+    with pytest.raises(DataError, match="no training slice shows tumour"):
+        train(helpers.small_recipe(epochs=1), data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_whole_volumes_are_scored_and_choose_threshold_and_smallest_lesion(
+    helpers, data, tmp_path, monkeypatch
+):
+    folder = shutil.copytree(data, tmp_path / "data")
+    (folder / "metadata.json").write_text(json.dumps({"spacing_mm": [3, 4, 4]}))
+    monkeypatch.setattr("cipa.training.run.draw_pictures", lambda *_: None)
+    result = train(helpers.small_recipe(epochs=1, tune="volumes", lr=1e-3), folder, tmp_path / "run")
+    [row] = rows_of(tmp_path / "run/validation.csv")
+    assert 0 <= float(row["volume_dice"]) <= 1
+    assert float(row["fp_ml"]) >= 0
+    config = json.loads((tmp_path / "run/best/config.json").read_text())
+    assert (config["threshold"], config["smallest_ml"]) == (result.point.threshold, result.point.smallest_ml)
+    assert load_model(tmp_path / "run").config.threshold == result.point.threshold
+
+
+def test_a_fold_is_never_seen_and_all_folds_share_out_the_patients(helpers, stub, data, tmp_path):
+    everybody = {patient_of(slice_id) for slice_id in read_ids(data, "train")}
+    left_out = []
+    for fold in ("1/3", "2/3", "3/3"):
+        run = tmp_path / fold[0]
+        train(helpers.small_recipe(epochs=1, fold=fold), data, run)
+        split = json.loads((run / "split.json").read_text())
+        assert split["fold"] == fold
+        parts = [set(split[part]) for part in ("training", "validation", "left_out")]
+        assert set.union(*parts) == everybody
+        assert sum(map(len, parts)) == len(everybody)
+        left_out += split["left_out"]
+    assert sorted(left_out) == sorted(everybody)
+
+
+def test_without_asking_no_tracker_is_imported(helpers, stub, data, tmp_path, monkeypatch):
+    for name in ("wandb", "mlflow", "torch.utils.tensorboard"):
+        monkeypatch.setitem(sys.modules, name, None)  # an import of it fails
+    assert train(helpers.small_recipe(epochs=1), data, tmp_path / "run").step == 3
+
+
+@pytest.mark.parametrize("name", ["wandb", "mlflow"])
+def test_a_tracker_that_is_not_installed_is_one_line(helpers, stub, data, tmp_path, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UsageError, match=rf"--log-to {name} needs {name}: pip install 'cipa\[{name}\]'"):
+        train(helpers.small_recipe(epochs=1, log_to=name), data, tmp_path / "run")
+
+
+def test_wandb_gets_every_number_and_is_resumed_by_its_id(helpers, stub, data, tmp_path, monkeypatch):
+    class Run:
+        def __init__(self, **options):
+            self.options, self.rows = options, []
+
+        def log(self, values, step):
+            self.rows.append((step, values))
+
+        def finish(self):
+            self.options["finished"] = True
+
+    runs = []
+    config = SimpleNamespace(update=lambda values, **_: runs[-1].options.update(settings=values))
+    begin = lambda **options: runs.append(Run(**options)) or runs[-1]  # noqa: E731
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=begin, config=config))
+    train(helpers.small_recipe(epochs=1, log_to="wandb"), data, tmp_path / "run")
+    train(helpers.small_recipe(epochs=1, log_to="wandb"), data, tmp_path / "run", resume=True)
+    first, again = runs
+    losses = [values["train/loss"] for _, values in first.rows if "train/loss" in values]
+    assert losses == pytest.approx([float(row["loss"]) for row in rows_of(tmp_path / "run/metrics.csv")])
+    assert any("validation/dice" in values for _, values in first.rows)
+    assert first.options["settings"]["lr"] == "0.05"
+    assert first.options["finished"]
+    assert again.options["id"] == first.options["id"]

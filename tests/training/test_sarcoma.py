@@ -19,7 +19,7 @@ STS = Path(__file__).parents[3] / "shared" / "data" / "sts"
 SIZE = 128
 PATIENTS = ("STS_001", "STS_002", "STS_035")
 OPTIONS = (
-    "--model nano --image_size 128 --batch_size 2 --epochs 3 --lr 1e-3 --validation_fraction 0.34 --workers 0"
+    "--model nano --image-size 128 --batch-size 2 --epochs 3 --lr 1e-3 --validation-fraction 0.34 --workers 0"
 )
 
 pytestmark = [

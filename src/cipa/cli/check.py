@@ -1,11 +1,9 @@
 """Report every missing, unreadable, mis-sized or mis-split file of a data set in PCLT20K layout."""
 
-import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from jsonargparse import ArgumentParser
-
+from cipa.cli.parser import Parser
 from cipa.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -14,17 +12,27 @@ if TYPE_CHECKING:
     from cipa.data.findings import CheckReport, Kind
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+EXAMPLES = """
+cipa check DATA
+cipa check DATA --image-size 512 --json > report.json
+"""
+
+
+def add_arguments(parser: Parser) -> None:
     """Declare what `cipa check` takes."""
-    parser.add_argument("data", type=str, help="folder with train.txt, test.txt and a folder a patient")
-    parser.add_argument(
-        "--size", type=int | None, help="pixels a side every image must have (default: the commonest)"
+    parser.explain("DATA", EXAMPLES)
+    add = parser.add_argument_group("input").add_argument
+    add("data", metavar="DATA", help="folder with train.txt, test.txt and a folder a patient")
+    add(
+        "--image-size",
+        type=int,
+        metavar="N",
+        help="pixels a side every image must have (default: the commonest)",
     )
-    parser.add_argument("--show", type=int, default=5, help="how many of each kind of problem to name")
-    parser.add_argument(
-        "--json", action="store_true", help="print the whole report as JSON, every problem named"
-    )
-    parser.add_argument("--workers", type=int | None, help="threads that read (default: two a processor)")
+    add("--workers", type=int, metavar="N", help="threads that read (default: two a processor)")
+    add = parser.add_argument_group("output").add_argument
+    add("--show", type=int, default=5, metavar="N", help="how many of each kind of problem to name")
+    add("--json", action="store_true", help="print the whole report as JSON, every problem named")
 
 
 def run(arguments: Namespace) -> int:
@@ -33,10 +41,10 @@ def run(arguments: Namespace) -> int:
     Returns:
         0 if it can be trained and tested on (warnings allowed), 1 if it holds errors.
     """
-    for name, least in (("size", 1), ("show", 0), ("workers", 1)):
+    for name, least in (("image_size", 1), ("show", 0), ("workers", 1)):
         value = getattr(arguments, name)
         if value is not None and value < least:
-            raise UsageError(f"--{name} {value}: give {least} or more")
+            raise UsageError(f"--{name.replace('_', '-')} {value}: give {least} or more")
     report = _check(arguments)
     if arguments.json:
         import json
@@ -48,20 +56,12 @@ def run(arguments: Namespace) -> int:
 
 
 def _check(arguments: Namespace) -> "CheckReport":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from cipa.data.check import check_dataset
+    from cipa.progress import progress_bar
 
-    columns = (TextColumn("reading slices"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(file=sys.stderr)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
+    with progress_bar("reading slices") as progress:
         return check_dataset(
-            arguments.data,
-            size=arguments.size,
-            workers=arguments.workers,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            arguments.data, size=arguments.image_size, workers=arguments.workers, progress=progress
         )
 
 

@@ -4,20 +4,28 @@ Each RUN is a folder that `cipa evaluate` wrote. Runs scored in 3-D are compared
 was, by the pixels pooled within each patient. Different slices, masks, grids or spacings are refused.
 """
 
+from argparse import Namespace
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace
-
+from cipa.cli.parser import Parser
 from cipa.files import refuse_occupied
 
+EXAMPLES = """
+cipa compare eval_plain eval_dropout
+cipa compare eval_a eval_b eval_c -o comparison
+"""
 
-def add_arguments(parser: ArgumentParser) -> None:
+
+def add_arguments(parser: Parser) -> None:
     """Declare the options of `cipa compare`."""
-    add = parser.add_argument
-    add("runs", nargs="+", metavar="RUN", help="evaluation folders; the others are held against the first")
+    parser.explain("RUN RUN [RUN ...]", EXAMPLES)
+    add = parser.add_argument_group("input").add_argument
+    add("runs", nargs="+", metavar="RUN", help="folders of `cipa evaluate`; all are compared with the first")
+    add = parser.add_argument_group("output").add_argument
     add(
         "-o",
         "--out",
+        metavar="OUT",
         help="folder for comparison.html (with box plots and a dot a patient), .md and .csv; new or empty",
     )
     add("--overwrite", action="store_true", help="replace an earlier comparison at OUT")
@@ -31,22 +39,22 @@ def run(arguments: Namespace) -> int:
 
     Raises:
         UsageError: fewer than two runs, one twice, or OUT holds something.
-        DataError: a folder is no evaluation, or the runs were not put to the same test.
+        DataError: a folder is no evaluation, or the runs were not scored on the same slices.
     """
     from rich.console import Console
 
     from cipa.evaluation.comparison import compare_runs
     from cipa.evaluation.runs import read_runs
-    from cipa.report.comparison import WIDTH, comparison_table, is_comparison, write_comparison
+    from cipa.report.comparison import ComparisonTable, is_comparison, write_comparison
+    from cipa.report.fitted_table import print_whole
 
     out = Path(arguments.out) if arguments.out else None
     if out:
         refuse_occupied(out, "a comparison", is_comparison, arguments.overwrite)
     comparison = compare_runs(read_runs([Path(folder) for folder in arguments.runs]))
-    console = Console(highlight=False, soft_wrap=True)
-    console.width = max(console.width, WIDTH)  # a narrower terminal wraps lines, but none of the table is cut
-    console.print(comparison_table(comparison))
+    console = Console(highlight=False)
+    print_whole(console, ComparisonTable(comparison))
     if out:
         write_comparison(out, comparison)
-        console.print(f"written to {out}: comparison.html, comparison.md, comparison.csv", markup=False)
+        print(f"written to {out}: comparison.html, comparison.md, comparison.csv")
     return 0

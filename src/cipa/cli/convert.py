@@ -6,41 +6,63 @@ and stands in metadata.json, so use pseudonyms. `cipa convert --back MASKS --dat
 that `cipa evaluate` or `cipa predict` wrote to each CT's own grid.
 """
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jsonargparse import ArgumentParser, Namespace
-
+from cipa.cli.parser import Parser
+from cipa.cli.terminal import complain, warn
 from cipa.errors import UsageError
+from cipa.progress import progress_bar
 
 if TYPE_CHECKING:
     from cipa.data.convert import Problem, SplitRule
-    from cipa.data.convert.outcome import Progress
     from cipa.data.convert.sources import Sources
 
 _PATTERNS = ("ct", "pet", "mask")
 _FORWARD = ("root", "table", *_PATTERNS, "test_patients", "test_fraction", "test_last")
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+EXAMPLES = """
+cipa convert ROOT --ct '*/CT.nii.gz' --pet '*/SUV.nii.gz' --mask '*/tumour.nii.gz' -o DATA
+cipa convert --table studies.csv --test-last 8 -o DATA
+cipa convert --back EVALUATION/masks --data DATA -o OUT
+"""
+
+
+def add_arguments(parser: Parser) -> None:
     """Declare the options of `cipa convert`."""
-    add = parser.add_argument
-    add("root", nargs="?", help="folder that the patterns start from")
+    parser.explain("ROOT --ct PATTERN --pet PATTERN --mask PATTERN -o OUT", EXAMPLES)
+    add = parser.add_argument_group("input").add_argument
+    add("root", nargs="?", metavar="ROOT", help="folder that the patterns start from")
     add("--ct", metavar="PATTERN", help="CT in HU, one a patient, as '*/CT.nii.gz'")
     add("--pet", metavar="PATTERN", help="PET in SUV, on any grid of the CT's world")
     add("--mask", metavar="PATTERN", help="tumour mask, on the CT's grid")
-    add("--table", metavar="CSV", help="instead of patterns: a table with columns patient,ct,pet,mask")
-    add("-o", "--out", required=True, metavar="OUT", help="folder to make")
-    add("--size", type=int, default=512, help="pixels a side, a multiple of 128")
-    add("--fit", default="auto", choices=["auto", "pad", "resample"], help="slices of other sizes")
-    add("--field-of-view", type=float, default=500.0, metavar="MM", help="millimetres an image spans")
-    add("--slices", default="tumour", choices=["tumour", "all"], help="which slices to write")
+    add("--table", metavar="FILE", help="instead of patterns: a CSV with columns patient,ct,pet,mask")
     add(
         "--label", type=int, metavar="N", help="value of the mask that is tumour (default: whatever is not 0)"
     )
+    add("--skip-bad", action="store_true", help="leave out patients that cannot be converted")
+    _add_image_options(parser)
+    add = parser.add_argument_group("who is in test.txt").add_argument
+    add("--test-patients", nargs="+", metavar="NAME", help="these patients")
+    add("--test-last", type=int, metavar="N", help="the last N patients by name")
+    add("--test-fraction", type=float, metavar="X", help="a random share of the patients (default: 0.2)")
+    add("--seed", type=int, default=0, metavar="N", help="of the share")
+    add = parser.add_argument_group("masks back to NIfTI").add_argument
+    add("--back", metavar="MASKS", help="the other way: folder of masks as PNG")
+    add("--data", metavar="DATA", help="with --back: the data set the masks are of")
+    add = parser.add_argument_group("output").add_argument
+    add("-o", "--out", required=True, metavar="OUT", help="folder to make")
+    add("--workers", type=int, metavar="N", help="processes (default: one a processor)")
+
+
+def _add_image_options(parser: Parser) -> None:
+    add = parser.add_argument_group("images").add_argument
+    add("--image-size", type=int, default=512, metavar="N", help="pixels a side, a multiple of 128")
+    add("--fit", default="auto", choices=["auto", "pad", "resample"], help="slices of other sizes")
+    add("--field-of-view", type=float, default=500.0, metavar="MM", help="millimetres an image spans")
+    add("--slices", default="all", choices=["all", "tumour"], help="which slices to write")
     add(
         "--ct-window",
         type=float,
@@ -50,14 +72,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="HU that become black and white",
     )
     add("--suv-max", type=float, default=20.0, metavar="SUV", help="SUV that becomes white")
-    add("--test-patients", nargs="+", metavar="NAME", help="who is in test.txt")
-    add("--test-last", type=int, metavar="N", help="the last N patients by name are in test.txt")
-    add("--test-fraction", type=float, help="random share of the patients in test.txt (0.2)")
-    add("--seed", type=int, default=0, help="of the share")
-    add("--skip-bad", action="store_true", help="leave out patients that cannot be converted")
-    add("--workers", type=int, metavar="N", help="processes (default: one a processor)")
-    add("--back", metavar="MASKS", help="the other way: folder of masks as PNG")
-    add("--data", metavar="DATA", help="with --back: the data set the masks are of")
+    add(
+        "--pet-scaling",
+        default="linear",
+        choices=["linear", "arcsinh"],
+        help="how SUV becomes grey; arcsinh: more greys below SUV 1",
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -90,17 +110,23 @@ def _refuse_mixtures(arguments: Namespace) -> None:
         if not (arguments.back and arguments.data):
             raise UsageError("give --back MASKS and --data DATA together")
         for option in _FORWARD:
-            if arguments[option] is not None:
-                raise UsageError(f"--back: does not go with {_flag(option)}, which is for the way there")
+            if getattr(arguments, option) is not None:
+                raise UsageError(
+                    f"--back: does not go with {_flag(option)}, which is for the other direction"
+                )
         return
-    patterns = [name for name in _PATTERNS if arguments[name] is not None]
+    patterns = [name for name in _PATTERNS if getattr(arguments, name) is not None]
     if arguments.table and (patterns or arguments.root):
         raise UsageError("give --table, or a folder with --ct, --pet and --mask, not both")
     if not arguments.table and not (arguments.root and len(patterns) == len(_PATTERNS)):
         raise UsageError(
             "nothing to convert: give ROOT with --ct, --pet and --mask, or --table, or --back with --data"
         )
-    chosen = [name for name in ("test_patients", "test_last", "test_fraction") if arguments[name] is not None]
+    chosen = [
+        name
+        for name in ("test_patients", "test_last", "test_fraction")
+        if getattr(arguments, name) is not None
+    ]
     if len(chosen) > 1:
         raise UsageError(f"give one of {' and '.join(map(_flag, chosen))}: each says who is in test.txt")
 
@@ -111,17 +137,19 @@ def _flag(option: str) -> str:
 
 def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
     from cipa.data.convert import Recipe, convert_volumes
+    from cipa.data.layout import TUMOUR_ALONE
 
     recipe = Recipe(
-        size=arguments.size,
+        size=arguments.image_size,
         fit=arguments.fit,
         slices=arguments.slices,
         field_of_view=arguments.field_of_view,
         ct_window=(arguments.ct_window[0], arguments.ct_window[1]),
         suv_max=arguments.suv_max,
+        pet_scaling=arguments.pet_scaling,
         label=arguments.label,
     )
-    with _progress("converting patients") as progress:
+    with progress_bar("converting patients") as progress:
         done = convert_volumes(
             _sources(arguments),
             arguments.out,
@@ -134,11 +162,17 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
         )
     for record in done.records:
         for warning in record.warnings:
-            print(f"cipa: warning: {warning}", file=sys.stderr)
+            warn(warning)
     for split in ("train", "test"):
         there = [record for record in done.records if record.split == split]
         slices = sum(len(record.numbers) for record in there)
-        print(f"{arguments.out}/{split}.txt: {slices:,} slices of {len(there):,} patients")
+        tumour = sum(record.slices_with_tumour or 0 for record in there)
+        print(
+            f"{arguments.out}/{split}.txt: {slices:,} slices of {len(there):,} patients, "
+            f"{tumour:,} of them with tumour"
+        )
+    if all(len(record.numbers) == record.slices_with_tumour for record in done.records):
+        warn(f"{TUMOUR_ALONE}; leave out --slices tumour")
     kept = sum(record.plane.content == record.plane.source for record in done.records)
     print(f"pixels kept: {kept:,} patients; resampled: {len(done.records) - kept:,}")
     return done.skipped
@@ -147,7 +181,7 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
 def _back(arguments: Namespace) -> "tuple[Problem, ...]":
     from cipa.data.convert import restore_masks
 
-    with _progress("restoring masks") as progress:
+    with progress_bar("restoring masks") as progress:
         restored, skipped = restore_masks(
             arguments.back,
             arguments.data,
@@ -188,17 +222,4 @@ def _workers(arguments: Namespace) -> int:
 
 def _name(problems: "tuple[Problem, ...]", outcome: str = "") -> None:
     for problem in problems:
-        print(f"cipa: {outcome}{problem}", file=sys.stderr)
-
-
-@contextmanager
-def _progress(name: str) -> "Iterator[Progress]":
-    """Show a bar on standard error where that is a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("patients", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        complain(f"{outcome}{problem}")

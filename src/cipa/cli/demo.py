@@ -9,9 +9,10 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jsonargparse import ArgumentParser
-
-from cipa.cli.demo_folder import SUMMARY, refuse_foreign
+from cipa.cli.demo_training import SUMMARY, run_training
+from cipa.cli.network_options import DEVICES
+from cipa.cli.parser import Parser
+from cipa.files import refuse_occupied
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,18 +25,33 @@ BASELINE_SUV = 2.5
 PANELS = 3
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+EXAMPLES = """
+cipa demo
+cipa demo --train -o trained
+"""
+
+
+def add_arguments(parser: Parser) -> None:
     """Declare what `cipa demo` takes: nothing is needed."""
-    add = parser.add_argument
-    add("-o", "--out", default="cipa-demo", help="folder to write; an earlier demo there is replaced")
+    parser.explain("", EXAMPLES)
+    add = parser.add_argument_group("what is shown").add_argument
     add("--train", action="store_true", help="train a small network on phantoms instead, which takes minutes")
-    add("--epochs", type=int, default=EPOCHS, help="with --train: passes over the training slices")
-    add("--seed", type=int, default=0, help="of the phantoms and of the training")
     add(
-        "--device",
-        default="auto",
-        metavar="NAME",
-        help="auto, cpu, cuda, cuda:N or mps; --train uses the CPU",
+        "--epochs",
+        type=int,
+        default=EPOCHS,
+        metavar="N",
+        help="with --train: passes over the training slices",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="of the phantoms and of the training")
+    add("--device", default="auto", metavar="NAME", help=f"{DEVICES}; --train uses the CPU")
+    add = parser.add_argument_group("output").add_argument
+    add(
+        "-o",
+        "--out",
+        default="cipa-demo",
+        metavar="OUT",
+        help="folder to write; an earlier demo there is replaced",
     )
 
 
@@ -49,10 +65,8 @@ def run(arguments: Namespace) -> int:
         UsageError: OUT holds something that is no earlier demo, or an option is out of range.
     """
     out = Path(arguments.out)
-    refuse_foreign(out)
+    refuse_occupied(out, "a demo", lambda there: (there / SUMMARY).is_file(), overwrite=True)
     if arguments.train:
-        from cipa.cli.demo_training import run_training
-
         run_training(arguments, out)
     else:
         _run_study(arguments, out)

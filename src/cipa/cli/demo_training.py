@@ -10,10 +10,11 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cipa.cli.demo_folder import SUMMARY
-
 if TYPE_CHECKING:
     from cipa.evaluation.published import PublishedResult
+
+SUMMARY = "demo.json"
+"""What a demo leaves beside its files: a folder that holds it may be replaced by another demo."""
 
 PATIENTS, TEST_FRACTION, SIZE, SLICES = 40, 0.25, 128, (4, 16)
 EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 8, 8, 4e-3, 20
@@ -78,6 +79,8 @@ def _train(folder: Path, arguments: Namespace) -> None:
             epochs=arguments.epochs,
             batch_size=BATCH,
             micro_batch=BATCH,
+            lesion_free=None,
+            dice="image",
             lr=LEARNING_RATE,  # short and from scratch: far above the rate published for ImageNet weights
             warmup_steps=WARM_UP,
             seed=arguments.seed,

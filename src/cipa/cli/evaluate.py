@@ -9,43 +9,75 @@ OUT/per_patient_3d.csv, OUT/summary.json and OUT/panels/worst.png, median.png, b
 appears when all of it is done.
 """
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from argparse import BooleanOptionalAction, Namespace
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jsonargparse import ArgumentParser, Namespace
-
-from cipa.cli.inputs_option import add_inputs, warn_of_inputs
+from cipa.cli.network_options import PRECISIONS, add_network_options, warn_of_inputs
+from cipa.cli.parser import Parser
+from cipa.cli.terminal import warn
+from cipa.cli.weights_option import WEIGHTS, chosen_weights
 from cipa.errors import DataError, UsageError
 from cipa.files import refuse_occupied
+from cipa.progress import counting_bar
 
 if TYPE_CHECKING:
+    from cipa.data.pclt20k import PCLT20K
     from cipa.evaluation.patient import PatientProtocol
     from cipa.evaluation.published import PublishedResult
+    from cipa.evaluation.scoring import Segmenter
+    from cipa.inference.predictor import Predictor
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+EXAMPLES = """
+cipa evaluate DATA --weights RUN -o OUT
+cipa evaluate DATA --pet-threshold 41% -o OUT
+"""
+
+
+def add_arguments(parser: Parser) -> None:
     """Declare the options of `cipa evaluate`."""
-    add = parser.add_argument
-    add("data", help="folder in PCLT20K layout, with masks")
-    add("--weights", help="a folder of weights this project wrote, or a published file")
+    parser.explain("DATA --weights PATH -o OUT", EXAMPLES)
+    add = parser.add_argument_group("input").add_argument
+    add("data", metavar="DATA", help="folder in PCLT20K layout, with masks")
+    add("--list", choices=["test", "train"], default="test", help="which list of DATA to score")
+    add(
+        "--spacing",
+        type=float,
+        nargs=3,
+        metavar=("Z", "Y", "X"),
+        help="mm between slices, rows and columns of all patients, where DATA/metadata.json does not say it",
+    )
+    add = parser.add_argument_group("what is scored").add_argument
+    add("--weights", action="append", metavar="PATH", help=f"{WEIGHTS}; given again, the mean of all")
+    add(
+        "--out-of-fold",
+        action="store_true",
+        help="the weights are runs of `cipa train --fold`: each patient is scored by those that left it out",
+    )
     add(
         "--pet-threshold",
         metavar="RULE",
-        help="instead of weights: PET at or above a SUV (2.5), a share of the patient's maximum (41%), or "
+        help="instead of weights: PET at or above a SUV (2.5), a share of the patient's maximum (41%%), or "
         "the SUV best on the training slices (tuned)",
     )
-    add("--suv-max", type=float, help="with --pet-threshold: the SUV that is white; else metadata.json's")
-    add("-o", "--out", required=True, help="folder to write; it must be new or empty")
-    add("--list", choices=["test", "train"], default="test", help="which list of DATA to score")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    add("--batch-size", type=int, default=4, help="slices a pass of the network")
-    add("--precision", choices=["float32", "bf16", "fp16"], default="float32", help="what it computes in")
-    add("--threshold", type=float, help="probability above which a pixel is tumour; else the weights' own")
-    add_inputs(parser)
+    add(
+        "--suv-max",
+        type=float,
+        metavar="SUV",
+        help="with --pet-threshold: the SUV that is white (default: metadata.json's)",
+    )
+    add_network_options(parser.add_argument_group("network"))
+    _add_output_options(parser)
+
+
+def _add_output_options(parser: Parser) -> None:
+    add = parser.add_argument_group("output").add_argument
+    add("-o", "--out", required=True, metavar="OUT", help="folder to write; it must be new or empty")
+    add("--overwrite", action="store_true", help="replace an earlier evaluation at OUT once this one is done")
     add(
         "--protocol",
         choices=["both", "published", "patient"],
@@ -53,16 +85,20 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="which scores to print; patient refuses to run without the spacing",
     )
     add(
-        "--spacing",
+        "--tolerance",
         type=float,
-        nargs=3,
-        metavar=("Z", "Y", "X"),
-        help="mm between slices, rows and columns, of every patient; goes before metadata.json",
+        default=2.0,
+        metavar="MM",
+        help="mm within which surfaces are the same, for NSD",
     )
-    add("--tolerance", type=float, default=2.0, help="mm within which surfaces are the same, for NSD")
-    add("--no-masks", action="store_true", help="do not write the predicted masks")
-    add("--panels", type=int, default=4, help="slices in each of the three panels; 0 for none")
-    add("--overwrite", action="store_true", help="replace an earlier evaluation at OUT once this one is done")
+    add("--masks", action=BooleanOptionalAction, default=True, help="write the predicted masks")
+    add(
+        "--panels",
+        type=int,
+        default=4,
+        metavar="N",
+        help="slices in each of the three panels; 0 for none",
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -82,6 +118,9 @@ def run(arguments: Namespace) -> int:
     if bool(arguments.weights) == bool(arguments.pet_threshold):
         raise UsageError("give --weights, or --pet-threshold, to be scored")
 
+    if arguments.pet_threshold and (arguments.out_of_fold or arguments.tta != "none"):
+        raise UsageError("--out-of-fold and --tta go with --weights, not with --pet-threshold")
+
     from cipa.data.pclt20k import read_ids
     from cipa.report.evaluation import is_evaluation
 
@@ -97,53 +136,111 @@ def run(arguments: Namespace) -> int:
 def _score_weights(
     arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
 ) -> "PublishedResult":
-    from cipa import load_model
     from cipa.data.pclt20k import PCLT20K
-    from cipa.inference.modalities import trained_inputs, with_inputs
-    from cipa.inference.predictor import Predictor
     from cipa.report.evaluation import evaluate
 
-    model = load_model(arguments.weights)
-    warn_of_inputs([model], arguments.inputs)
-    shown = with_inputs(model, arguments.inputs)
-    predictor = Predictor(
-        shown, arguments.device, arguments.batch_size, arguments.threshold, arguments.precision
-    )
+    if arguments.out_of_fold:
+        return _score_folds(arguments, ids, patients, out)
+    weights = [str(chosen_weights(one)) for one in arguments.weights]
+    predictor = _predictor(arguments, ids, weights)
     dataset = PCLT20K(arguments.data, ids, predictor.image_size, slices=predictor.slices)
-    _check_size(arguments, ids[0], predictor.image_size)
-    about = {"weights": arguments.weights, "inputs": arguments.inputs or trained_inputs(model)}
-    with _progress(len(ids), f"evaluating on {predictor.device}") as advance:
+    about = _about_weights(arguments, weights, predictor)
+    with counting_bar(f"evaluating on {predictor.device}", len(ids)) as advance:
         return evaluate(predictor, dataset, out, **_options(arguments, patients, about), advance=advance)
+
+
+def _about_weights(arguments: Namespace, weights: list[str], predictor: "Predictor") -> dict[str, Any]:
+    from cipa.inference.modalities import trained_inputs
+
+    return {
+        "weights": weights[0] if len(weights) == 1 else weights,
+        "inputs": arguments.inputs or trained_inputs(predictor.models[0]),
+        "flips": arguments.tta == "flips",
+    }
+
+
+def _score_folds(
+    arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
+) -> "PublishedResult":
+    from cipa.data.layout import patient_of
+    from cipa.data.pclt20k import PCLT20K
+    from cipa.evaluation.folds import read_folds
+    from cipa.report.evaluation import segment_slices, write_parts
+
+    folds = read_folds(arguments.weights, map(patient_of, ids))
+    about: dict[str, Any] = {"weights": arguments.weights, "out_of_fold": []}
+
+    def parts() -> Iterator["tuple[PCLT20K, Segmenter]"]:
+        for fold in folds:
+            own = [slice_id for slice_id in ids if patient_of(slice_id) in fold.patients]
+            predictor = _predictor(arguments, own, list(fold.weights))
+            about["out_of_fold"].append(
+                {"patients": fold.patients, "weights": fold.weights, "threshold": predictor.threshold}
+            )
+            data = PCLT20K(arguments.data, own, predictor.image_size, slices=predictor.slices)
+            yield data, partial(segment_slices, predictor)
+
+    shown = PCLT20K(arguments.data, ids, _side(arguments.data, ids[0]))
+    options = _options(arguments, patients, {}) | {"batch_size": arguments.batch_size}
+    about = options.pop("about") | about
+    with counting_bar(f"evaluating {len(folds)} folds", len(ids)) as advance:
+        return write_parts(parts(), out, shown, **options, about=about, advance=advance)
+
+
+def _predictor(arguments: Namespace, ids: Sequence[str], weights: list[str]) -> "Predictor":
+    """Load weights, an ensemble where there are several, and refuse data they do not fit."""
+    from cipa.data.grey_scale import require_scale
+    from cipa.data.layout import patient_of
+    from cipa.inference.predictor import Predictor
+
+    predictor = Predictor(
+        weights,
+        arguments.device,
+        arguments.batch_size,
+        arguments.threshold,
+        PRECISIONS[arguments.precision],
+        None if arguments.tta == "none" else arguments.tta,
+        arguments.inputs,
+    )
+    warn_of_inputs(predictor.models, arguments.inputs)
+    require_scale(predictor.config, arguments.data, map(patient_of, ids), " and ".join(weights))
+    _check_size(arguments.data, ids[0], predictor.image_size, weights[0])
+    return predictor
 
 
 def _score_threshold(
     arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
 ) -> "PublishedResult":
-    from cipa.data.layout import image_path, read_ids
+    from cipa.data.grey_scale import read_grey_scale, same_value
+    from cipa.data.layout import image_path, patient_of, read_ids
     from cipa.data.pclt20k import PCLT20K
-    from cipa.evaluation.pet_threshold import ThresholdMasks, pet_threshold, stored_suv_max
+    from cipa.evaluation.pet_threshold import ThresholdSegmenter, pet_threshold
     from cipa.io.png import read_grey
     from cipa.report.evaluation import write_evaluation
 
     tuned_on = read_ids(arguments.data, "train") if arguments.pet_threshold == "tuned" else []
-    suv_max = stored_suv_max(arguments.data) if arguments.suv_max is None else arguments.suv_max
-    found = pet_threshold(arguments.data, ids, arguments.pet_threshold, tuned_on, suv_max)
+    scale = read_grey_scale(arguments.data, map(patient_of, ids))
+    suv_max = scale.suv_max if arguments.suv_max is None else arguments.suv_max
+    if None not in (scale.suv_max, suv_max) and not same_value(scale.suv_max, suv_max):
+        raise UsageError(
+            f"--suv-max {suv_max:g}: {arguments.data}/metadata.json says {scale.suv_max:g}; leave it out"
+        )
+    scaling = scale.pet_scaling or "linear"
+    found = pet_threshold(arguments.data, ids, arguments.pet_threshold, tuned_on, suv_max, scaling=scaling)
     if found.saturated:
-        print(
-            f"cipa: warning: PET of {', '.join(found.saturated)} reaches white, so that its maximum is not "
-            "known and the share of it too low: convert with a higher --suv-max",
-            file=sys.stderr,
+        warn(
+            f"PET of {', '.join(found.saturated)} reaches white, so that its maximum is not known and the "
+            "share of it too low: convert with a higher --suv-max"
         )
     dataset = PCLT20K(arguments.data, ids, len(read_grey(image_path(arguments.data, ids[0], "PET"))))
     about = {"pet_threshold": found.rule, "suv": found.suvs, "saturated": found.saturated}
-    with _progress(len(ids), "evaluating") as advance:
+    with counting_bar("evaluating", len(ids)) as advance:
         return write_evaluation(
-            ThresholdMasks(dataset, found.greys),
-            lambda ct, pet: pet,
+            dataset,
+            ThresholdSegmenter(found.greys),
             out,
             **_options(arguments, patients, about),
             advance=advance,
-            shown=dataset,
         )
 
 
@@ -152,8 +249,9 @@ def _options(
 ) -> dict[str, Any]:
     from cipa import __version__
 
-    about = {"data": arguments.data, "list": arguments.list, **about, "cipa": __version__}
-    shown = {"masks": not arguments.no_masks, "panels": arguments.panels}
+    today = datetime.now().astimezone().date().isoformat()
+    about = {"data": arguments.data, "list": arguments.list, **about, "date": today, "cipa": __version__}
+    shown = {"masks": arguments.masks, "panels": arguments.panels}
     return {**shown, "patients": patients, "about": about}
 
 
@@ -175,50 +273,46 @@ def _patient_protocol(arguments: Namespace, ids: Sequence[str]) -> "PatientProto
     return PatientProtocol(spacings, arguments.tolerance)
 
 
-def _check_size(arguments: Namespace, slice_id: str, size: int) -> None:
+def _check_size(data: str, slice_id: str, size: int, weights: str) -> None:
     from cipa.data.layout import image_path
     from cipa.io.png import read_grey
 
-    height, width = read_grey(image_path(arguments.data, slice_id, "CT")).shape
+    height, width = read_grey(image_path(data, slice_id, "CT")).shape
     if (height, width) != (size, size):
         raise DataError(
-            f"{arguments.data}: slices of {width} x {height} pixels, but {arguments.weights} takes "
-            f"{size} x {size}; use weights of the data's size, or data of the weights'"
+            f"{data}: slices of {width} x {height} pixels, but {weights} takes {size} x {size}; use weights "
+            "of the data's size, or data of the weights'"
         )
 
 
-@contextmanager
-def _progress(total: int, name: str) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+def _side(data: str, slice_id: str) -> int:
+    from cipa.data.layout import image_path
+    from cipa.io.png import read_grey
 
-    counted = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("slices,"))
-    timed = (TimeElapsedColumn(), TextColumn("gone,"), TimeRemainingColumn(), TextColumn("left"))
-    with Progress(*counted, *timed, console=Console(stderr=True)) as progress:
-        yield partial(progress.advance, progress.add_task(name, total=total))
+    return len(read_grey(image_path(data, slice_id, "CT")))
 
 
 def _print_scores(
     arguments: Namespace, result: "PublishedResult", patients: "PatientProtocol | None", out: Path
 ) -> None:
     from rich.console import Console
+    from rich.text import Text
 
+    from cipa.report.fitted_table import print_whole
     from cipa.report.patient_scores import patient_scores_table
     from cipa.report.scores import scores_table
 
-    console = Console(highlight=False, soft_wrap=True)
-    scored = arguments.weights or f"PET threshold {arguments.pet_threshold}"
-    title = f"{scored} on {arguments.data} ({arguments.list})"
+    console = Console(highlight=False)
+    weights = arguments.weights or []
+    several = f"{len(weights)} runs, out of fold" if arguments.out_of_fold else f"{len(weights)} networks"
+    named = weights[0] if len(weights) == 1 else several
+    scored = named if weights else f"PET threshold {arguments.pet_threshold}"
+    print_whole(console, Text(f"{scored} on {arguments.data} ({arguments.list})", "bold"))
     if arguments.protocol != "patient":
-        console.print(scores_table(result, title))
+        print_whole(console, scores_table(result))
     if patients is not None:
-        console.print(patient_scores_table(patients.result(), title))
+        print_whole(console, patient_scores_table(patients.result()))
+    for warning in result.warnings:
+        warn(warning)
     names = [path.name + "/" * path.is_dir() for path in sorted(out.iterdir())]
-    console.print(f"written to {out}: {', '.join(names)}", markup=False)
+    print(f"written to {out}: {', '.join(names)}")

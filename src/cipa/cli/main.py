@@ -1,19 +1,23 @@
 """The `cipa` command: one verb, one file; a verb's imports happen when it is called.
 
-Each verb is a module `cipa.cli.<verb>` with `add_arguments(parser)` and `run(arguments) -> int`. Everything a
-user can put right arrives here as a `CipaError` and leaves as one line on standard error.
+Each verb is a module `cipa.cli.<verb>` with `add_arguments(parser)` and `run(arguments) -> int`. Whatever it
+raises becomes one line on standard error and an exit code in `cipa.cli.boundary`.
 """
 
-import errno
 import os
-import signal
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 from cipa import __version__
-from cipa.errors import CipaError, UsageError
+from cipa.cli.boundary import guard
+from cipa.cli.suggest import suggestion
+from cipa.errors import UsageError
+from cipa.signals import exit_on_termination
+from cipa.streams import make_rich_safe, safe_streams
 
 VERBS = {
     "demo": "a phantom study from DICOM to measured lesions and a report, offline; or a short training",
@@ -23,8 +27,8 @@ VERBS = {
     "models": "list the networks to train: CIPA, its ablations, Sigma, MONAI's; parameters, GFLOP, papers",
     "train": "train a network on a data set in PCLT20K layout",
     "evaluate": "score weights on a test set with the published protocol, write masks and tables",
-    "compare": "hold evaluations against each other: intervals over patients, paired tests",
-    "info": "say what a DICOM study holds: series, the CT and PET to segment, SUV factor, problems",
+    "compare": "compare evaluations: intervals over patients, paired tests",
+    "info": "print what a DICOM study holds: series, the CT and PET to segment, SUV factor, problems",
     "predict": "segment slices or volumes that have no mask",
 }
 """Verbs in the order a newcomer meets them, each with its line in `cipa --help`."""
@@ -32,13 +36,23 @@ VERBS = {
 
 def usage() -> str:
     """Return the text of `cipa --help`."""
-    width = max(map(len, VERBS))
+    indent = " " * (max(map(len, VERBS)) + 4)
+    width = max(50, min(110, shutil.get_terminal_size().columns))
+    verbs = (f"  {verb:<{len(indent) - 4}}  {line}" for verb, line in VERBS.items())
     lines = [
-        "usage: cipa [--debug] VERB [options]      cipa VERB --help for the options of one",
+        "usage: cipa [--debug] VERB [options]",
+        "       cipa VERB --help for the options of one",
         "",
-        "Lung tumour segmentation in PET-CT (CIPA, CVPR 2025). Research software, not a medical device.",
+        "Lung tumour segmentation in PET-CT (CIPA, CVPR 2025).",
+        "Research software, not a medical device.",
         "",
-        *(f"  {verb:<{width}}  {line}" for verb, line in VERBS.items()),
+        *(textwrap.fill(line, width, subsequent_indent=indent) for line in verbs),
+        "",
+        "examples:",
+        "",
+        "  cipa demo",
+        "  cipa predict STUDY -o OUT",
+        "  cipa train DATA -o RUN && cipa evaluate DATA --weights RUN -o OUT",
         "",
         "  --debug    show the traceback of an error",
         "  --version  print the version",
@@ -53,63 +67,41 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the command line without the program's name; by default the process's own.
 
     Returns:
-        Exit code: 0 done, 1 something is wrong with the data, 2 something is wrong with the command,
-        130 interrupted.
+        Exit code, as `cipa.cli.boundary` lists them.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    with safe_streams(), exit_on_termination():
+        return guard(lambda: _run(words), debug)
+
+
+def _run(words: Sequence[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(usage())
         return 0 if words else 2
     if words[0] == "--version":
         print(f"cipa {__version__}")
         return 0
-    try:
-        return _run_verb(words[0], words[1:])
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        return _complain("interrupted: nothing half-written is left", 128 + signal.SIGINT)
-    except CipaError as error:
-        if debug:
-            raise
-        return _complain(str(error), error.exit_code)
-    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + 13
-    except OSError as error:
-        if debug:
-            raise
-        return _complain(_explain(error), CipaError.exit_code)
+    return _run_verb(words[0], words[1:])
 
 
 def _run_verb(verb: str, words: Sequence[str]) -> int:
     if verb not in VERBS:
-        raise UsageError(f"unknown verb '{verb}': choose one of {', '.join(VERBS)}")
+        guess = suggestion(verb, VERBS)
+        raise UsageError(f"unknown verb '{verb}'{guess or ': choose one of ' + ', '.join(VERBS)}")
     # After each product GNU OpenMP's threads spin for milliseconds on the cores that the scan's threads want:
     # a `nano` training step took 1.2 times as long on two cores. Read when PyTorch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     from cipa.cli.parser import Parser  # here, so that `cipa --help` stays instant
+    from cipa.cli.ranks import leave_stale_launcher
 
+    make_rich_safe()
+    leave_stale_launcher()
     module: Any = import_module(f"cipa.cli.{verb}")
     parser = Parser(prog=f"cipa {verb}", description=module.__doc__)
     module.add_arguments(parser)
     return int(module.run(parser.parse_words(words)) or 0)
-
-
-def _explain(error: OSError) -> str:
-    name = error.filename or "a file"
-    if error.errno == errno.ENOSPC:
-        return f"no space left on the disk of {name}: free some, then run the same command again"
-    if error.errno == errno.EACCES:
-        return f"no permission for {name}: choose another folder or change its owner"
-    return f"{name}: {error.strerror or error}"
-
-
-def _complain(line: str, code: int) -> int:
-    print(f"cipa: {line}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ GFLOP counts multiplications and additions apart, for matrix products, convoluti
 """
 
 import json
+from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from jsonargparse import ArgumentParser, Namespace
+from cipa.cli.parser import Parser
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,12 +16,25 @@ if TYPE_CHECKING:
 RECORDED_SIZE = 512
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+EXAMPLES = """
+cipa models
+cipa models --image-size 128
+"""
+
+
+def add_arguments(parser: Parser) -> None:
     """Declare the options of `cipa models`."""
-    parser.add_argument("--json", action="store_true", help="print everything as JSON")
-    parser.add_argument(
-        "--image-size", type=int, default=RECORDED_SIZE, help="side of the images that are counted for"
+    parser.explain("", EXAMPLES)
+    add = parser.add_argument_group("network").add_argument
+    add(
+        "--image-size",
+        type=int,
+        default=RECORDED_SIZE,
+        metavar="N",
+        help="side of the images that are counted for, pixels",
     )
+    add = parser.add_argument_group("output").add_argument
+    add("--json", action="store_true", help="print everything as JSON")
 
 
 def run(arguments: Namespace) -> int:
@@ -41,7 +55,7 @@ def run(arguments: Namespace) -> int:
     console = Console(highlight=False)
     console.print(_table(models, arguments.image_size))
     console.print(
-        "\n--crm false and --dcim false take a module out of any CIPA network. All train by\n"
+        "\n--no-crm and --no-dcim take a module out of any CIPA network. All train by\n"
         "the same loop: docs/baselines.md. Weights are not part of this project."
     )
     if not _installed("monai"):

@@ -1,43 +1,72 @@
 """Draw practice PET-CT: slices in PCLT20K layout with the score of PET thresholds, or DICOM studies."""
 
-import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from jsonargparse import ArgumentParser
-
+from cipa.cli.parser import Parser
 from cipa.errors import UsageError
+from cipa.progress import progress_bar
 
 _PREVIEWED = 3
-SLICE_OPTIONS = {"slices": [4, 40], "healthy": 0.0, "test_fraction": 0.2, "preview": None}
+SLICE_OPTIONS = {"tumour_slices": [4, 40], "healthy": 0.0, "test_fraction": 0.2, "preview": None}
 """Options, with their defaults, that mean something for slices alone: a DICOM study is a whole thorax."""
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+EXAMPLES = """
+cipa phantom -o DATA --patients 40 --image-size 256
+cipa phantom -o OUT --dicom --patients 3
+"""
+
+
+def add_arguments(parser: Parser) -> None:
     """Declare what `cipa phantom` takes."""
-    add = parser.add_argument
-    add("out", type=str, help="folder to make: train.txt, test.txt and a folder a patient")
+    parser.explain("-o OUT", EXAMPLES)
+    add = parser.add_argument_group("what is drawn").add_argument
     add(
-        "--dicom",
-        action="store_true",
-        help="write whole thoraxes as DICOM instead: OUT/studies/0001/CT, PET, and OUT/truth/0001.nii.gz",
+        "--dicom", action="store_true", help="draw whole thoraxes as DICOM studies, with their truth as NIfTI"
     )
-    add("--patients", type=int, default=40, help="how many patients to draw")
-    add("--seed", type=int, default=0, help="of the data set; a patient depends on it and on its own number")
-    add("--size", type=int, default=512, help="pixels a side over 500 mm, a multiple of 128")
+    add("--patients", type=int, default=40, metavar="N", help="how many patients to draw")
     add(
-        "--slices",
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the data set; a patient depends on it and on its own number",
+    )
+    add(
+        "--image-size",
+        type=int,
+        default=512,
+        metavar="N",
+        help="pixels a side over 500 mm, a multiple of 128",
+    )
+    add("--workers", type=int, metavar="N", help="processes (default: one a processor)")
+    add = parser.add_argument_group("slices in PCLT20K layout, without --dicom").add_argument
+    add(
+        "--tumour-slices",
         type=int,
         nargs=2,
-        default=SLICE_OPTIONS["slices"],
-        help="fewest and most slices a patient that show tumour",
+        default=SLICE_OPTIONS["tumour_slices"],
+        metavar=("FEWEST", "MOST"),
+        help="how many slices of a patient show tumour",
     )
-    add("--healthy", type=float, default=0.0, help="share of the slices without tumour to write too, 0 to 1")
-    add("--test-fraction", type=float, default=0.2, help="share of the patients in test.txt")
-    add("--workers", type=int | None, help="processes (default: one a processor)")
-    add("--preview", type=str | None, help="also write this PNG: some slices and their tumours")
+    add(
+        "--healthy",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="share of the slices without tumour to write too, 0 to 1",
+    )
+    add("--test-fraction", type=float, default=0.2, metavar="X", help="share of the patients in test.txt")
+    add = parser.add_argument_group("output").add_argument
+    add(
+        "-o",
+        "--out",
+        required=True,
+        metavar="OUT",
+        help="folder to make: lists and a folder a patient; with --dicom OUT/studies and OUT/truth",
+    )
+    add("--preview", metavar="FILE", help="also write this PNG: some slices and their tumours")
 
 
 def run(arguments: Namespace) -> int:
@@ -73,12 +102,12 @@ def _run_dicom(arguments: Namespace) -> int:
     from cipa.parallel import processors
     from cipa.phantom.study import write_phantom_studies
 
-    with _progress(arguments.patients) as progress:
+    with progress_bar("drawing patients") as progress:
         write_phantom_studies(
             arguments.out,
             arguments.patients,
             seed=arguments.seed,
-            size=arguments.size,
+            size=arguments.image_size,
             workers=processors() if arguments.workers is None else arguments.workers,
             progress=progress,
         )
@@ -93,29 +122,18 @@ def _draw(arguments: Namespace) -> None:
     from cipa.parallel import processors
     from cipa.phantom import write_phantoms
 
-    with _progress(arguments.patients) as progress:
+    with progress_bar("drawing patients") as progress:
         write_phantoms(
             arguments.out,
             arguments.patients,
             seed=arguments.seed,
-            size=arguments.size,
-            slices=(arguments.slices[0], arguments.slices[1]),
+            size=arguments.image_size,
+            slices=(arguments.tumour_slices[0], arguments.tumour_slices[1]),
             healthy=arguments.healthy,
             test_fraction=arguments.test_fraction,
             workers=processors() if arguments.workers is None else arguments.workers,
             progress=progress,
         )
-
-
-@contextmanager
-def _progress(patients: int) -> Iterator[Callable[[int, int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("drawing patients"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=patients)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
@@ -125,6 +143,7 @@ def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
 
     from cipa.data.layout import patient_of
     from cipa.phantom import threshold_baseline
+    from cipa.report.quantities import counted
 
     console = Console(highlight=False)
     for split, ids in lists.items():
@@ -135,9 +154,14 @@ def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
     table = Table(title=f"Baseline to beat, {name} slices, pixels pooled", title_justify="left")
     table.add_column("rule")
     table.add_column("Dice, %", justify="right")
-    for score in threshold_baseline(out, scored, tuned_on):
+    scores = threshold_baseline(out, scored, tuned_on)
+    for score in scores:
         table.add_row(score.rule, f"{100 * score.dice:.1f}")
     console.print(table)
+    best = max(scores, key=lambda score: score.dice)
+    if tuned_on and best is not scores[-1]:
+        learnt = counted(len({patient_of(each) for each in tuned_on}), "patient")
+        console.print(f"{best.rule} is ahead of the rule chosen on train.txt: {learnt} are few to choose on")
 
 
 def _write_preview(arguments: Namespace, ids: list[str]) -> None:

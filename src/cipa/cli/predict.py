@@ -3,65 +3,77 @@
 STUDY is a DICOM folder or zip (CT and PET mixed, any nesting), a folder with a pair of NIfTI files, or a
 folder of many of these. --ct or --pet alone (NIfTI) does for weights that learnt to do without the other. OUT
 becomes a study's folder (mask, DICOM SEG, lesions, report), or a folder of such folders. On several GPUs or
-hosts: torchrun --nproc-per-node 4 -m cipa predict STUDIES -o OUT. Studies that are finished are skipped when
-the same command runs again.
+hosts: torchrun. Studies that are finished are skipped when the same command runs again.
 """
 
 import time
+from argparse import BooleanOptionalAction, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jsonargparse import ArgumentParser, Namespace
-
-from cipa.cli.inputs_option import add_inputs, warn_of_inputs
-from cipa.cli.predict_input import kind_of_input
+from cipa.cli.network_options import add_network_options
+from cipa.cli.parser import Parser
+from cipa.cli.predict_input import find_input
+from cipa.cli.predict_lines import DISCLAIMER
+from cipa.cli.predictor import make_predictor
+from cipa.cli.study_names import add_keep_names
 from cipa.cli.study_options import add_study_options
+from cipa.cli.volume_options import add_volume_options
+from cipa.cli.weights_option import WEIGHTS
 
 if TYPE_CHECKING:
     from cipa.inference.files import Summary
     from cipa.inference.predictor import Predictor
 
+EXAMPLES = """
+cipa predict STUDY -o OUT
+cipa predict STUDIES -o OUT --weights RUN --alias-table names.csv
+cipa predict --ct ct.nii.gz --pet suv.nii.gz -o mask.nii.gz
+torchrun --nproc-per-node 4 -m cipa predict STUDIES -o OUT
+"""
 
-def add_arguments(parser: ArgumentParser) -> None:
+
+def add_arguments(parser: Parser) -> None:
     """Declare the options of `cipa predict`."""
-    add = parser.add_argument
+    parser.explain("STUDY -o OUT", EXAMPLES)
+    add = parser.add_argument_group("input").add_argument
     add("data", nargs="?", metavar="STUDY", help="study, folder of studies, or folder in PCLT20K layout")
     add("--ct", metavar="FILE", help="CT: 8-bit PNG, or NIfTI in HU (.nii, .nii.gz, .nii.bz2)")
     add("--pet", metavar="FILE", help="PET: 8-bit PNG, or NIfTI in SUV, on any grid of the CT's world")
-    add("-o", "--out", required=True, metavar="OUT", help="folder, or one mask's name (.nii.gz, .nii, .png)")
-    add(
+    add("--list", default="all", choices=["all", "train", "test"], help="PCLT20K: slices to segment")
+    add_study_options(parser)
+    add_volume_options(parser)
+    network = parser.add_argument_group("network")
+    network.add_argument(
         "--weights",
         action="append",
         metavar="PATH",
-        help="a folder of this project or CIPA.pth; again for an ensemble (the weights in the package)",
+        help=f"{WEIGHTS}; given again, the mean of all (default: bundled)",
     )
-    add_inputs(parser)
-    add("--threshold", type=float, help="probability from which a pixel is tumour (stored with the weights)")
-    add("--tta", choices=["none", "flips"], default="none", help="mean over four flips, four times as long")
-    add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps")
-    add("--batch-size", type=int, default=4, help="slice pairs a forward pass")
-    add("--precision", default="float32", choices=["float32", "bf16", "fp16"], help="of the forward pass")
-    add("--list", default="all", choices=["all", "train", "test"], help="PCLT20K: slices to segment")
-    add("--probability", action="store_true", help="one mask, or PNG: write the probability map too")
-    _add_study_arguments(parser)
+    add_network_options(network)
+    _add_output_options(parser)
 
 
-def _add_study_arguments(parser: ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--overwrite", action="store_true", help="studies: do again and replace what is finished")
-    add("--keep-names", action="store_true", help="studies: keep folder names that hold the patient's name")
-    add("--no-report", action="store_true", help="studies: write no report.html and pictures")
-    add("--fit", choices=["auto", "pad", "resample"], help="studies: slices of other sizes (auto)")
-    add("--field-of-view", type=float, metavar="MM", help="studies: what the network's image spans (500)")
-    window = "studies: HU that become black and white (stored with the weights)"
-    add("--ct-window", type=float, nargs=2, metavar=("LOW", "HIGH"), help=window)
+def _add_output_options(parser: Parser) -> None:
+    group = parser.add_argument_group("output")
+    add = group.add_argument
     add(
-        "--suv-max",
-        type=float,
-        metavar="SUV",
-        help="studies: SUV that becomes white (stored with the weights)",
+        "-o",
+        "--out",
+        required=True,
+        metavar="OUT",
+        help="folder, or the name of one mask (.nii.gz, .nii, .png)",
     )
-    add_study_options(parser)
+    add("--overwrite", action="store_true", help="studies: do again and replace what is finished")
+    add("--report", action=BooleanOptionalAction, default=True, help="studies: report.html and pictures")
+    add("--probability", action="store_true", help="one mask, or PNG: write the probability map too")
+    add_keep_names(group)
+    add(
+        "--alias-table",
+        metavar="FILE",
+        help="studies: write a CSV of each result's name and its source, for you alone: it may name patients",
+    )
+    add("--labels", action="store_true", help="studies: write lesions.nii.gz, the number of each lesion")
 
 
 def run(arguments: Namespace) -> int:
@@ -70,49 +82,28 @@ def run(arguments: Namespace) -> int:
     Returns:
         0; 1 if a study among many failed; whatever else is wrong is raised as a `CipaError`.
     """
-    kind = kind_of_input(arguments)
-    if kind == "studies":
+    given = find_input(arguments)
+    if given.kind == "studies":
         from cipa.cli.predict_studies import predict_studies
 
-        return predict_studies(arguments)
+        return predict_studies(arguments, given)
     began = time.monotonic()
     predictor = make_predictor(arguments, arguments.device)
-    summary = {"folder": _folder, "png": _png}[kind](predictor, arguments)
+    summary = {"folder": _folder, "png": _png}[given.kind](predictor, arguments)
     slices = "1 slice" if summary.slices == 1 else f"{summary.slices} slices"
     seconds = time.monotonic() - began
     print(f"{slices} on {predictor.device} in {seconds:.1f} s, threshold {predictor.threshold:g}")
     print(f"tumour: {summary.pixels} pixels in {summary.slices_with_tumour} of {slices}")
     print(f"written: {summary.out}")
-    print("Research software, not a medical device.")
+    print(DISCLAIMER)
     return 0
 
 
-def make_predictor(arguments: Namespace, device: str) -> "Predictor":
-    """Load the weights asked for.
-
-    Raises:
-        DataError, UsageError: as `Predictor`.
-    """
-    from cipa.inference.predictor import Predictor
-
-    predictor = Predictor(
-        arguments.weights,
-        device=device,
-        batch_size=arguments.batch_size,
-        threshold=arguments.threshold,
-        precision=arguments.precision,
-        tta=None if arguments.tta == "none" else arguments.tta,
-        inputs=arguments.inputs,
-    )
-    warn_of_inputs(predictor.models, arguments.inputs)
-    return predictor
-
-
 def _folder(predictor: "Predictor", arguments: Namespace) -> "Summary":
-    from cipa.cli.progress_bar import slice_bar
     from cipa.data.layout import images_on_disk, read_ids
     from cipa.errors import DataError
     from cipa.inference.files import predict_folder
+    from cipa.progress import slice_bar
 
     root = Path(arguments.data)
     if arguments.list == "all":
@@ -121,8 +112,8 @@ def _folder(predictor: "Predictor", arguments: Namespace) -> "Summary":
         ids = read_ids(root, arguments.list)
     if not ids:
         raise DataError(
-            f"{root}: no studies and no slices; give DICOM, pairs of NIfTI (ct.nii.gz beside pet.nii.gz) or "
-            "files named PATIENT/PATIENT_SLICE_CT.png and _PET.png"
+            f"{root}: no studies and no slices; give DICOM, pairs of NIfTI (such as ct.nii.gz beside "
+            "pet.nii.gz or suv.nii.gz) or files named PATIENT/PATIENT_SLICE_CT.png and _PET.png"
         )
     with slice_bar() as progress:
         return predict_folder(predictor, root, ids, Path(arguments.out), arguments.probability, progress)
@@ -131,5 +122,5 @@ def _folder(predictor: "Predictor", arguments: Namespace) -> "Summary":
 def _png(predictor: "Predictor", arguments: Namespace) -> "Summary":
     from cipa.inference.files import predict_png
 
-    ct, pet, out = (Path(arguments[name]) for name in ("ct", "pet", "out"))
+    ct, pet, out = (Path(getattr(arguments, name)) for name in ("ct", "pet", "out"))
     return predict_png(predictor, ct, pet, out, arguments.probability)

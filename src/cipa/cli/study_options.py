@@ -1,10 +1,12 @@
 """What a user may say about a DICOM study that its headers leave open; verbs that read studies share it."""
 
-from typing import Any
-
-from jsonargparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
 from cipa.errors import UsageError
+
+if TYPE_CHECKING:
+    from cipa.inference.options import StudyOptions
 
 STUDY_OPTIONS = ("ct_series", "pet_series", "weight_kg", "dose_mbq")
 """Names of the options, as `cipa.io.dicom.volumes.read_pet_ct` takes them."""
@@ -12,9 +14,9 @@ STUDY_OPTIONS = ("ct_series", "pet_series", "weight_kg", "dose_mbq")
 
 def add_study_options(parser: ArgumentParser) -> None:
     """Declare what a user may say about a study that its headers do not."""
-    add = parser.add_argument
-    add("--ct-series", metavar="NUMBER", type=str, help="series number or UID of the CT, if several would do")
-    add("--pet-series", metavar="NUMBER", type=str, help="series number or UID of the PET")
+    add = parser.add_argument_group("DICOM").add_argument
+    add("--ct-series", metavar="NUMBER", help="series number or UID of the CT, if several would do")
+    add("--pet-series", metavar="NUMBER", help="series number or UID of the PET")
     add("--weight-kg", metavar="KG", type=float, help="the patient's weight, in place of the header's")
     add("--dose-mbq", metavar="MBQ", type=float, help="activity at injection, in place of the header's")
 
@@ -26,10 +28,13 @@ def check_study_options(arguments: Namespace) -> None:
         UsageError: a number is not positive.
     """
     for name in ("weight_kg", "dose_mbq"):
-        if arguments[name] is not None and not arguments[name] > 0:
-            raise UsageError(f"--{name.replace('_', '-')} {arguments[name]:g}: give a number above 0")
+        value = getattr(arguments, name)
+        if value is not None and not value > 0:
+            raise UsageError(f"--{name.replace('_', '-')} {value:g}: give a number above 0")
 
 
-def study_options(arguments: Namespace) -> dict[str, Any]:
+def study_options(arguments: Namespace) -> "StudyOptions":
     """Return the options that `add_study_options` declared."""
-    return {name: arguments[name] for name in STUDY_OPTIONS}
+    from cipa.inference.options import StudyOptions
+
+    return StudyOptions(**{name: getattr(arguments, name) for name in STUDY_OPTIONS})

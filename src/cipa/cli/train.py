@@ -1,52 +1,54 @@
 """Train a network on a data set in PCLT20K layout; the defaults are the published recipe.
 
-One process: cipa train DATA -o RUN. Several GPUs: torchrun --nproc-per-node 4 -m cipa train DATA -o RUN.
-A run that was stopped, by Ctrl-C, SIGTERM or a crash, goes on with: cipa train DATA -o RUN --resume
+A run that was stopped, by Ctrl-C, SIGTERM or a crash, is resumed by: cipa train DATA -o RUN --resume
 """
 
+import math
 import os
 import signal
 import sys
-from argparse import SUPPRESS
+from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cipa.cli.parser import Parser
+from cipa.cli.recipe_flags import add_recipe_flags, with_flags
 from cipa.errors import UsageError
-from cipa.training.config_file import add_recipe, keep_defaults_of, read_recipe, recipe_from
+from cipa.training.config_file import read_recipe, recipe_text
+from cipa.training.recipe import TrainRecipe
 
 if TYPE_CHECKING:
     from cipa.training.run import TrainResult
 
+EXAMPLES = """
+cipa train DATA -o RUN
+cipa train DATA -o RUN --model nano --epochs 20 --lr 1e-3
+cipa train DATA -o RUN --weights EARLIER_RUN --epochs 5
+cipa train DATA -o RUN --resume
+torchrun --nproc-per-node 4 -m cipa train DATA -o RUN
+"""
+
 
 def add_arguments(parser: Parser) -> None:
-    """Add the options of `cipa train` to `parser`."""
-    parser.add_argument(
+    """Declare the options of `cipa train`: its own, and every field of the recipe."""
+    parser.explain("DATA -o RUN", EXAMPLES)
+    add = parser.add_argument_group("input").add_argument
+    add(
         "data",
         type=Path,
         nargs="?",
-        default=SUPPRESS,
+        metavar="DATA",
         help="folder with train.txt, test.txt and the patients' folders",
     )
-    parser.add_argument(
-        "-o",
-        "--out",
-        type=Path,
-        metavar="RUN",
-        default=SUPPRESS,
-        help="folder of the run; must not exist yet",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        default=SUPPRESS,
-        help="go on with the run in RUN, with the recipe it has",
-    )
-    parser.add_argument("--config", action="config", help="recipe as YAML, such as another run's config.yaml")
-    add_recipe(parser)
+    add("--config", type=Path, metavar="FILE", help="recipe as YAML, such as another run's config.yaml")
+    add = parser.add_argument_group("output").add_argument
+    add("-o", "--out", type=Path, metavar="RUN", help="folder of the run; must not exist yet")
+    add("--resume", action="store_true", help="resume the run in RUN, with the recipe it has")
+    add("--print-config", action="store_true", help="print the recipe as YAML and do nothing else")
+    add_recipe_flags(parser)
 
 
-def run(arguments: Any) -> int:
+def run(arguments: Namespace) -> int:
     """Train as the command line says.
 
     Args:
@@ -59,17 +61,31 @@ def run(arguments: Any) -> int:
         UsageError: an option is missing or does not fit the others.
         DataError: something is wrong with the data or a checkpoint.
     """
-    data, out = _needed(arguments.get("data"), "DATA"), _needed(arguments.get("out"), "-o RUN")
-    recipe = recipe_from(arguments)
-    if arguments.get("resume", False) and (out / "config.yaml").is_file():
-        recipe = keep_defaults_of(read_recipe(out / "config.yaml"), recipe)
+    if arguments.print_config:
+        print(recipe_text(with_flags(_starting_recipe(arguments), arguments)), end="")
+        return 0
+    data, out = _needed(arguments.data, "DATA"), _needed(arguments.out, "-o RUN")
+    recipe = with_flags(_starting_recipe(arguments), arguments)
 
+    from cipa.cli.train_estimate import estimate
     from cipa.training.run import train
 
-    result = train(recipe, data, out, resume=arguments.get("resume", False))
-    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks for all
+    speaks = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one speaks for all
+    if speaks and not arguments.resume and (line := estimate(recipe, data)):
+        print(line)
+    result = train(recipe, data, out, resume=arguments.resume)
+    if speaks:
         _report(result, data)
     return 128 + result.stopped_by if result.stopped_by else 0
+
+
+def _starting_recipe(arguments: Namespace) -> TrainRecipe:
+    """Return what the flags change: the recipe of the run or the file, or the published one."""
+    if arguments.config is not None and not arguments.config.is_file():
+        raise UsageError(f"--config {arguments.config}: no such file; give a recipe, such as RUN/config.yaml")
+    if arguments.resume and arguments.out is not None and (arguments.out / "config.yaml").is_file():
+        return read_recipe(arguments.out / "config.yaml")
+    return TrainRecipe() if arguments.config is None else read_recipe(arguments.config)
 
 
 def _needed(value: Path | None, name: str) -> Path:
@@ -83,7 +99,7 @@ def _report(result: "TrainResult", data: Path) -> None:
         name = signal.Signals(result.stopped_by).name
         print(
             f"cipa: stopped by {name} at step {result.step} of {result.total_steps}; "
-            f"go on with: cipa train {data} -o {result.run} --resume",
+            f"resume with: cipa train {data} -o {result.run} --resume",
             file=sys.stderr,
         )
         return
@@ -93,3 +109,11 @@ def _report(result: "TrainResult", data: Path) -> None:
         else f"; best validation Dice {result.best_dice:.4f} at step {result.best_step}"
     )
     print(f"done: {result.step} steps{best}. Weights, tables and pictures are in {result.run}")
+    if result.point is not None:
+        false = "" if math.isnan(result.point.fp_ml) else f", {result.point.fp_ml:.2f} mL false a patient"
+        print(
+            f"chosen on the validation volumes for {result.run / 'best'}: threshold "
+            f"{result.point.threshold:.2f}, lesions from {result.point.smallest_ml:g} mL (mean 3-D Dice "
+            f"{result.point.dice:.4f}{false})"
+        )
+    print(f"next: cipa evaluate {data} --weights {result.run} -o {result.run}-test")

@@ -27,6 +27,9 @@ from cipa.data.intensity import BLACK
 
 __all__ = ["AugmentationParameters", "AugmentationRecipe", "augment", "sample"]
 
+FIELD_DRAWS = 5
+"""Random numbers that a slice's field of view takes."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -43,7 +46,10 @@ class AugmentationParameters:
         flip: (B, 2) of 1 or -1 along x and y; -1 mirrors.
         crop_side: (B,) side of the square cut out, in image sides; 1 is the whole image.
         crop_centre: (B, 2) its centre along x and y in [-1, 1].
-        modalities: what happens to one modality alone, the PET's displacement first; None for nothing.
+        modalities: what happens to one modality alone, its displacement first; None for nothing.
+        field_side: (B, 2) sides along x and y, in image sides, of the rectangle that stays at the end; None
+            where none is cut.
+        field_centre: (B, 2) its centre in [-1, 1]; None likewise.
     """
 
     scale: Floats
@@ -52,6 +58,8 @@ class AugmentationParameters:
     crop_side: Floats
     crop_centre: Floats
     modalities: ModalityParameters | None = None
+    field_side: Floats | None = None
+    field_centre: Floats | None = None
 
     def matrices(self) -> Tensor:
         """Return the composition, float32 (B, 2, 3), from places in the output to places in the input."""
@@ -83,7 +91,7 @@ def sample(
         Parameters of B slices, each a function of (seed, epoch, its index, recipe, dropout) alone.
     """
     # Always the same numbers a slice: another probability of one step leaves the other steps alone
-    count = 11 + DRAWS
+    count = 11 + DRAWS + FIELD_DRAWS
     draws = np.stack([np.random.default_rng((seed, epoch, int(index))).random(count) for index in indices])
     affine = draws[:, 0] < recipe.affine
     scale = 1 + recipe.scale * _symmetric(draws[:, 1])
@@ -99,12 +107,24 @@ def sample(
         flip=np.where(flip, -1.0, 1.0),
         crop_side=side,
         crop_centre=(1 - side)[:, None] * _symmetric(draws[:, 9:11]),
-        modalities=modality_parameters(draws[:, 11:], recipe, modality_dropout),
+        modalities=modality_parameters(draws[:, 11 : 11 + DRAWS], recipe, modality_dropout),
+        **(_field(draws[:, 11 + DRAWS :], recipe) if recipe.field else {}),
     )
 
 
+def _field(draws: Floats, recipe: AugmentationRecipe) -> dict[str, Floats]:
+    """Draw a rectangle that stays, (B, 2) sides and centres."""
+    side = recipe.field_smallest + (1 - recipe.field_smallest) * draws[:, 1:3]
+    side = np.where((draws[:, 0] < recipe.field)[:, None], side, 1.0)
+    return {"field_side": side, "field_centre": (1 - side) * _symmetric(draws[:, 3:5])}
+
+
 def augment(
-    ct: Tensor, pet: Tensor, mask: Tensor, parameters: AugmentationParameters
+    ct: Tensor,
+    pet: Tensor,
+    mask: Tensor,
+    parameters: AugmentationParameters,
+    arcsinh_max: float | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Apply sampled parameters to a batch, on the device it is on.
 
@@ -113,6 +133,7 @@ def augment(
         pet: likewise.
         mask: float32 (B, 1, H, W) of 0 and 1.
         parameters: of B slices, from `sample`.
+        arcsinh_max: SUV that is white where the PET's greys are arcsinh of SUV; None where they are linear.
 
     Returns:
         CT, PET and mask of the same shapes; what came from outside the image is -1.6, -1.6 and 0, and the
@@ -126,10 +147,29 @@ def augment(
     ct, pet, mask = moved.split([slices, slices, 1], dim=1)
     ct, pet = ct + BLACK, pet + BLACK
     if modalities is not None:
+        if modalities.ct_angle is not None:
+            ct = _resampled(stack[:, :slices], modalities.displaced_ct(matrices)) + BLACK
         if modalities.moves:
             pet = _resampled(stack[:, slices:-1], modalities.displaced(matrices)) + BLACK
-        ct, pet = modalities.leave_out(ct, modalities.recolour(pet))
+        ct, pet = modalities.leave_out(ct, modalities.recolour(pet, arcsinh_max))
+    if parameters.field_side is not None and parameters.field_centre is not None:
+        outside = _outside(parameters.field_side, parameters.field_centre, mask)
+        ct, pet, mask = ct.masked_fill(outside, BLACK), pet.masked_fill(outside, BLACK), mask * ~outside
     return ct, pet, (mask >= 0.5).to(kind)
+
+
+def _outside(side: Floats, centre: Floats, like: Tensor) -> Tensor:
+    """Return whether each pixel is outside its slice's rectangle, (B, 1, H, W) on the device of `like`."""
+    beyond = []
+    for axis, length in ((1, like.shape[2]), (0, like.shape[3])):
+        places = (2 * torch.arange(length, device=like.device) + 1) / length - 1
+        middle, half = (
+            torch.from_numpy(np.ascontiguousarray(each[:, axis, None])).to(like.device, torch.float32)
+            for each in (centre, side)
+        )
+        beyond.append((places - middle).abs() > half)
+    rows, columns = beyond
+    return (rows[:, :, None] | columns[:, None, :])[:, None]
 
 
 def _resampled(images: Tensor, matrices: Tensor) -> Tensor:

@@ -30,6 +30,15 @@ class AugmentationRecipe:
         pet_intensity: probability of changing the PET's brightness, as calibration and uptake time do.
         pet_gain: 0.2 multiplies the SUV by 1 / 1.2 to 1.2, uniform in the logarithm.
         pet_gamma: 0.2 raises SUV / suv_max to the power of 1 / 1.2 to 1.2, uniform in the logarithm.
+        ct_rotation: probability of turning the CT against PET and mask, which are the truth. Kalisch et al.
+            (LesionTracer, autoPET III, 2024) turn by 5 degrees and shift by 2 voxels, each with 0.1.
+        ct_rotation_degrees: its largest angle, either way.
+        ct_shift: probability of shifting the CT against PET and mask.
+        ct_shift_largest: its largest shift along x and along y, as a fraction of the image's side; 0.008 is
+            4 mm of 500 mm.
+        field: probability of a smaller field of view: all outside a rectangle becomes black and no tumour, so
+            that a network does not tell data sets apart by their fields.
+        field_smallest: smallest side of the rectangle, as a fraction of the image's.
 
     Raises:
         UsageError: a value is outside its range.
@@ -50,12 +59,21 @@ class AugmentationRecipe:
     pet_intensity: float = 0.0
     pet_gain: float = 0.2
     pet_gamma: float = 0.2
+    ct_rotation: float = 0.0
+    ct_rotation_degrees: float = 5.0
+    ct_shift: float = 0.0
+    ct_shift_largest: float = 0.008
+    field: float = 0.0
+    field_smallest: float = 0.5
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not 0 <= value <= 1:
-                raise UsageError(f"augmentation.{field.name} is {value:g}: give a value from 0 to 1")
+            highest = 180 if field.name == "ct_rotation_degrees" else 1
+            if not 0 <= value <= highest:
+                raise UsageError(f"augmentation.{field.name} is {value:g}: give a value from 0 to {highest}")
+        if self.field_smallest == 0:
+            raise UsageError("augmentation.field_smallest is 0: the image would vanish, give a value above 0")
         for name in ("scale", "aspect", "misregistration_scale"):
             if getattr(self, name) >= 1:
                 raise UsageError(f"augmentation.{name} is 1: the image would vanish, give a value below 1")

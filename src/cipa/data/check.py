@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -11,14 +11,13 @@ from cipa.data.findings import CheckReport, Finding, Kind, SplitFacts
 from cipa.data.inspection import Inspection, inspect_slice
 from cipa.data.layout import SPLITS, images_on_disk, is_slice_id, list_path, patient_of, read_list
 from cipa.errors import DataError
+from cipa.progress import Progress
 
 PUBLISHED_SIZE = 512
 """Height and width of PCLT20K's images."""
 
 SIZE_STEP = 128
 """The network takes squares whose side is a multiple of this."""
-
-Progress = Callable[[int, int], None]
 
 
 def check_dataset(

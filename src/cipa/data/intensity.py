@@ -1,6 +1,6 @@
 """Grey values: Hounsfield units and SUV to the 8 bits PCLT20K stores, and those to the network's floats.
 
-Three scales, each a straight line from the one before, so that each way has its way back:
+Three scales, each with its way back; straight lines, but for the PET's other scaling:
 
     HU   in [low, high]    <->  grey 0..255   step 5.5 HU at the default window
     SUV  in [0, suv_max]   <->  grey 0..255   step 0.078 SUV at the default maximum
@@ -9,9 +9,12 @@ Three scales, each a straight line from the one before, so that each way has its
 The paper prints the CT window as [-1200, -200] HU, in which a thorax would be a white silhouette; a lost sign
 is likely, hence [-1200, 200] here. It does not print the SUV that became 255; 20 is this project's choice.
 Both are parameters everywhere and are stored with every model, because weights only fit the scale they saw.
+
+`arcsinh` is the other scaling of PET: grey = 255 asinh(SUV) / asinh(suv_max). It is a line below SUV 1 and a
+logarithm above: at the default maximum SUV 1 is grey 61, not 13, and low uptake keeps more greys.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +29,11 @@ CT_WINDOW = (-1200.0, 200.0)
 
 SUV_MAX = 20.0
 """Body-weight SUV shown as grey 255; SUV 0 is grey 0."""
+
+PetScaling = Literal["linear", "arcsinh"]
+"""How SUV becomes grey."""
+
+PET_SCALINGS: tuple[PetScaling, ...] = get_args(PetScaling)
 
 BLACK = -1.6
 """What grey 0 becomes for the network: air outside the patient, and the fill of augmentation."""
@@ -71,23 +79,45 @@ def window_ct(hu: npt.NDArray[Any], window: tuple[float, float] = CT_WINDOW) -> 
     return _to_grey(hu, low, high, "CT")
 
 
-def window_pet(suv: npt.NDArray[Any], suv_max: float = SUV_MAX) -> npt.NDArray[np.uint8]:
+def window_pet(
+    suv: npt.NDArray[Any], suv_max: float = SUV_MAX, scaling: str = "linear"
+) -> npt.NDArray[np.uint8]:
     """Clip PET to [0, suv_max] and scale it to 8 bits.
 
     Args:
         suv: PET of any shape in body-weight SUV (g/mL).
         suv_max: the SUV that becomes 255, above 0.
+        scaling: of `PET_SCALINGS`.
 
     Returns:
         uint8 of the same shape, rounded to the nearest grey.
 
     Raises:
         DataError: a voxel is not a number.
-        UsageError: `suv_max` is not above 0.
+        UsageError: `suv_max` is not above 0, or there is no such scaling.
     """
     if not suv_max > 0:
         raise UsageError(f"largest SUV {suv_max:g}: give a value above 0, as in 20")
+    if scaling not in PET_SCALINGS:
+        raise UsageError(f"PET scaling '{scaling}': choose {' or '.join(PET_SCALINGS)}")
+    if scaling == "arcsinh":
+        clipped = np.clip(suv.astype(np.float32), 0.0, suv_max)
+        return _to_grey(np.arcsinh(clipped), 0.0, float(np.arcsinh(suv_max)), "PET")
     return _to_grey(suv, 0.0, suv_max, "PET")
+
+
+def suv_to_grey(suv: float, suv_max: float, scaling: str = "linear") -> float:
+    """Return the grey, not rounded, that a SUV is stored as."""
+    if scaling == "arcsinh":
+        return float(np.arcsinh(suv) / np.arcsinh(suv_max)) * 255
+    return suv / suv_max * 255
+
+
+def grey_to_suv(grey: float, suv_max: float, scaling: str = "linear") -> float:
+    """Return the SUV that a grey, rounded or not, stands for."""
+    if scaling == "arcsinh":
+        return float(np.sinh(grey / 255 * np.arcsinh(suv_max)))
+    return grey / 255 * suv_max
 
 
 def hounsfield(
@@ -106,16 +136,21 @@ def hounsfield(
     return grey.astype(np.float32) * np.float32((high - low) / 255.0) + np.float32(low)
 
 
-def standardised_uptake(grey: npt.NDArray[np.uint8], suv_max: float = SUV_MAX) -> npt.NDArray[np.float32]:
+def standardised_uptake(
+    grey: npt.NDArray[np.uint8], suv_max: float = SUV_MAX, scaling: str = "linear"
+) -> npt.NDArray[np.float32]:
     """Take 8-bit PET back to SUV; what lay above `suv_max` stays there.
 
     Args:
         grey: uint8 of any shape.
         suv_max: the value that `window_pet` used.
+        scaling: likewise.
 
     Returns:
         float32 body-weight SUV of the same shape, within half a step (0.04 by default) of what was scaled.
     """
+    if scaling == "arcsinh":
+        return np.sinh(grey.astype(np.float32) * np.float32(np.arcsinh(suv_max) / 255.0))
     return grey.astype(np.float32) * np.float32(suv_max / 255.0)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from cipa.errors import DataError
+from cipa.readers import read_text, shown
 
 Split = Literal["train", "test"]
 Image = Literal["CT", "PET", "mask"]
@@ -24,13 +25,24 @@ IMAGES: tuple[Image, ...] = ("CT", "PET", "mask")
 FOREGROUND = 128
 """Smallest grey value of a mask that is tumour: the published code divides by 255 and cuts at one half."""
 
+TUMOUR_ALONE = (
+    "every slice shows tumour: a network that learns from nothing else marks tumour all over a whole study"
+)
+"""Said wherever a data set without lesion-free slices is made or learnt from."""
+
+MOST_ID_LETTERS = 200
+"""Of a slice id: names of its files are longer by up to 16 letters."""
+
 _SLICE_ID = re.compile(r"[^_/\\\s.][^_/\\\s]*_[^/\\\s]*\d[^/\\\s]*")
 _FILE = re.compile(r"(?P<slice_id>.+)_(?P<image>CT|PET|mask)\.png")
 
 
 def is_slice_id(text: str) -> bool:
-    """Say whether `text` is a patient, an underscore and the name of a slice with a number in it."""
-    return _SLICE_ID.fullmatch(text) is not None
+    """Say whether `text` is a patient, an underscore and the name of a slice with a number in it.
+
+    Control characters are in none, and a file system has no name longer than 255 bytes.
+    """
+    return len(text) <= MOST_ID_LETTERS and text.isprintable() and _SLICE_ID.fullmatch(text) is not None
 
 
 def patient_of(slice_id: str) -> str:
@@ -81,14 +93,11 @@ def read_list(path: str | os.PathLike[str]) -> list[str]:
         DataError: the file is missing or is not text.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
+    if not path.exists():
         raise DataError(
             f"{path}: no such list; give the folder that holds train.txt, test.txt and the patients"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text file; it must hold one slice id a line, as 0001_023") from error
+        )
+    text = read_text(path, "it must hold one slice id a line, as 0001_023")
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -112,7 +121,7 @@ def read_ids(root: str | os.PathLike[str], split: Split) -> list[str]:
     seen: set[str] = set()
     for slice_id in ids:
         if not is_slice_id(slice_id):
-            raise DataError(f"{path}: '{slice_id}' is no slice id; ids are PATIENT_SLICE, as 0001_023")
+            raise DataError(f"{path}: '{shown(slice_id)}' is no slice id; ids are PATIENT_SLICE, as 0001_023")
         if slice_id in seen:
             raise DataError(
                 f"{path}: {slice_id} is listed twice; remove one, `cipa check {root}` names them all"

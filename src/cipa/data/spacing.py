@@ -1,7 +1,7 @@
 """How far apart a patient's voxels are: from a flag, or from the data set's metadata.json.
 
     {"spacing_mm": [3.27, 0.977, 0.977],                              for every patient, and
-     "patients": {"0001": {"spacing_mm": [5.0, 1.17, 1.17]}}}         for one, which goes before
+     "patients": {"0001": {"spacing_mm": [5.0, 1.17, 1.17]}}}         for one, instead of it
 
 The order is z, y, x: between slices whose numbers follow each other, between rows, between columns, in
 millimetres. PNG files carry none of it. Other keys are left to whoever wrote them.
@@ -10,14 +10,22 @@ millimetres. PNG files carry none of it. Other keys are left to whoever wrote th
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cipa.data.metadata import METADATA, patient_entries, read_document
 from cipa.errors import DataError, UsageError
+from cipa.readers import shown
 
-METADATA = "metadata.json"
 KEY = "spacing_mm"
+
+SAME = 1e-3
+"""Relative difference up to which a spacing typed by hand is the one in the file."""
+
+SMALLEST_MM, LARGEST_MM = 1e-3, 1e3
+"""Edges of a voxel that can be millimetres; NaN and infinity lie outside."""
 
 Spacing = tuple[float, float, float]
 """z, y, x in millimetres."""
@@ -35,14 +43,14 @@ def find_spacings(
     Args:
         root: the data set's folder, whose metadata.json is read if nothing is given.
         patients: the patients' ids.
-        given: z, y, x in mm for all of them; goes before the file.
+        given: z, y, x in mm for all of them, where the file does not say it.
 
     Returns:
         Patient to z, y, x in mm.
 
     Raises:
         SpacingUnknown: nothing is given, and for some patient the file says nothing.
-        UsageError: `given` is not three positive numbers.
+        UsageError: `given` is not three positive numbers, or not what the file says.
         DataError: the file is not JSON, or holds a spacing that is not three positive numbers.
     """
     names = sorted(set(patients))
@@ -51,8 +59,9 @@ def find_spacings(
         if not _is_spacing(values):
             shown = " ".join(f"{value:g}" for value in values)
             raise UsageError(f"--spacing {shown}: give z y x, three positive numbers of millimetres")
+        _refuse_contradiction(Path(root), names, _spacing(values))
         return dict.fromkeys(names, _spacing(values))
-    known = _read(Path(root) / METADATA)
+    known = _read(Path(root))
     whole_set = known.pop("", None)
     found = {name: known.get(name, whole_set) for name in names}
     unknown = [name for name, spacing in found.items() if spacing is None]
@@ -65,26 +74,31 @@ def find_spacings(
     return {name: spacing for name, spacing in found.items() if spacing is not None}
 
 
-def _read(path: Path) -> dict[str, Spacing]:
+def _refuse_contradiction(root: Path, names: Iterable[str], given: Spacing) -> None:
+    """Refuse a spacing that is not the one the data set was written with: every millimetre would be wrong."""
+    known = _read(root)
+    for name in names:
+        stored = known.get(name, known.get(""))
+        if stored is not None and not all(map(partial(math.isclose, rel_tol=SAME), given, stored)):
+            one, other = (" ".join(f"{step:.6g}" for step in spacing) for spacing in (given, stored))
+            raise UsageError(
+                f"--spacing {one}: {root / METADATA} says {other} for the slices of patient {name}; leave "
+                "--spacing out, or correct the file"
+            )
+
+
+def _read(root: Path) -> dict[str, Spacing]:
     """Return the spacings of a metadata file by patient, that of the whole set under the empty name."""
-    if not path.is_file():
-        return {}
-    try:
-        metadata = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error}); mend it, or remove it and give --spacing") from error
-    entries: dict[str, Any] = {"": metadata}
-    if isinstance(metadata, Mapping) and isinstance(metadata.get("patients"), Mapping):
-        entries |= metadata["patients"]
+    document, path = read_document(root), root / METADATA
     spacings = {}
-    for name, entry in entries.items():
-        if not isinstance(entry, Mapping) or KEY not in entry:
+    for name, entry in {"": document, **patient_entries(document)}.items():
+        if KEY not in entry:
             continue
         if not _is_spacing(entry[KEY]):
-            of_whom = f"patient {name}" if name else "the data set"
+            of_whom = f"patient {shown(name)}" if name else "the data set"
             raise DataError(
-                f"{path}: {KEY} of {of_whom} is {json.dumps(entry[KEY])}; write [z, y, x], three positive "
-                "numbers of millimetres"
+                f"{path}: {KEY} of {of_whom} is {shown(json.dumps(entry[KEY]))}; write [z, y, x], three "
+                "positive numbers of millimetres"
             )
         spacings[name] = _spacing(entry[KEY])
     return spacings
@@ -95,7 +109,7 @@ def _is_spacing(values: Any) -> bool:
         isinstance(values, list)
         and len(values) == 3
         and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-        and all(math.isfinite(value) and value > 0 for value in values)
+        and all(SMALLEST_MM <= value <= LARGEST_MM for value in values)
     )
 
 

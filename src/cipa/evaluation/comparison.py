@@ -1,11 +1,18 @@
 """Several runs on one test set: each run's scores over patients, and how they differ from the first run's."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from cipa.evaluation.comparable import require_comparable
 from cipa.evaluation.runs import Run
-from cipa.evaluation.same_slices import require_same_test
-from cipa.evaluation.statistics import PairedDifference, Spread, holm, paired_difference, spread
+from cipa.evaluation.statistics import (
+    FEWEST_FOR_INTERVAL,
+    PairedDifference,
+    Spread,
+    holm,
+    paired_difference,
+    spread,
+)
 
 
 @dataclass(frozen=True)
@@ -17,7 +24,7 @@ class Entry:
         run: the run's name.
         spread: mean and median over patients.
         difference: to the first run, patient by patient; none for the first run itself.
-        p_holm: the p-value corrected by Holm's method for the number of runs held against the first.
+        p_holm: the p-value corrected by Holm's method for the number of runs compared with the first.
     """
 
     metric: str
@@ -42,6 +49,7 @@ class Comparison:
         missed: run to its patients with tumour of whom nothing was predicted.
         unfounded: run to its patients without tumour of whom some was predicted.
         empty: run to its patients without tumour of whom none was predicted.
+        about: run to what was scored, on what and when, as `Run.about`.
     """
 
     runs: list[str]
@@ -54,6 +62,12 @@ class Comparison:
     missed: dict[str, list[str]]
     unfounded: dict[str, list[str]]
     empty: dict[str, list[str]]
+    about: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether there are patients enough for intervals, quartiles and boxes."""
+        return self.patients >= FEWEST_FOR_INTERVAL
 
     @property
     def patients(self) -> int:
@@ -71,9 +85,9 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         Every score of every run.
 
     Raises:
-        DataError: they were not put to the same test (`require_same_test`).
+        DataError: they are not comparable (`require_comparable`).
     """
-    require_same_test(runs)
+    require_comparable(runs)
     first = runs[0]
     names = sorted(first.patients)
     scores = {
@@ -91,6 +105,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         missed={run.name: run.missed for run in runs},
         unfounded={run.name: run.unfounded for run in runs},
         empty={run.name: run.empty for run in runs},
+        about={run.name: run.about for run in runs},
     )
 
 

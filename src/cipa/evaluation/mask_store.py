@@ -15,6 +15,15 @@ class MaskStore:
         """Keep a mask of any shape, in which what is not 0 is inside."""
         self._packed[name] = zlib.compress(np.packbits(mask.astype(bool)).tobytes(), level=1), mask.shape
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the masks kept."""
+        return list(self._packed)
+
+    def merge(self, other: "MaskStore") -> None:
+        """Take over the masks of another store; of the same name the other's stay."""
+        self._packed.update(other._packed)
+
     def get(self, name: str) -> np.ndarray:
         """Return a mask as it was given, bool.
 

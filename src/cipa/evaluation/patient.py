@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from math import nan
 
 import numpy as np
 
@@ -35,8 +36,11 @@ METRICS = (
     "lesion_f1",
     "volume_error_ml",
     "volume_error_relative",
+    "fp_ml_without_tumour",
+    "marks_without_tumour",
 )
-"""Columns of a patient's row that are averaged over patients."""
+"""Columns of a patient's row that are averaged over patients. The last two have a value only where the truth
+is empty, lesion sensitivity and relative error only where it is not."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,10 @@ class PatientResult:
     """Scores of a set of patients.
 
     Attributes:
-        patients: a row a patient, by id: patient, case, slices, gaps (slice numbers missing in between),
-            spacing_z_mm, spacing_y_mm, spacing_x_mm, the `METRICS`, truth_ml, prediction_ml, lesions_true,
-            lesions_found, lesions_predicted, lesions_right. A NaN is a score the patient does not have.
+        patients: a row a patient, by id: patient, case, slices, slices_without_tumour, gaps (slice numbers
+            missing in between), spacing_z_mm, spacing_y_mm, spacing_x_mm, the `METRICS`, truth_ml,
+            prediction_ml, lesions_true, lesions_found, lesions_predicted, lesions_right. A NaN is a score the
+            patient does not have.
         tolerance: of NSD, mm.
     """
 
@@ -58,6 +63,11 @@ class PatientResult:
         """Mean and median over patients of each of the `METRICS`, with 95 % intervals."""
         return {metric: spread([row[metric] for row in self.patients]) for metric in METRICS}
 
+    @property
+    def has_tumour_alone(self) -> bool:
+        """Whether every slice scored shows tumour, so that marks where nothing is could hardly be made."""
+        return not any(row["slices_without_tumour"] for row in self.patients)
+
     def of_case(self, case: Case) -> list[str]:
         """Return the patients of one row of the empty-mask table."""
         return [row["patient"] for row in self.patients if row["case"] == case]
@@ -68,13 +78,15 @@ class PatientResult:
 
 
 class PatientProtocol:
-    """Collects slices, in any order and from any thread, and scores them patient by patient."""
+    """Collects slices, in any order and from any thread, or whole volumes, and scores them by patient."""
 
-    def __init__(self, spacings: Mapping[str, Spacing], tolerance: float = TOLERANCE_MM) -> None:
+    def __init__(
+        self, spacings: Mapping[str, Spacing] | None = None, tolerance: float = TOLERANCE_MM
+    ) -> None:
         """Start empty.
 
         Args:
-            spacings: patient to z, y, x in mm (`cipa.data.spacing.find_spacings`).
+            spacings: z, y, x in mm of the patients that come as slices (`cipa.data.spacing.find_spacings`).
             tolerance: of NSD, mm.
 
         Raises:
@@ -82,10 +94,11 @@ class PatientProtocol:
         """
         if not 0 <= tolerance < float("inf"):
             raise UsageError(f"--tolerance {tolerance:g}: give millimetres, 0 or more")
-        self._spacings = dict(spacings)
+        self._spacings = dict(spacings or {})
         self._tolerance = tolerance
         self._predictions, self._truths = MaskStore(), MaskStore()
         self._slices: dict[str, set[str]] = {}
+        self._volumes: dict[str, Row] = {}
         self._result: PatientResult | None = None
 
     def update(self, slice_id: str, prediction: np.ndarray, truth: np.ndarray) -> None:
@@ -110,8 +123,27 @@ class PatientProtocol:
         self._slices.setdefault(patient_of(slice_id), set()).add(slice_id)
         self._result = None
 
+    def score_patient(
+        self, patient: str, prediction: np.ndarray, truth: np.ndarray, spacing: Spacing
+    ) -> None:
+        """Score a patient who comes as a whole volume, at once: no mask is kept.
+
+        Args:
+            patient: id; scored again, the first scores are replaced.
+            prediction: mask (Z, H, W); what is not 0 is tumour.
+            truth: mask of the same shape.
+            spacing: z, y, x in mm.
+
+        Raises:
+            ValueError: the masks are not volumes of one shape.
+        """
+        scores = score_volume(prediction, truth, spacing, self._tolerance)
+        healthy = len(truth) - int(np.count_nonzero(truth.any(axis=(1, 2))))
+        self._volumes[patient] = _row(patient, scores, spacing, len(truth), healthy, gaps=0)
+        self._result = None
+
     def result(self) -> PatientResult:
-        """Score the slices so far, patients shared out to threads; kept until the next slice comes.
+        """Score the slices so far, patients shared out to threads; kept until more comes.
 
         Returns:
             The same for the same slices, whatever their order.
@@ -122,27 +154,29 @@ class PatientProtocol:
         if self._result is None:
             with ThreadPoolExecutor(os.cpu_count()) as pool:
                 rows = list(pool.map(self._score, sorted(self._slices)))
-            self._result = PatientResult(rows, self._tolerance)
+            everyone = {row["patient"]: row for row in rows} | self._volumes
+            self._result = PatientResult([everyone[name] for name in sorted(everyone)], self._tolerance)
         return self._result
 
     def _score(self, patient: str) -> Row:
         ids = sorted(self._slices[patient], key=slice_number)
         places = slice_places(ids)
-        prediction, truth = (
-            stack_slices([store.get(slice_id) for slice_id in ids], places)
-            for store in (self._predictions, self._truths)
+        predictions, truths = (
+            [store.get(slice_id) for slice_id in ids] for store in (self._predictions, self._truths)
         )
-        spacing = self._spacings[patient]
-        scores = score_volume(prediction, truth, spacing, self._tolerance)
-        return _row(patient, scores, spacing, slices=len(ids), gaps=len(truth) - len(ids))
+        truth, spacing = stack_slices(truths, places), self._spacings[patient]
+        scores = score_volume(stack_slices(predictions, places), truth, spacing, self._tolerance)
+        healthy = sum(not mask.any() for mask in truths)
+        return _row(patient, scores, spacing, len(ids), healthy, gaps=len(truth) - len(ids))
 
 
-def _row(patient: str, scores: VolumeScores, spacing: Spacing, slices: int, gaps: int) -> Row:
-    lesions = scores.lesions
+def _row(patient: str, scores: VolumeScores, spacing: Spacing, slices: int, healthy: int, gaps: int) -> Row:
+    lesions, has_tumour = scores.lesions, scores.truth_ml > 0
     return {
         "patient": patient,
         "case": scores.case,
         "slices": slices,
+        "slices_without_tumour": healthy,
         "gaps": gaps,
         **{f"spacing_{axis}_mm": step for axis, step in zip("zyx", spacing, strict=True)},
         "dice": scores.dice,
@@ -156,6 +190,8 @@ def _row(patient: str, scores: VolumeScores, spacing: Spacing, slices: int, gaps
         "lesion_f1": lesions.f1,
         "volume_error_ml": scores.volume_error_ml,
         "volume_error_relative": scores.volume_error_relative,
+        "fp_ml_without_tumour": nan if has_tumour else scores.fp_ml,
+        "marks_without_tumour": nan if has_tumour else float(lesions.predicted),
         "truth_ml": scores.truth_ml,
         "prediction_ml": scores.prediction_ml,
         "lesions_true": lesions.true,

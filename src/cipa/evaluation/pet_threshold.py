@@ -7,25 +7,23 @@
 | `tuned` | the one SUV with the highest pooled Dice on the training slices |
 """
 
-import json
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import torch
+import numpy as np
 
+from cipa.data.intensity import grey_to_suv, suv_to_grey
 from cipa.data.layout import image_path, patient_of
-from cipa.data.spacing import METADATA
-from cipa.errors import DataError, UsageError
-from cipa.evaluation.scoring import Slices
+from cipa.errors import UsageError
 from cipa.evaluation.threshold_baseline import best_grey, read_histograms
 from cipa.io.png import read_grey
 
 WHITE = 255
-SUV_KEY = "suv_max"
+
+BLACK = 1e-6
+"""Lowest threshold: grey 0 is never tumour."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,7 @@ def pet_threshold(
     tuned_on: Sequence[str] = (),
     suv_max: float | None = None,
     tuned_root: str | os.PathLike[str] | None = None,
+    scaling: str = "linear",
 ) -> PetThreshold:
     """Turn a rule into a threshold for each patient.
 
@@ -62,6 +61,7 @@ def pet_threshold(
         tuned_on: the training slices, for `tuned`.
         suv_max: the SUV that grey 255 stands for; needed for a SUV, only shown for the others.
         tuned_root: the folder of the training slices, of the same scale; by default `root`.
+        scaling: how SUV became grey, of `cipa.data.intensity.PET_SCALINGS`.
 
     Raises:
         UsageError: the rule is none of these, or needs a scale that is not known.
@@ -75,50 +75,38 @@ def pet_threshold(
     elif rule.endswith("%"):
         share = _number(rule[:-1], rule, 100) / 100
         brightest = _brightest(root, ids)
-        greys = {patient: share * brightest[patient] for patient in patients}
+        if scaling != "linear" and suv_max is None:
+            raise UsageError(f"--pet-threshold {rule}: say which SUV is white, with --suv-max")
+        greys = {
+            patient: share * brightest[patient]
+            if scaling == "linear" or suv_max is None
+            else suv_to_grey(share * grey_to_suv(brightest[patient], suv_max, scaling), suv_max, scaling)
+            for patient in patients
+        }
         saturated = [patient for patient in patients if brightest[patient] == WHITE]
         words = f"{rule[:-1]} % of the patient's maximum"
     else:
         suv = _number(rule, rule)
         if suv_max is None:
             raise UsageError(f"--pet-threshold {rule}: say which SUV is white, with --suv-max")
-        greys, words = dict.fromkeys(patients, suv / suv_max * WHITE), f"SUV {suv:g}"
-    suvs = {} if suv_max is None else {name: grey / WHITE * suv_max for name, grey in greys.items()}
+        greys, words = dict.fromkeys(patients, suv_to_grey(suv, suv_max, scaling)), f"SUV {suv:g}"
+    suvs = (
+        {} if suv_max is None else {name: grey_to_suv(grey, suv_max, scaling) for name, grey in greys.items()}
+    )
     return PetThreshold(f"PET at or above {words}", greys, suvs, saturated)
 
 
-class ThresholdMasks:
-    """A data set whose PET is already the mask that a threshold makes of it: the rest is `score_slices`."""
+class ThresholdSegmenter:
+    """A `Segmenter` that calls tumour whatever of a PET reaches the threshold of its patient."""
 
-    def __init__(self, dataset: Slices, greys: dict[str, float]) -> None:
-        self.dataset = dataset
-        self.ids = dataset.ids
+    def __init__(self, greys: Mapping[str, float]) -> None:
+        """Take the grey of each patient, as `PetThreshold.greys` has them."""
         self.greys = greys
 
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return the slice with 1 in its "pet" where that reaches the patient's threshold, else 0."""
-        item = self.dataset[index]
-        threshold = max(self.greys[patient_of(self.ids[index])], 1e-6)  # black is never tumour
-        return {**item, "pet": (item["pet"] >= threshold).to(torch.uint8)}
-
-
-def stored_suv_max(root: str | os.PathLike[str]) -> float | None:
-    """Return the SUV that is white by a data set's metadata.json; None where that does not say.
-
-    Raises:
-        DataError: the file is damaged.
-    """
-    path = Path(root) / METADATA
-    if not path.is_file():
-        return None
-    try:
-        value = json.loads(path.read_text(encoding="utf-8-sig")).get(SUV_KEY)
-        return None if value is None else float(value)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: no usable {SUV_KEY} ({error}); mend it or give --suv-max") from error
+    def __call__(self, ids: Sequence[str], ct: np.ndarray, pet: np.ndarray) -> np.ndarray:
+        """Return bool (S, H, W) of PET (S, H, W)."""
+        thresholds = [max(self.greys[patient_of(slice_id)], BLACK) for slice_id in ids]
+        return pet >= np.array(thresholds)[:, None, None]
 
 
 def _brightest(root: str | os.PathLike[str], ids: Sequence[str]) -> dict[str, int]:

@@ -1,17 +1,16 @@
 """How far scores of pooled pixels can be trusted: intervals by resampling whole patients.
 
 The published protocol gives one number for all pixels of all slices. Slices of a patient resemble each other,
-so that the patient is what is drawn anew (percentile bootstrap, Efron, 1979): each resample pools the pixels
-of as many patients as there are, with replacement.
+so that whole patients are resampled (percentile bootstrap, Efron, 1979): each resample pools the pixels of as
+many patients as there are, drawn with replacement.
 """
 
 from collections.abc import Sequence
-from math import nan
 
 import numpy as np
 
 from cipa.evaluation.published import Row
-from cipa.evaluation.statistics import CONFIDENCE, RESAMPLES, Interval
+from cipa.evaluation.statistics import Interval, bootstrap_intervals
 
 SCORES = ("iou", "dice", "acc")
 
@@ -24,31 +23,17 @@ def pooled_intervals(patients: Sequence[Row], seed: int = 0) -> dict[str, Interv
         seed: of the resampling; the same seed and rows give the same intervals.
 
     Returns:
-        Score to interval. A resample without the score (no tumour in it) is left out; of one patient the
-        bounds are its value.
+        Score to interval, without bounds of fewer than `FEWEST_FOR_INTERVAL` patients. A resample without the
+        score (no tumour in it) is left out.
     """
-    counts = np.array([[row[name] for name in ("tp", "fp", "fn", "tn")] for row in patients], np.float64)
-    number = len(counts)
-    times = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), RESAMPLES)
-    value, samples = _scores(counts.sum(axis=0)), _scores(times @ counts)
-    return {name: _interval(value[name], samples[name]) for name in SCORES}
+    columns = [np.array([row[name] for row in patients], np.float64) for name in ("tp", "fp", "fn", "tn")]
+    return dict(zip(SCORES, bootstrap_intervals(_pooled_scores, columns, seed), strict=True))
 
 
-def _scores(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Return each of `SCORES` of counts (..., 4), NaN where it has no value."""
-    tp, fp, fn, tn = np.moveaxis(counts, -1, 0)
+def _pooled_scores(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray, axis: int) -> np.ndarray:
+    """Return each of `SCORES` (3, ...) of counts summed along an axis, NaN where it has no value."""
+    tp, fp, fn, tn = (counts.sum(axis) for counts in (tp, fp, fn, tn))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {
-            "iou": tp / (tp + fp + fn),
-            "dice": 2 * tp / (2 * tp + fp + fn),
-            "acc": (tp / (tp + fn) + tn / (tn + fp)) / 2,
-        }
-
-
-def _interval(value: np.ndarray, samples: np.ndarray) -> Interval:
-    known = samples[np.isfinite(samples)]
-    if not known.size or not np.isfinite(value):
-        return Interval(nan, nan, nan)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(known, (tail, 1 - tail))
-    return Interval(float(value), float(low), float(high))
+        return np.stack(
+            [tp / (tp + fp + fn), 2 * tp / (2 * tp + fp + fn), (tp / (tp + fn) + tn / (tn + fp)) / 2]
+        )

@@ -25,6 +25,10 @@ from cipa.data.layout import patient_of
 from cipa.evaluation.counts import Counts
 from cipa.evaluation.hd95 import hd95
 
+TUMOUR_ALONE_SCORED = (
+    "every slice scored shows tumour: precision and false-positive volume do not hold for whole studies"
+)
+
 Row = dict[str, Any]
 """One line of a table: the name of a column to its value."""
 
@@ -50,6 +54,11 @@ class PublishedResult:
     hd95: float
     slices: list[Row]
     patients: list[Row]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the scores must know of the slices."""
+        return [TUMOUR_ALONE_SCORED] if all(row["truth_px"] for row in self.slices) else []
 
     @property
     def missed(self) -> list[str]:

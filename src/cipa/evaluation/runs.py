@@ -1,10 +1,8 @@
 """Evaluation folders read back: whose patients, which truth, what scores."""
 
-import csv
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cipa.data.layout import patient_of
@@ -12,11 +10,35 @@ from cipa.errors import DataError, UsageError
 from cipa.evaluation.patient import METRICS
 from cipa.evaluation.patient_tables import PER_PATIENT_3D, SUMMARY_KEY
 from cipa.evaluation.tables import SUMMARY
+from cipa.readers import read_csv, read_json, shown
 
 POOLED_METRICS = ("dice", "iou", "acc", "hd95")
 """Scores of per_patient.csv: the pixels of a patient's slices pooled, HD95 in pixels."""
 
+PIXELS = ("tp", "fp", "fn", "tn")
+"""Columns of per_slice.csv: pixels of tumour and of none, in prediction and truth."""
+
+AGAIN = "evaluate again"
+
+MOST = 1e12
+"""Larger than any score or count in a table."""
+
 AXES = ("spacing_z_mm", "spacing_y_mm", "spacing_x_mm")
+
+ABOUT = (
+    "weights",
+    "pet_threshold",
+    "variant",
+    "image_size",
+    "inputs",
+    "threshold",
+    "precision",
+    "data",
+    "list",
+    "date",
+    "cipa",
+)
+"""What a summary says of how a run was made, in the order it is shown."""
 
 Table = dict[str, dict[str, float]]
 """Key of a row to its numbers by column; NaN where a cell is empty."""
@@ -33,6 +55,8 @@ class Run:
             (`predicted`).
         patients: patient to its scores by metric, in 3-D with the `AXES` as well.
         tolerance: of NSD, mm; NaN where nothing was scored in 3-D.
+        about: what was scored, on what and when, as summary.json says it; nothing that is not plain text or a
+            number.
     """
 
     name: str
@@ -40,6 +64,7 @@ class Run:
     slices: Table
     patients: Table
     tolerance: float
+    about: dict[str, str] = field(default_factory=dict)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -95,44 +120,69 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
 
 
 def _read_run(folder: Path, name: str) -> Run:
-    pixels = ("tp", "fp", "fn", "tn")
-    counts = _read_table(folder / "per_slice.csv", "slice", pixels)
+    counts = _read_table(folder / "per_slice.csv", "slice", PIXELS)
     slices = {
         slice_id: {
             "truth": row["tp"] + row["fn"],
             "predicted": row["tp"] + row["fp"],
-            "size": sum(row[column] for column in pixels),
+            "size": sum(row[column] for column in PIXELS),
         }
         for slice_id, row in counts.items()
     }
     if (folder / PER_PATIENT_3D).is_file():
         patients = _read_table(folder / PER_PATIENT_3D, "patient", (*METRICS, *AXES))
-        return Run(name, True, slices, patients, _read_tolerance(folder / SUMMARY))
+        tolerance = _read_tolerance(folder / SUMMARY)
+        return Run(name, True, slices, patients, tolerance, _read_about(folder / SUMMARY))
     patients = _read_table(folder / "per_patient.csv", "patient", POOLED_METRICS)
-    return Run(name, False, slices, patients, math.nan)
+    return Run(name, False, slices, patients, math.nan, _read_about(folder / SUMMARY))
 
 
 def _read_table(path: Path, key: str, columns: Sequence[str]) -> Table:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; give folders that `cipa evaluate` wrote")
     table: Table = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        absent = [column for column in (key, *columns) if column not in (reader.fieldnames or ())]
-        if absent:
-            raise DataError(f"{path}: no column '{absent[0]}'; evaluate again with this version")
-        for row in reader:
-            try:
-                table[row[key]] = {column: float(row[column] or math.nan) for column in columns}
-            except ValueError as error:
-                raise DataError(f"{path}, line {reader.line_num}: {error}; evaluate again") from error
+    for line, row in read_csv(
+        path, (key, *columns), "give folders that `cipa evaluate` of this version wrote"
+    ):
+        name = row[key]
+        if not name.isprintable() or not name or name in table:
+            raise DataError(
+                f"{path}, line {line}: {key} '{shown(name)}' is empty, doubled or no text; {AGAIN}"
+            )
+        table[name] = {column: _number(path, line, column, row[column]) for column in columns}
     if not table:
         raise DataError(f"{path}: a table without rows; evaluate again")
     return table
 
 
-def _read_tolerance(path: Path) -> float:
+def _read_about(path: Path) -> dict[str, str]:
+    """Return what the summary says beside scores; nothing where it cannot be read, as no score needs it."""
     try:
-        return float(json.loads(path.read_text(encoding="utf-8"))[SUMMARY_KEY]["tolerance_mm"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        summary = read_json(path, AGAIN)
+    except DataError:
+        return {}
+    if not isinstance(summary, dict):
+        return {}
+    return {name: f"{summary[name]}" for name in ABOUT if isinstance(summary.get(name), str | int | float)}
+
+
+def _read_tolerance(path: Path) -> float:
+    summary = read_json(path, "evaluate again with --spacing")
+    try:
+        tolerance = float(summary[SUMMARY_KEY]["tolerance_mm"])
+    except (ValueError, LookupError, TypeError, OverflowError) as error:
         raise DataError(f"{path}: says no tolerance of NSD; evaluate again with --spacing") from error
+    if not 0 <= tolerance < math.inf:
+        raise DataError(f"{path}: a tolerance of NSD of {tolerance:g} mm; evaluate again with --spacing")
+    return tolerance
+
+
+def _number(path: Path, line: int, column: str, cell: str) -> float:
+    """Return what a cell says, NaN where it is empty; no score or count is infinite."""
+    try:
+        value = float(cell) if cell else math.nan
+    except ValueError as error:
+        raise DataError(f"{path}, line {line}: {column} '{shown(cell)}' is no number; {AGAIN}") from error
+    if abs(value) > MOST:
+        raise DataError(f"{path}, line {line}: {column} '{shown(cell)}' is no score; {AGAIN}")
+    if column in PIXELS and not (value >= 0 and value.is_integer()):
+        raise DataError(f"{path}, line {line}: {column} '{shown(cell)}' is no count of pixels; {AGAIN}")
+    return value

@@ -1,7 +1,7 @@
-"""A whole test set through a network and the protocol, with files read ahead and scores taken behind.
+"""A whole test set segmented and scored, with files read ahead and scores taken behind.
 
-The network is whatever turns slices into masks; while it works on one batch, threads read the next ones and
-score the last. Pillow and NumPy let go of the interpreter lock for most of that.
+While one batch is segmented, threads read the next ones and score the last. Pillow and NumPy release the GIL
+for most of that.
 """
 
 import os
@@ -18,16 +18,27 @@ from cipa.evaluation.published import PublishedProtocol, PublishedResult
 READ_AHEAD = 2
 """Batches read before the one at work: enough to hide an uneven disk, little memory."""
 
-Segment = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""CT and PET, uint8 (S, H, W) each, to masks (S, H, W) in which what is not 0 is tumour.
-
-Of a data set that gives slices with their neighbours the images are (S, N, H, W)."""
-
 OnSlice = Callable[[str, np.ndarray], None]
-"""Told the id of each slice and its mask, uint8 0/1 (H, W); from a thread, in no given order."""
-
+"""Called with the id of each slice and its mask, uint8 0/1 (H, W); from a thread, in no given order."""
 
 Result = TypeVar("Result")
+
+
+class Segmenter(Protocol):
+    """Whatever makes masks of slices: a network, a threshold, files that another tool wrote."""
+
+    def __call__(self, ids: Sequence[str], ct: np.ndarray, pet: np.ndarray) -> np.ndarray:
+        """Segment a batch.
+
+        Args:
+            ids: of the slices, S.
+            ct: uint8 (S, H, W); (S, N, H, W) of a data set that gives slices with their neighbours.
+            pet: like `ct`.
+
+        Returns:
+            Masks (S, H, W) in which what is not 0 is tumour.
+        """
+        ...
 
 
 class Slices(Protocol):
@@ -49,33 +60,35 @@ class Slices(Protocol):
 
 def score_slices(
     dataset: Slices,
-    segment: Segment,
+    segment: Segmenter,
     *,
     batch_size: int = 4,
     on_slice: OnSlice | None = None,
     patients: PatientProtocol | None = None,
+    protocol: PublishedProtocol | None = None,
 ) -> PublishedResult:
     """Segment every slice of a data set and score it with the published protocol.
 
     Args:
         dataset: slices with their masks.
-        segment: the network with its threshold.
+        segment: what makes the masks.
         batch_size: slices given to `segment` at a time.
         on_slice: called once for each slice when it is scored.
         patients: given every slice too, to score whole patients by afterwards.
+        protocol: what the slices are added to; by default a new one.
 
     Returns:
-        The scores of all slices.
+        The scores of all slices of the protocol.
 
     Raises:
         DataError: a slice cannot be read (from `dataset`) or segmented (from `segment`).
     """
-    protocol = PublishedProtocol()
+    published = protocol or PublishedProtocol()
 
     def finish(item: dict[str, Any], mask: np.ndarray) -> None:
         slice_id = dataset.ids[item["index"]]
         truth = item["mask"][0].numpy()
-        protocol.update(slice_id, mask, truth)
+        published.update(slice_id, mask, truth)
         if patients is not None:
             patients.update(slice_id, mask, truth)
         if on_slice is not None:
@@ -85,11 +98,12 @@ def score_slices(
         finishing: list[Future[None]] = []
         for batch in _read_ahead(dataset, batch_size, pool):
             ct, pet = (_stack(batch, name) for name in ("ct", "pet"))
-            masks = segment(ct, pet).astype(bool).view(np.uint8)
+            ids = [dataset.ids[item["index"]] for item in batch]
+            masks = segment(ids, ct, pet).astype(bool).view(np.uint8)
             _wait(finishing)
             finishing = [pool.submit(finish, *pair) for pair in zip(batch, masks, strict=True)]
         _wait(finishing)
-    return protocol.result()
+    return published.result()
 
 
 def _read_ahead(dataset: Slices, batch_size: int, pool: ThreadPoolExecutor) -> Iterator[list[dict[str, Any]]]:

@@ -7,18 +7,32 @@ make every interval too narrow.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
-from typing import Any
 
 import numpy as np
-from scipy.stats import wilcoxon
+from scipy.stats import bootstrap, wilcoxon
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
 
+BATCH = 1000
+"""Resamples in memory at once: 605 patients of four counts take 20 MB, not 200."""
+
+FEWEST_FOR_INTERVAL = 5
+"""Patients below which no interval is given: of two, the bootstrap's is always [lowest, highest]."""
+
+FEWEST_FOR_TEST = 6
+"""Pairs below which no p is given: the smallest two-sided p that five pairs can have is 0.0625."""
+
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with the bounds of its bootstrap interval (percentiles, 95 %); NaN without any value."""
+    """An estimate with the bounds of its bootstrap interval (percentiles, 95 %).
+
+    Attributes:
+        value: NaN without any value.
+        low: lower bound; NaN where fewer than `FEWEST_FOR_INTERVAL` patients have a value.
+        high: upper bound; NaN likewise.
+    """
 
     value: float
     low: float
@@ -46,14 +60,24 @@ class PairedDifference:
 
     Attributes:
         mean: mean of the patients' differences, with its interval from resampled patients.
-        p: of the Wilcoxon signed-rank test, two-sided, zero differences dropped; 1 if all are zero, NaN
-            without a pair. Not corrected for the number of tests.
+        p: of the Wilcoxon signed-rank test, two-sided, zero differences dropped; 1 if all are zero, NaN of
+            fewer than `FEWEST_FOR_TEST` pairs. Not corrected for the number of tests.
         patients: pairs in which both runs have the score.
     """
 
     mean: Interval
     p: float
     patients: int
+
+
+def why_no_interval(patients: int) -> str:
+    """Return why a score over so many patients has no interval, nothing where it has one."""
+    return f"no interval of fewer than {FEWEST_FOR_INTERVAL} patients" * (patients < FEWEST_FOR_INTERVAL)
+
+
+def why_no_test(pairs: int) -> str:
+    """Return why a difference of so many pairs has no p, nothing where it has one."""
+    return f"no p of fewer than {FEWEST_FOR_TEST} pairs" * (pairs < FEWEST_FOR_TEST)
 
 
 def spread(values: Sequence[float], seed: int = 0) -> Spread:
@@ -64,11 +88,11 @@ def spread(values: Sequence[float], seed: int = 0) -> Spread:
         seed: of the resampling; the same seed and values give the same interval.
 
     Returns:
-        The spread; of a single patient the bounds are its value, for want of more.
+        The spread, without bounds where there are too few patients for any.
     """
     known = _known(np.asarray(values, np.float64))
-    samples = _resamples(known, seed)
-    return Spread(_interval(np.mean, known, samples), _interval(np.median, known, samples), known.size)
+    mean, median = bootstrap_intervals(_mean_and_median, (known,), seed)
+    return Spread(mean, median, known.size)
 
 
 def paired_difference(values: Sequence[float], baseline: Sequence[float], seed: int = 0) -> PairedDifference:
@@ -88,8 +112,43 @@ def paired_difference(values: Sequence[float], baseline: Sequence[float], seed: 
     if len(values) != len(baseline):
         raise ValueError(f"{len(values)} and {len(baseline)} patients are not pairs")
     differences = _known(np.asarray(values, np.float64) - np.asarray(baseline, np.float64))
-    mean = _interval(np.mean, differences, _resamples(differences, seed))
+    mean, _ = bootstrap_intervals(_mean_and_median, (differences,), seed)
     return PairedDifference(mean, _signed_rank(differences), differences.size)
+
+
+def bootstrap_intervals(
+    statistics: Callable[..., np.ndarray], columns: Sequence[np.ndarray], seed: int = 0
+) -> list[Interval]:
+    """Return several scores of a sample of patients with 95 % percentile-bootstrap intervals.
+
+    Args:
+        statistics: takes arrays (..., N) and `axis`, the last one, and gives (K, ...), NaN where a score has
+            no value.
+        columns: arrays (N,), an entry a patient; each resample draws whole patients.
+        seed: of the resampling.
+
+    Returns:
+        K intervals, without bounds of fewer than `FEWEST_FOR_INTERVAL` patients. A resample without a score
+        is left out of that score's.
+    """
+    patients = len(columns[0])
+    if not patients:
+        return [Interval(nan, nan, nan)] * len(statistics(*(np.zeros(1) for _ in columns), axis=-1))
+    values = statistics(*columns, axis=-1)
+    if patients < FEWEST_FOR_INTERVAL:
+        return [Interval(float(value), nan, nan) for value in values]
+    resampled = bootstrap(
+        columns,
+        statistics,
+        n_resamples=RESAMPLES,
+        batch=BATCH,
+        paired=len(columns) > 1,
+        vectorized=True,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).bootstrap_distribution
+    return [_interval(value, samples) for value, samples in zip(values, resampled, strict=True)]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -113,21 +172,21 @@ def _known(values: np.ndarray) -> np.ndarray:
     return values[~np.isnan(values)]
 
 
-def _resamples(values: np.ndarray, seed: int) -> np.ndarray:
-    """Return (RESAMPLES, patients) values drawn with replacement."""
-    chosen = np.random.default_rng(seed).integers(0, max(values.size, 1), (RESAMPLES, values.size))
-    return values[chosen]
+def _mean_and_median(values: np.ndarray, axis: int) -> np.ndarray:
+    return np.stack([np.mean(values, axis), np.median(values, axis)])
 
 
-def _interval(statistic: Callable[..., Any], values: np.ndarray, samples: np.ndarray) -> Interval:
-    if not values.size:
+def _interval(value: float, samples: np.ndarray) -> Interval:
+    """Return percentiles of the resamples that have the score; scipy's are NaN where one of them has not."""
+    known = samples[np.isfinite(samples)]
+    if not known.size or not np.isfinite(value):
         return Interval(nan, nan, nan)
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(statistic(samples, axis=1), (tail, 1 - tail))
-    return Interval(float(statistic(values)), float(low), float(high))
+    low, high = np.quantile(known, (tail, 1 - tail))
+    return Interval(float(value), float(low), float(high))
 
 
 def _signed_rank(differences: np.ndarray) -> float:
-    if not differences.size:
+    if differences.size < FEWEST_FOR_TEST:
         return nan
     return float(wilcoxon(differences).pvalue) if differences.any() else 1.0

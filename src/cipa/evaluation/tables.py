@@ -10,7 +10,9 @@ from typing import Any
 
 from cipa.evaluation.pooled import pooled_intervals
 from cipa.evaluation.published import PublishedResult, Row
+from cipa.evaluation.statistics import why_no_interval
 from cipa.files import atomic_file
+from cipa.text import cell
 
 PROTOCOL = "published: pooled pixels"
 """Name of the protocol in every output, so that its numbers are not taken for another's."""
@@ -53,13 +55,15 @@ def write_csv(path: str | os.PathLike[str], rows: Sequence[Row]) -> None:
     with atomic_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+        writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
 
 
 def write_summary(
     path: str | os.PathLike[str], result: PublishedResult, about: Mapping[str, Any] | None = None
 ) -> None:
     """Write the scores of a whole set as JSON, "intervals" being 95 % ones over patients; a NaN is null.
+
+    Where there are too few patients for intervals, "intervals_note" says so.
 
     Args:
         path: final name.
@@ -76,20 +80,17 @@ def write_summary(
             name: [_number(interval.low), _number(interval.high)]
             for name, interval in pooled_intervals(result.patients).items()
         },
+        "intervals_note": why_no_interval(len(result.patients)),
         "slices": len(result.slices),
         "patients": len(result.patients),
+        "slices_without_tumour": sum(not row["truth_px"] for row in result.slices),
+        "warnings": result.warnings,
         "slices_missed": result.missed,
         "slices_without_truth": result.unfounded,
         **(about or {}),
     }
     with atomic_file(path) as partial:
         partial.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6g}"
-    return value
 
 
 def _number(value: float) -> float | None:

@@ -1,23 +1,29 @@
 """Many studies, one after another: what is finished stays finished, what fails does not stop the rest."""
 
-import errno
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cipa.errors import CipaError, DataError, UsageError
-from cipa.files import atomic_file
+from cipa.errors import CipaError, DataError, UsageError, is_out_of_memory
+from cipa.files import atomic_file, is_disk_full
 from cipa.inference.inputs import read_input
-from cipa.inference.predictor import Predictor
+from cipa.inference.options import DEFAULTS, NOTHING_GIVEN, StudyOptions, VolumeOptions
 from cipa.inference.result import Prediction
-from cipa.inference.save import LESION_COLUMNS, Writer, read_result, save_prediction, write_table
+from cipa.inference.save import (
+    LEFT_OUT_COLUMNS,
+    LESION_COLUMNS,
+    Writer,
+    read_result,
+    save_prediction,
+    write_table,
+)
+from cipa.inference.slices import SlicePredictor
 from cipa.inference.study import predict_study, settings_of
-from cipa.inference.volume import Progress
-from cipa.io.dicom.identity import scrubbed
 from cipa.io.dicom.study import read_study
 from cipa.io.studies import StudyPlace
+from cipa.progress import Progress
 
 STATES = Literal["done", "skipped", "failed"]
 
@@ -58,16 +64,16 @@ class Job:
 
     Attributes:
         predictor: the network.
-        volume_options: as `predict_volume` takes them, all of them.
-        study_options: as `read_pet_ct` takes them, those given.
+        volume_options: how slices become images, and which marks are believed.
+        study_options: what the user says of DICOM studies.
         also: what writes more files of each study.
         overwrite: do again what is finished, replacing it.
         progress: called after every batch of slices.
     """
 
-    predictor: Predictor
-    volume_options: dict[str, Any]
-    study_options: dict[str, Any]
+    predictor: SlicePredictor
+    volume_options: VolumeOptions = DEFAULTS
+    study_options: StudyOptions = NOTHING_GIVEN
     also: Sequence[Writer] = ()
     overwrite: bool = False
     progress: Progress | None = None
@@ -93,17 +99,10 @@ def run_studies(job: Job, places: Sequence[StudyPlace], out: Path) -> Iterator[O
             outcome = run_study(job, place, out / place.name)
         except CipaError as error:
             outcome = _failed(place, str(error), began)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        except Exception as error:  # must not cost the other studies
+            if is_disk_full(error):
                 raise
-            outcome = _failed(place, f"{error.strerror or type(error).__name__}; see to the file", began)
-        except MemoryError:
-            outcome = _failed(place, "memory ran out; use a machine with more", began)
-        except (
-            Exception
-        ) as error:  # a defect of ours must not cost the other studies; what it quotes may be private
-            what = f"a defect of cipa ({type(error).__name__}); run this study alone with --debug"
-            outcome = _failed(place, what, began)
+            outcome = _failed(place, _reason(error), began)
         yield outcome
 
 
@@ -130,8 +129,14 @@ def run_study(job: Job, place: StudyPlace, folder: Path) -> Outcome:
         prediction = predict_place(job, place)
     except DataError as error:
         line = str(error)
-        raise DataError(line if line.startswith(str(place.ct)) else f"{place.ct}: {line}") from error
-    save_prediction(prediction, folder, job.also, job.overwrite)
+        raise DataError(line if line.startswith(place.source) else f"{place.source}: {line}") from error
+    try:
+        save_prediction(prediction, folder, job.also, job.overwrite)
+    except UsageError:  # another process may have finished the same study meanwhile
+        earlier = _earlier(job, place, folder)
+        if earlier is None:
+            raise
+        return Outcome(place.name, "skipped", 0.0, earlier["patient"], tuple(earlier["warnings"]))
     seconds = time.monotonic() - began
     return Outcome(place.name, "done", seconds, prediction.totals(), tuple(prediction.warnings))
 
@@ -146,25 +151,29 @@ def predict_place(job: Job, place: StudyPlace) -> Prediction:
         ct, pet = (place.ct, None) if place.alone == "ct" else (None, place.ct)
         pair = read_input(ct, pet, name=place.name)
     elif place.pet is None:
-        pair = read_input(read_study(place.ct, place.folders), name=place.name, **job.study_options)
+        pair = read_input(read_study(place.ct, place.folders), name=place.name, options=job.study_options)
     else:
         pair = read_input(place.ct, place.pet, name=place.name)
-    return predict_study(job.predictor, pair, job.progress, **job.volume_options)
+    return predict_study(job.predictor, pair, job.volume_options, job.progress)
 
 
 def write_summary(out: Path, names: Sequence[str]) -> None:
-    """Write `patients.csv` and `lesions.csv` over the finished ones of these studies, each file whole.
+    """Write `patients.csv`, `lesions.csv` and `left_out.csv` over the finished studies, each file whole.
 
     Args:
         out: folder that holds the studies' folders.
         names: of the studies.
     """
     results = [found for name in names if (found := read_result(out / name)) is not None]
-    lesions = [{"study": one["patient"]["study"]} | row for one in results for row in one["lesions"]]
+    lesions, left_out = (
+        [{"study": one["patient"]["study"]} | row for one in results for row in one[kind]]
+        for kind in ("lesions", "left_out")
+    )
     patients = [one["patient"] for one in results]
     for name, rows, columns in (
         ("patients.csv", patients, tuple(patients[0]) if patients else ()),
         ("lesions.csv", lesions, LESION_COLUMNS),
+        ("left_out.csv", left_out, LEFT_OUT_COLUMNS),
     ):
         if columns:
             with atomic_file(out / name) as partial:
@@ -176,8 +185,8 @@ def _earlier(job: Job, place: StudyPlace, folder: Path) -> dict[str, Any] | None
     found = read_result(folder)
     if found is None:
         return None
-    given = job.study_options if place.pet is None else {}
-    wanted = settings_of(job.predictor, **job.volume_options) | {"given": given, "source": place.fingerprint}
+    given = job.study_options.given() if place.pet is None else {}
+    wanted = settings_of(job.predictor, job.volume_options) | {"given": given, "source": place.fingerprint}
     for name, kind in SETTINGS.items():
         if found["facts"].get(name) != wanted[name]:
             raise UsageError(
@@ -186,7 +195,16 @@ def _earlier(job: Job, place: StudyPlace, folder: Path) -> dict[str, Any] | None
     return found
 
 
+def _reason(error: Exception) -> str:
+    """Say what went wrong without what an error quotes, which may be private."""
+    if is_out_of_memory(error):
+        return "memory ran out; use a machine with more"
+    if isinstance(error, OSError):
+        return f"{error.strerror or type(error).__name__}; see to the file"
+    return f"a defect of cipa ({type(error).__name__}); run this study alone with --debug"
+
+
 def _failed(place: StudyPlace, line: str, began: float) -> Outcome:
     """Say what is wrong without the study's path, which its name stands for, or the patient's name."""
-    plain = line.removeprefix(f"{place.ct}: ")
-    return Outcome(place.name, "failed", time.monotonic() - began, error=scrubbed(plain, place.secrets))
+    plain = place.secrets.scrub(line.removeprefix(f"{place.source}: "))
+    return Outcome(place.name, "failed", time.monotonic() - began, error=plain)

@@ -1,7 +1,7 @@
 """A network made ready for many forward passes of one shape: `compile_model`.
 
-What can be worked out once is (`folding.py`). On a GPU the pass is then recorded as a CUDA graph and its
-replays start a thousand small kernels without Python in between (one pair on an H200: 42 ms without, 8 with).
+What can be worked out once is (`folding.py`). On a GPU the pass is then captured as a CUDA graph
+(`cipa.cuda_graph`): one pair on an H200 takes 42 ms without, 8 with.
 """
 
 import math
@@ -14,10 +14,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from cipa.cuda_graph import capture, warm_up
 from cipa.errors import DataError, UsageError
-from cipa.inference.folding import prepared
+from cipa.inference.folding import fold_model
 from cipa.inference.modalities import WithInputs
-from cipa.inference.products import ExactProducts
+from cipa.inference.split_matmul import SplitMatmul
 from cipa.models.cipa import CIPA
 from cipa.models.vmamba import PatchEmbedding
 
@@ -34,9 +35,6 @@ AGAIN = "a compiled float32 pass was not finite: made again by PyTorch, whose pr
 
 WAY_OUT = {"fp16": "try bf16, whose range is float32's"}
 """What to do about an answer that is not finite, where another arithmetic may help."""
-
-WARM_UP = 2
-"""Passes before the recording: kernels are compiled and libraries set themselves up in them."""
 
 
 class CompiledModel(nn.Module):
@@ -55,7 +53,7 @@ class CompiledModel(nn.Module):
         self.config = cast(Any, model).config
         self.batch = batch
         self.dtype = dtype
-        self.model = prepared(model, DTYPES[dtype])
+        self.model = fold_model(model, DTYPES[dtype])
         self._device = next(model.parameters()).device
         self._images = DTYPES[dtype]
         for module in self.model.modules():
@@ -64,13 +62,13 @@ class CompiledModel(nn.Module):
             elif isinstance(module, PatchEmbedding):
                 self._images = torch.float32
         exact_gpu = dtype == "float32" and self._device.type == "cuda"
-        self._products = ExactProducts(self.model) if exact_gpu else nullcontext()
+        self._split_matmul = SplitMatmul(self.model) if exact_gpu else nullcontext()
         self._lock = threading.Lock()
         self._graph: torch.cuda.CUDAGraph | None = None
         shape = (batch, self.config.slices, self.config.image_size, self.config.image_size)
         self._ct, self._pet = (torch.zeros(shape, device=self._device) for _ in range(2))
         if self._device.type == "cuda":
-            self._record()
+            self._capture()
 
     @torch.inference_mode()
     def forward(self, ct: Tensor, pet: Tensor) -> Tensor:
@@ -97,7 +95,7 @@ class CompiledModel(nn.Module):
                 )
         with self._lock:
             logits = self._passes(ct, pet)
-            if not _finite(logits) and isinstance(self._products, ExactProducts):
+            if not _finite(logits) and isinstance(self._split_matmul, SplitMatmul):
                 warnings.warn(AGAIN, RuntimeWarning, stacklevel=2)
                 logits = self._passes(ct, pet, plain=True)
         if not _finite(logits):
@@ -110,7 +108,7 @@ class CompiledModel(nn.Module):
     def _passes(self, ct: Tensor, pet: Tensor, *, plain: bool = False) -> Tensor:
         """Return the logits of any number of pairs.
 
-        `plain` passes are not recorded, and PyTorch multiplies in them: its products hold all of float32's
+        `plain` passes use no CUDA graph, and PyTorch multiplies in them: its products hold all of float32's
         range, where those on tensor cores give up at a million.
         """
         parts = []
@@ -126,7 +124,7 @@ class CompiledModel(nn.Module):
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _run(self, *, plain: bool = False) -> Tensor:
-        with self._arithmetic(), nullcontext() if plain else self._products:
+        with self._arithmetic(), nullcontext() if plain else self._split_matmul:
             return self.model(self._ct.to(self._images), self._pet.to(self._images)).float()
 
     @contextmanager
@@ -148,18 +146,11 @@ class CompiledModel(nn.Module):
             torch.set_float32_matmul_precision(precise)
 
     @torch.inference_mode()
-    def _record(self) -> None:
+    def _capture(self) -> None:
         try:
             with torch.cuda.device(self._device):
-                side_stream = torch.cuda.Stream()
-                side_stream.wait_stream(torch.cuda.current_stream())
-                with torch.cuda.stream(side_stream):
-                    for _ in range(WARM_UP):
-                        self._run()
-                torch.cuda.current_stream().wait_stream(side_stream)
-                self._graph = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(self._graph):
-                    self._logits = self._run()
+                warm_up(self._run)
+                self._graph, self._logits = capture(self._run)
         except torch.OutOfMemoryError as error:
             raise DataError(
                 f"{self._device} ran out of memory at a batch of {self.batch}: take a smaller one"
@@ -176,11 +167,11 @@ def compile_model(model: nn.Module, batch: int = 1, dtype: str = "float32") -> C
 
     Args:
         model: `cipa.CIPA` or another network with a `config`; it is copied, not changed.
-        batch: pairs a pass; memory and, on a GPU, the recorded graph are for this number.
+        batch: pairs a pass; memory and, on a GPU, the CUDA graph are for this number.
         dtype: `float32` (exact), `tf32`, `bf16` or `fp16`; of the last two fp16 rounds eight times finer.
 
     Returns:
-        A callable (ct, pet) -> logits; on a GPU a recorded CUDA graph, on a CPU the folded network.
+        A callable (ct, pet) -> logits; on a GPU a CUDA graph, on a CPU the folded network.
 
     Raises:
         UsageError: an unknown dtype, a batch below 1, or tf32 on a CPU.

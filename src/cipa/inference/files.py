@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cipa.data.layout import image_path
+from cipa.data.grey_scale import require_scale
+from cipa.data.layout import image_path, patient_of
 from cipa.data.neighbours import repeat_slices
 from cipa.data.pclt20k import PCLT20K
 from cipa.errors import DataError, UsageError
 from cipa.inference.names import mask_name, probability_name
-from cipa.inference.predictor import Predictor
 from cipa.inference.result import Prediction
-from cipa.inference.save import NOTE
-from cipa.inference.volume import Progress
+from cipa.inference.save import NOTE, write_probability
+from cipa.inference.slices import SlicePredictor
 from cipa.io.nifti import write_volume
 from cipa.io.png import read_grey, write_grey
+from cipa.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,16 @@ def write_mask(prediction: Prediction, out: Path, probability: bool = False) -> 
     Args:
         prediction: the result.
         out: final name, `.nii` or `.nii.gz`.
-        probability: write the map (float32) too, beside the mask.
+        probability: write the probability (uint8, slope 1/255) too, beside the mask.
     """
     if probability:
-        note = NOTE.format("probability")
-        write_volume(probability_name(out), prediction.probability, prediction.ct, note)
+        write_probability(probability_name(out), prediction)
     write_volume(out, prediction.mask, prediction.ct, NOTE.format("mask"))
 
 
-def predict_png(predictor: Predictor, ct: Path, pet: Path, out: Path, probability: bool = False) -> Summary:
+def predict_png(
+    predictor: SlicePredictor, ct: Path, pet: Path, out: Path, probability: bool = False
+) -> Summary:
     """Segment one pair of PNG slices and write the mask (8-bit, 0 and 255).
 
     Args:
@@ -60,7 +62,7 @@ def predict_png(predictor: Predictor, ct: Path, pet: Path, out: Path, probabilit
         ct: 8-bit grey CT, windowed as the weights expect, of their image size.
         pet: 8-bit grey PET, scaled as the weights expect, of their image size.
         out: the mask's name, `.png`; any other name is a folder that gets `mask.png`.
-        probability: write the map (16-bit, 65535 is 1) too, beside the mask.
+        probability: write the probability (16-bit, 65535 is 1) too, beside the mask.
 
     Returns:
         What was found.
@@ -73,14 +75,14 @@ def predict_png(predictor: Predictor, ct: Path, pet: Path, out: Path, probabilit
     pair = [_read_slice(path, predictor.image_size)[None] for path in (ct, pet)]
     if predictor.slices > 1:  # a slice alone has no neighbours
         pair = [repeat_slices(image, predictor.slices) for image in pair]
-    chances = predictor.predict_slices(pair[0], pair[1])[0]
-    mask = predictor.mask(chances)
-    _write_slice(name, chances, mask, probability)
+    probability_of_slice = predictor.predict_slices(pair[0], pair[1])[0]
+    mask = predictor.mask(probability_of_slice)
+    _write_slice(name, probability_of_slice, mask, probability)
     return Summary(name, 1, int(mask.any()), int(np.count_nonzero(mask)))
 
 
 def predict_folder(
-    predictor: Predictor,
+    predictor: SlicePredictor,
     root: Path,
     ids: Sequence[str],
     out: Path,
@@ -103,18 +105,20 @@ def predict_folder(
         What was found.
 
     Raises:
-        DataError: a slice cannot be read or has another size than the weights take.
+        DataError: a slice cannot be read or has another size than the weights take, or the data set was
+            stored by another scale than theirs.
         UsageError: `out` is `root`, whose own masks would be overwritten.
     """
     if out.resolve() == root.resolve():
         raise UsageError(f"-o {out}: the data set's own masks would be overwritten; choose another folder")
+    require_scale(predictor.config, root, map(patient_of, ids), " and ".join(predictor.names))
     found = pixels = 0
     data = PCLT20K(root, ids, size=predictor.image_size, masks=False, slices=predictor.slices)
     for batch in predictor.batches(len(ids)):
-        maps = predictor.predict_slices(*_stack(data, batch))
-        for slice_id, chances in zip(ids[batch], maps, strict=True):
-            mask = predictor.mask(chances)
-            _write_slice(image_path(out, slice_id, "mask"), chances, mask, probability)
+        batch_probability = predictor.predict_slices(*_stack(data, batch))
+        for slice_id, probability_of_slice in zip(ids[batch], batch_probability, strict=True):
+            mask = predictor.mask(probability_of_slice)
+            _write_slice(image_path(out, slice_id, "mask"), probability_of_slice, mask, probability)
             found += int(mask.any())
             pixels += int(np.count_nonzero(mask))
         if progress:
@@ -141,8 +145,10 @@ def _read_slice(path: Path, size: int) -> npt.NDArray[np.uint8]:
 
 
 def _write_slice(
-    name: Path, chances: npt.NDArray[np.float32], mask: npt.NDArray[np.uint8], probability: bool
+    name: Path, probability_of_slice: npt.NDArray[np.float32], mask: npt.NDArray[np.uint8], probability: bool
 ) -> None:
     if probability:
-        write_grey(probability_name(name), np.rint(chances * np.float32(65535)).astype(np.uint16))
+        write_grey(
+            probability_name(name), np.rint(probability_of_slice * np.float32(65535)).astype(np.uint16)
+        )
     write_grey(name, mask * np.uint8(255))

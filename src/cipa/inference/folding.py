@@ -1,4 +1,4 @@
-"""What of a network can be worked out before its first pass: `prepared`.
+"""What of a network can be worked out before its first pass: `fold_model`.
 
 Batch norms are folded into the convolutions before them, the three kernels of the patch embedding of a single
 slice into one, weights are cast and laid out channels last.
@@ -17,7 +17,7 @@ from cipa.models.ss2d import SS2D
 from cipa.models.vmamba import PatchEmbedding
 
 
-def prepared(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+def fold_model(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     """Return a frozen copy with norms and kernels folded, cast to `dtype`, its convolutions channels last.
 
     What the scan reads in float32 anyway, its steps' bias, rates and skips, stays as it is, and so does the

@@ -1,7 +1,7 @@
 """CT and PET in whatever form the caller has them, as two volumes in one world."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,16 @@ import numpy.typing as npt
 
 from cipa.data.modalities import BOTH
 from cipa.errors import DataError, UsageError
-from cipa.io.dicom.identity import alias_of, safe_label, scrubbed, secrets_of
+from cipa.inference.options import NOTHING_GIVEN, StudyOptions
+from cipa.io.dicom.folders import show_name
+from cipa.io.dicom.identity import make_alias
 from cipa.io.dicom.study import Study, read_study
-from cipa.io.dicom.summary import notes_of, suv_facts, vendor_of
-from cipa.io.dicom.tags import text
+from cipa.io.dicom.summary import collect_warnings, suv_facts, vendor_of
 from cipa.io.dicom.volumes import PetCt, read_pet_ct
-from cipa.io.nifti import Volume, read_volume
+from cipa.io.nifti import read_volume
 from cipa.io.orientation import axial_stack, spacing
-from cipa.io.studies import fingerprint_of
+from cipa.io.studies import StudyPlace, find_studies, fingerprint_of
+from cipa.io.volume import Volume
 
 BELOW_ANY_WINDOW = -(2**15)
 """HU that are black whatever the window."""
@@ -39,7 +41,7 @@ class PetCtInput:
         pet: body-weight SUV, in the world of `ct`.
         name: what to call the study; holds nothing of the patient's identity that a DICOM header knows of.
         facts: vendor, grids and SUV, as `Prediction.facts` has them.
-        notes: what needs a second look, one line each.
+        warnings: what needs a second look, one line each.
         body_part: what the header calls it, empty if nothing.
         source: the DICOM pair, if it is one.
         inputs: `ct` or `pet` where the other one was not given and what stands for it is black.
@@ -49,7 +51,7 @@ class PetCtInput:
     pet: Volume
     name: str
     facts: dict[str, Any]
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     body_part: str = ""
     source: PetCt | None = None
     inputs: str = BOTH
@@ -63,13 +65,13 @@ def read_input(
     pet_affine: Affine | None = None,
     spacing: tuple[float, float, float] | None = None,
     name: str | None = None,
-    **study_options: Any,
+    options: StudyOptions = NOTHING_GIVEN,
 ) -> PetCtInput:
     """Read a pair.
 
     Args:
-        ct: a DICOM study (folder, zip or what `read_study` gave), or the CT: a NIfTI file, nibabel image,
-            `Volume`, or array in HU. None for PET alone.
+        ct: a whole study (DICOM folder, zip or what `read_study` gave, or a folder with one pair of NIfTI
+            files), or the CT: a NIfTI file, nibabel image, `Volume`, or array in HU. None for PET alone.
         pet: the PET in SUV, in any of these forms; not given with a DICOM study. A DICOM folder of the CT's
             study is taken too, its SUV computed.
         affine: for arrays: (4, 4), indices to world millimetres, RAS+.
@@ -77,7 +79,7 @@ def read_input(
         spacing: for arrays without affine: millimetres between slices, rows and columns of (S, H, W) arrays
             whose slices run from the feet to the head, rows from front to back, columns from right to left.
         name: what to call the study, in place of the file's name.
-        study_options: `ct_series`, `pet_series`, `weight_kg`, `dose_mbq`, as `read_pet_ct` takes them.
+        options: what the user says of a DICOM study.
 
     Returns:
         Both volumes and what is known about them.
@@ -87,11 +89,13 @@ def read_input(
         UsageError: the forms given do not go together.
     """
     if isinstance(ct, Study):
-        return _of_study(ct, name, study_options)
+        return _of_study(ct, name, options)
+    found = _nifti_pair_in(ct) if pet is None else None
+    if found is not None:
+        ct, pet, name = found.ct, found.pet, name or found.name
     if _is_dicom(ct):
-        return _of_study(_read_studies(Path(ct), pet), name, study_options)  # type: ignore[arg-type]
-    if any(value is not None for value in study_options.values()):
-        given = next(key for key, value in study_options.items() if value is not None)
+        return _of_study(_read_studies(Path(ct), pet), name, options)  # type: ignore[arg-type]
+    for given in options.given():
         raise UsageError(f"{given}: only for a DICOM study, other PET is in SUV already")
     if spacing is not None:
         affine = _axial_affine(spacing) if affine is None else affine
@@ -116,31 +120,49 @@ def read_input(
 
 
 def grid_facts(volume: Volume) -> dict[str, Any]:
-    """Return shape and spacing as axial slices: (slices, rows, columns), and millimetres between each."""
+    """Return voxels and spacing along x, y and z: columns, rows and axial slices, mm between neighbours."""
     stack, world = axial_stack(volume.array, volume.affine)
-    return {"shape": list(stack.shape), "spacing_mm": [round(edge, 6) for edge in spacing(world)]}
+    edges = [round(edge, 6) for edge in spacing(world)]
+    return {"shape": list(stack.shape)[::-1], "spacing_mm": edges[::-1]}
 
 
-def _of_study(study: Study, name: str | None, options: dict[str, Any]) -> PetCtInput:
-    pair = read_pet_ct(study, **options)
+def _nifti_pair_in(place: object) -> StudyPlace | None:
+    """Return the pair of NIfTI files in a folder that holds one and no other study."""
+    if not isinstance(place, (str, os.PathLike)) or not Path(place).is_dir():
+        return None
+    studies = find_studies(Path(place))
+    is_pair = len(studies) == 1 and studies[0].pet is not None
+    return studies[0] if is_pair else None
+
+
+def _suv_of_study(pair: PetCt) -> dict[str, Any]:
+    """Return the facts of the SUV, with a factor a slice only where slices have different ones."""
+    facts = suv_facts(pair)
+    if len(set(facts.get("factors", ()))) <= 1:
+        facts.pop("factors", None)
+    return facts
+
+
+def _of_study(study: Study, name: str | None, options: StudyOptions) -> PetCtInput:
+    pair = read_pet_ct(study, **asdict(options))
     header = pair.ct_series.header
-    label = name or safe_label(study.path.name or study.path.resolve().name, header)
+    own = show_name(study.path.name or study.path.resolve().name)
+    label = name or (make_alias(header) if study.secrets.occur_in(own) else own)
     facts = {
-        "source": alias_of(header),
+        "source": make_alias(header),
         "ct": vendor_of(pair.ct_series) | grid_facts(pair.ct),
         "pet": vendor_of(pair.pet_series) | grid_facts(pair.pet),
-        "suv": suv_facts(pair),
-        "given": {key: value for key, value in options.items() if value is not None},
+        "suv": _suv_of_study(pair),
+        "given": options.given(),
     }
-    secrets = secrets_of(header)
-    notes = tuple(scrubbed(note, secrets) for note in notes_of(study, pair))
-    part = text(header, "BodyPartExamined")
+    warnings = tuple(collect_warnings(study, pair))
+    part = pair.ct_series.text("BodyPartExamined")
     return PetCtInput(
         replace(pair.ct, name=pair.ct_series.title),
         replace(pair.pet, name=pair.pet_series.title),
         label,
         facts,
-        notes,
+        warnings,
         part,
         pair,
     )
@@ -162,13 +184,13 @@ def _of_one(ct: Any, pet: Any, affine: Affine | None, name: str | None) -> PetCt
     if pet is None:
         volume = _volume(ct, affine, "CT")
         blank = replace(volume, array=np.zeros_like(volume.array, dtype=np.float32), name="no PET")
-        notes = ("no PET was given: lesions are without SUV",)
-        return PetCtInput(volume, blank, label, facts | {"ct": grid_facts(volume)}, notes, inputs="ct")
+        warnings = ("no PET was given: lesions are without SUV",)
+        return PetCtInput(volume, blank, label, facts | {"ct": grid_facts(volume)}, warnings, inputs="ct")
     volume = _volume(pet, affine, "PET")
     air = np.full_like(volume.array, BELOW_ANY_WINDOW, dtype=np.int16)
-    notes = ("no CT was given: the mask lies on the PET's grid",)
+    warnings = ("no CT was given: the mask lies on the PET's grid",)
     blank = replace(volume, array=air, name="no CT")
-    return PetCtInput(blank, volume, label, facts | {"pet": grid_facts(volume)}, notes, inputs="pet")
+    return PetCtInput(blank, volume, label, facts | {"pet": grid_facts(volume)}, warnings, inputs="pet")
 
 
 def _read_studies(ct: Path, pet: Image | None) -> Study:
@@ -178,7 +200,7 @@ def _read_studies(ct: Path, pet: Image | None) -> Study:
     if not _is_dicom(pet):
         raise UsageError(f"{ct} is DICOM and {name_of(pet)} is not: give both in one form")
     one, other = read_study(ct), read_study(Path(pet))  # type: ignore[arg-type]
-    return Study(ct, one.series + other.series, one.damaged + other.damaged)
+    return Study(ct, one.series + other.series, one.damaged + other.damaged, one.secrets | other.secrets)
 
 
 def _is_dicom(image: object) -> bool:

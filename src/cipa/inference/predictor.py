@@ -1,253 +1,60 @@
-"""The whole tool as one object: a study in, measured lesions out; or grey slices in, probabilities out."""
+"""The whole tool as one object: a study in, measured lesions out; or grey slices in, probability out."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Unpack
 
-import numpy as np
-import numpy.typing as npt
-import torch
-
-from cipa.data.intensity import normalise
-from cipa.errors import DataError, UsageError
-from cipa.inference.compiled import compile_on_gpu
-from cipa.inference.device import choose_device
-from cipa.inference.inputs import Image, read_input
-from cipa.inference.modalities import with_inputs
+from cipa.inference.inputs import Affine, Image, read_input
+from cipa.inference.options import PredictOptions, split_options
 from cipa.inference.result import Prediction
-from cipa.inference.study import digest_of, predict_study
-from cipa.inference.weights import Weights, load_members, shared_threshold
+from cipa.inference.slices import SlicePredictor
+from cipa.inference.study import predict_study
 from cipa.io.dicom.study import Study
-from cipa.io.plane import FIELD_OF_VIEW_MM
-
-PRECISIONS = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-"""Names of precisions, each with the dtype that autocast computes in where the network is not compiled."""
 
 
-FLIPS: dict[str | None, tuple[tuple[int, ...], ...]] = {None: ((),), "flips": ((), (-1,), (-2,), (-2, -1))}
-"""Axes of (B, 1, S, S) turned round before a forward pass, and its answer turned back, by name of `tta`."""
+class Predictor(SlicePredictor):
+    """Networks made ready for whole studies; what it is made from is in `SlicePredictor`.
 
-
-class Predictor:
-    """A network or an ensemble made ready to segment: on its device, in evaluation mode, with its threshold.
-
-    On an NVIDIA GPU CIPA networks are compiled for `batch_size`, as `cipa.compile_model` does, and smaller
-    batches filled up to it. One predictor may be used by several threads at once, and can be pickled to
-    another process. It prints nothing, installs no signal handler and leaves torch's settings as they are.
-
-    Attributes:
-        models: the networks, moved to `device`; probabilities are the mean over them.
-        names: what to call each: a file's name.
-        device: where they run.
-        batch_size: slice pairs a forward pass; memory on the device grows with it.
-        threshold: probability from which a pixel is tumour.
-        smallest_ml: volume below which a lesion of a study is left out, as stored with the weights.
-        shortest_mm: length across the slices below which one is left out, stored likewise.
-        precision: `float32`, `bf16` or `fp16`: of a compiled network, or by autocast.
-        tta: `flips` for the mean over four flips of every slice, or None.
-        inputs: what the networks are shown, None for what each was trained on.
-        digest: sixteen hexadecimal digits that are the same for the same weights.
+    Example:
+        >>> predictor = Predictor()  # doctest: +SKIP
+        >>> prediction = predictor.predict("study", min_suv=2.0)  # doctest: +SKIP
+        >>> prediction.save("out")  # doctest: +SKIP
     """
-
-    def __init__(
-        self,
-        weights: Weights = None,
-        device: str | torch.device = "auto",
-        batch_size: int = 4,
-        threshold: float | None = None,
-        precision: str = "float32",
-        tta: str | None = None,
-        inputs: str | None = None,
-    ) -> None:
-        """Load the networks, move them to their device, put them in evaluation mode and compile them.
-
-        Args:
-            weights: a path, as `cipa.load_model` takes it; a network: `cipa.CIPA`, or any module that maps
-                two float32 (B, 1, S, S) to logits (B, 1, S, S) and has a `config` with `image_size`,
-                `num_classes`, `threshold`, `ct_window` and `suv_max`; several of either, as an ensemble;
-                None for the weights that come with the package.
-            device: as `choose_device` takes it.
-            batch_size: slice pairs a forward pass.
-            threshold: 0 to 1; by default the one stored with the weights.
-            precision: `float32`, `bf16` or `fp16`.
-            tta: test-time augmentation: None or `flips`, which takes four times as long.
-            inputs: `ct`, `pet` or `ct+pet`: what the networks are shown of a study that holds both, the rest
-                is black; by default what each was trained on.
-
-        Raises:
-            DataError: a file cannot be read.
-            UsageError: a value is out of its range, a network has more than one class, or an ensemble's
-                members do not take the same images.
-            DataError: the GPU's memory does not do for a batch.
-        """
-        self.models, self.names = load_members(weights)
-        self.config = cast(Any, self.models[0]).config
-        self.batch_size = batch_size
-        self.threshold = shared_threshold(self.models) if threshold is None else threshold
-        self.smallest_ml = float(getattr(self.config, "smallest_ml", 0.0))
-        self.shortest_mm = float(getattr(self.config, "shortest_mm", 0.0))
-        self.precision = precision
-        self.tta = tta
-        self.inputs = inputs
-        self._check()
-        self.device = choose_device(device)
-        self.models = [with_inputs(model, inputs).eval() for model in self.models]
-        self.digest = digest_of(self.models)  # before they go to a GPU: copied back it takes longer
-        self.models = [model.to(self.device) for model in self.models]
-        self._networks = compile_on_gpu(self.models, self.batch_size, precision)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what was compiled: a recorded graph belongs to its process."""
-        return {name: value for name, value in vars(self).items() if name != "_networks"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Compile again what was left out."""
-        vars(self).update(state)
-        self._networks = compile_on_gpu(self.models, self.batch_size, self.precision)
 
     def predict(
         self,
         ct: Image | Study | None = None,
         pet: Image | None = None,
         *,
-        fit: str = "auto",
-        field_of_view: float = FIELD_OF_VIEW_MM,
-        ct_window: tuple[float, float] | None = None,
-        suv_max: float | None = None,
+        affine: Affine | None = None,
+        pet_affine: Affine | None = None,
+        spacing: tuple[float, float, float] | None = None,
+        name: str | None = None,
         progress: Callable[[int, int], None] | None = None,
-        **input_options: Any,
+        **options: Unpack[PredictOptions],
     ) -> Prediction:
         """Segment a study and measure its lesions.
 
         Args:
-            ct: a DICOM study (folder or zip), or a CT: NIfTI file, nibabel image, `Volume` or array in HU.
-            pet: the PET in SUV that goes with it, in any of these forms; None with a DICOM study. Only CT or
+            ct: a study as `cipa predict` takes it (DICOM folder or zip, or a folder with a pair of NIfTI
+                files), or a CT: NIfTI file, nibabel image, `Volume` or array in HU.
+            pet: the PET in SUV that goes with it, in any of these forms; None with a whole study. Only CT or
                 only PET does for weights that were trained on it alone, or with modality dropout.
-            fit: how slices go onto the network's image: `auto`, `pad` or `resample`, as in `cipa.io.plane`.
-            field_of_view: millimetres that the network's image spans.
-            ct_window: HU that become black and white; by default those stored with the weights.
-            suv_max: SUV that becomes white; by default the one stored with the weights.
+            affine: for arrays, as `cipa.inference.inputs.read_input` takes it.
+            pet_affine: likewise.
+            spacing: likewise.
+            name: what to call the study, in place of the file's name.
             progress: called after every batch with slices done and their total.
-            input_options: `affine`, `pet_affine` or `spacing` of arrays; `name`; and for DICOM `ct_series`,
-                `pet_series`, `weight_kg`, `dose_mbq`: as `cipa.inference.inputs.read_input` takes them.
+            options: as `VolumeOptions` and `StudyOptions` of `cipa.inference.options` name them.
 
         Returns:
-            Mask, probability, lesions and where they came from.
+            Mask, probability, lesions, what was left out, and where they came from.
 
         Raises:
             DataError: the study cannot be used, the network's answer is not finite, or memory ran out.
-            UsageError: an option is out of its range, or the inputs do not go together.
+            UsageError: an option is unknown or out of its range, or the inputs do not go together.
         """
-        options: dict[str, Any] = {
-            "fit": fit,
-            "field_of_view": field_of_view,
-            "ct_window": ct_window,
-            "suv_max": suv_max,
-        }
-        return predict_study(self, read_input(ct, pet, **input_options), progress, **options)
-
-    @property
-    def image_size(self) -> int:
-        """Side of the network's square image in pixels."""
-        return int(self.config.image_size)
-
-    @property
-    def slices(self) -> int:
-        """Axial slices of each modality that the network sees at once: 1, or 3."""
-        return int(getattr(self.config, "slices", 1))
-
-    def predict_slices(
-        self, ct: npt.NDArray[np.uint8], pet: npt.NDArray[np.uint8]
-    ) -> npt.NDArray[np.float32]:
-        """Segment slice pairs, `batch_size` at a time.
-
-        Args:
-            ct: uint8 (S, H, W), CT windowed to 0-255; H and W are the network's `image_size`. A network of
-                three slices takes (S, 3, H, W), each between its neighbours (`cipa.data.neighbours`).
-            pet: like `ct`, SUV scaled to 0-255.
-
-        Returns:
-            float32 (S, H, W), probability of tumour, 0 to 1.
-
-        Raises:
-            DataError: shape or dtype is another, the network's answer is not finite, or memory ran out.
-        """
-        self._check_slices(ct, pet)
-        probability = np.empty((len(ct), *ct.shape[-2:]), dtype=np.float32)
-        for batch in self.batches(len(ct)):
-            probability[batch] = self._forward(ct[batch], pet[batch])
-        return probability
-
-    def mask(self, probability: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-        """Return 1 where the probability of tumour reaches the threshold, else 0, of the same shape."""
-        return (probability >= self.threshold).view(np.uint8)
-
-    def batches(self, slices: int) -> Iterator[slice]:
-        """Cut a number of slices into runs of at most `batch_size`."""
-        for first in range(0, slices, self.batch_size):
-            yield slice(first, min(first + self.batch_size, slices))
-
-    def _forward(self, ct: npt.NDArray[np.uint8], pet: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        try:
-            with torch.inference_mode(), self._autocast():
-                mean, finite = self._mean_probability(self._to_device(ct), self._to_device(pet))
-        except torch.OutOfMemoryError as error:
-            raise DataError(
-                f"{self.device} ran out of memory at a batch of {len(ct)}: take a smaller batch, or the CPU"
-            ) from error
-        if not finite:
-            raise DataError(
-                f"the network's answer is not finite in {self.precision}: use float32, or other weights"
-            )
-        return mean[:, 0].cpu().numpy()
-
-    def _mean_probability(self, ct: torch.Tensor, pet: torch.Tensor) -> tuple[torch.Tensor, bool]:
-        """Return the mean over networks and flips of the probability (B, 1, S, S); were all logits finite?"""
-        answers, finite = [], []
-        for model in self._networks:
-            for axes in FLIPS[self.tta]:
-                logits = model(_flipped(ct, axes), _flipped(pet, axes)).float()
-                finite.append(torch.isfinite(logits).all())
-                answers.append(_flipped(logits.sigmoid(), axes))
-        mean = answers[0] if len(answers) == 1 else torch.stack(answers).mean(dim=0)
-        return mean, bool(torch.stack(finite).all())
-
-    def _to_device(self, grey: npt.NDArray[np.uint8]) -> torch.Tensor:
-        """Send bytes and normalise there: a quarter of the traffic."""
-        own = np.array(grey, order="C")  # a view may be read-only or run backwards, which torch does not take
-        images = torch.from_numpy(own)
-        return normalise((images if own.ndim == 4 else images[:, None]).to(self.device))
-
-    def _autocast(self) -> torch.autocast:
-        dtype = PRECISIONS[self.precision] if self._networks is self.models else None
-        return torch.autocast(self.device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
-
-    def _check(self) -> None:
-        if self.batch_size < 1:
-            raise UsageError(f"batch size {self.batch_size}: give at least 1")
-        if not 0 < self.threshold < 1:
-            raise UsageError(f"threshold {self.threshold:g}: give a probability between 0 and 1")
-        if self.precision not in PRECISIONS:
-            raise UsageError(f"unknown precision '{self.precision}': choose {', '.join(PRECISIONS)}")
-        if self.tta not in FLIPS:
-            raise UsageError(f"unknown tta '{self.tta}': choose flips or none")
-        if self.config.num_classes != 1:
-            raise UsageError(
-                f"weights of {self.config.num_classes} classes: prediction takes weights of 1 class"
-            )
-
-    def _check_slices(self, ct: npt.NDArray[np.uint8], pet: npt.NDArray[np.uint8]) -> None:
-        stack = () if self.slices == 1 and ct.ndim == 3 else (self.slices,)
-        expected = (len(ct), *stack, self.image_size, self.image_size)
-        for name, images in (("CT", ct), ("PET", pet)):
-            if images.shape != expected:
-                raise DataError(
-                    f"{name} slices of shape {images.shape}: these weights take {expected}; resize them "
-                    "or use weights of another image size"
-                )
-            if images.dtype != np.uint8:
-                raise DataError(f"{name} slices of {images.dtype}: scale them to 0-255 and pass uint8")
-
-
-def _flipped(images: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
-    """Turn images round along some axes; torch copies them even for none."""
-    return images.flip(axes) if axes else images
+        volume, study = split_options(options)
+        pair = read_input(
+            ct, pet, affine=affine, pet_affine=pet_affine, spacing=spacing, name=name, options=study
+        )
+        return predict_study(self, pair, volume, progress)

@@ -1,4 +1,4 @@
-"""What a prediction is: masks and maps on the CT's grid, measured lesions, and where all of it came from."""
+"""What a prediction is: mask and probability on the CT's grid, measured lesions, and where it came from."""
 
 import json
 import os
@@ -6,22 +6,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cipa.data.modalities import BOTH
+from cipa.inference.probability import from_bytes
+from cipa.inference.save import DISCLAIMER, Writer, save_prediction
+from cipa.io.aligned import SliceSampler
 from cipa.io.dicom.volumes import PetCt
-from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack
+from cipa.io.volume import Volume
 from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.measure import Lesion
-
-if TYPE_CHECKING:
-    from cipa.inference.save import Writer
-
-DISCLAIMER = "Research software, not a medical device."
+from cipa.lesions.plausibility import LeftOut
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,13 +31,13 @@ class Prediction:
     them. `axial` shows any of them as a radiologist sees it.
 
     Attributes:
-        mask: uint8, 1 where the probability reaches the threshold.
-        probability: float32, of tumour, 0 to 1.
+        mask: uint8, 1 in the lesions: where the probability reaches the threshold and nothing was left out.
+        probability_255: uint8, probability of tumour, 255 is 1.
         labels: uint16 (int32 beyond 65535 lesions), the `number` of the lesion a voxel is in, 0 for none.
         ct: HU.
         pet: body-weight SUV, on its own grid.
-        pet_on_ct: float32, SUV interpolated linearly at the CT's voxels, 0 where PET has none.
         lesions: largest first.
+        left_out: what the network marked and is no lesion of the result, with the reasons.
         facts: how it was acquired and computed, in JSON types: `study` (what to call it), `source` (its
             fingerprint), `ct` and `pet` (vendor, scanner, spacing_mm, shape), `suv` (factor, how), `given`
             (weight, dose and series that the user named), `model` (name, variant and more), `version`,
@@ -50,12 +49,12 @@ class Prediction:
     """
 
     mask: npt.NDArray[np.uint8]
-    probability: npt.NDArray[np.float32]
+    probability_255: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.generic]
     ct: Volume
     pet: Volume
-    pet_on_ct: npt.NDArray[np.float32]
     lesions: list[Lesion]
+    left_out: tuple[LeftOut, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     source: PetCt | None = None
@@ -67,6 +66,34 @@ class Prediction:
         lesions = "1 lesion" if self.lesion_count == 1 else f"{self.lesion_count} lesions"
         name = self.facts.get("study", "")
         return f"Prediction({name!r}, {size} voxels, {lesions}, MTV {self.mtv_ml:.2f} mL)"
+
+    @property
+    def probability(self) -> npt.NDArray[np.float32]:
+        """Probability of tumour, 0 to 1, from the bytes it is kept as: exact to 1/255, four bytes a voxel."""
+        return from_bytes(self.probability_255)
+
+    @cached_property
+    def pet_on_ct(self) -> npt.NDArray[np.float32]:
+        """SUV interpolated linearly at the CT's voxels, 0 where PET has none; four bytes a voxel, kept."""
+        suv = np.empty_like(self.ct.array, dtype=np.float32)
+        stack = self.axial(suv)
+        for number in range(len(stack)):
+            stack[number] = self.axial_pet(slice(number, number + 1))[0]
+        return suv
+
+    def axial_pet(self, run: slice) -> npt.NDArray[np.float32]:
+        """Return `axial(pet_on_ct)[run]` without the rest of it: float32 (n, H, W)."""
+        return self._sampler(run)
+
+    @cached_property
+    def _sampler(self) -> SliceSampler:
+        stack, world = axial_stack(self.ct.array, self.ct.affine)
+        return SliceSampler(*axial_stack(self.pet.array, self.pet.affine), world, stack.shape)
+
+    @property
+    def left_out_ml(self) -> float:
+        """Millilitres of all that was left out."""
+        return sum(one.volume_ml for one in self.left_out)
 
     @property
     def lesion_count(self) -> int:
@@ -118,7 +145,7 @@ class Prediction:
         return [lesion.row() for lesion in self.lesions]
 
     def totals(self) -> dict[str, Any]:
-        """Return the row of the patient: name of the study, lesion count, MTV, TLG, SUVmax, SUVpeak."""
+        """Return the row of the patient: name of the study, lesions, MTV, TLG, SUVs, what was left out."""
         return {
             "study": self.facts.get("study", ""),
             "lesions": self.lesion_count,
@@ -126,6 +153,8 @@ class Prediction:
             "tlg": self.tlg,
             "suv_max": self.suv_max,
             "suv_peak": self.suv_peak,
+            "left_out": len(self.left_out),
+            "left_out_ml": self.left_out_ml,
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -134,6 +163,7 @@ class Prediction:
             "disclaimer": DISCLAIMER,
             "patient": self.totals(),
             "lesions": self.table(),
+            "left_out": [one.row() for one in self.left_out],
             "warnings": list(self.warnings),
             "facts": self.facts,
         }
@@ -145,7 +175,7 @@ class Prediction:
     def save(
         self,
         folder: str | os.PathLike[str],
-        also: "Sequence[Writer]" = (),
+        also: Sequence[Writer] = (),
         overwrite: bool = False,
     ) -> Path:
         """Write the study's folder, which appears whole or not at all.
@@ -162,10 +192,11 @@ class Prediction:
         Raises:
             UsageError: something stands there that is no earlier result, or may not be replaced.
         """
-        from cipa.inference.save import save_prediction
-
         return save_prediction(self, Path(folder), also, overwrite)
 
 
 def _highest(values: Iterable[float | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)
+
+
+__all__ = ["DISCLAIMER", "Prediction"]

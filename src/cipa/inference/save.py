@@ -1,42 +1,101 @@
 """The files of a result: NIfTI, DICOM SEG, JSON and tables, in a folder that appears whole."""
 
 import csv
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+from cipa.errors import DataError
 from cipa.files import atomic_folder, refuse_occupied
-from cipa.inference.result import DISCLAIMER, Prediction
+from cipa.inference.optional_writers import attempt, name_of_writer
 from cipa.io.dicom.seg import write_seg
+from cipa.io.dicom.volumes import PetCt
 from cipa.io.nifti import write_volume
+from cipa.io.volume import Volume
 from cipa.lesions.measure import Lesion
+from cipa.lesions.plausibility import LeftOut
+from cipa.readers import read_json
+from cipa.text import cell
+
+DISCLAIMER = "Research software, not a medical device."
 
 MASK, PROBABILITY, SEG = "mask.nii.gz", "probability.nii.gz", "segmentation.dcm"
-RESULT, LESIONS, PATIENT = "lesions.json", "lesions.csv", "patient.csv"
+LABELS = "lesions.nii.gz"
+RESULT, LESIONS, LEFT_OUT, PATIENT = "lesions.json", "lesions.csv", "left_out.csv", "patient.csv"
 """Names in a study's folder."""
 
 NOTE = "CIPA tumour {}; research software, not a medical device"
 """Field `descrip` of the NIfTI files written."""
 
-Writer = Callable[[Prediction, Path], object]
-"""Writes more files of a result, such as its report, into the folder given."""
+Writer = Callable[[Any, Path], object]
+"""Writes more files of a prediction, such as its report, into the folder given."""
+
+
+class Result(Protocol):
+    """What is saved of a `cipa.inference.result.Prediction`, which stands above this module and calls it."""
+
+    @property
+    def mask(self) -> npt.NDArray[np.uint8]:
+        """1 in the lesions."""
+
+    @property
+    def probability_255(self) -> npt.NDArray[np.uint8]:
+        """Probability of tumour, 255 is 1."""
+
+    @property
+    def labels(self) -> npt.NDArray[np.generic]:
+        """Numbers of the lesions."""
+
+    @property
+    def ct(self) -> Volume:
+        """The CT, whose grid this is."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How it was acquired and computed."""
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Marks that are no lesions."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What needs a second look."""
+
+    @property
+    def source(self) -> PetCt | None:
+        """The DICOM pair."""
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return a row a lesion."""
+
+    def totals(self) -> dict[str, Any]:
+        """Return the row of the patient."""
+
+    def to_json(self) -> str:
+        """Return everything but the voxels."""
 
 
 def save_prediction(
-    prediction: Prediction, folder: Path, also: Sequence[Writer] = (), overwrite: bool = False
+    prediction: Result, folder: Path, also: Sequence[Writer] = (), overwrite: bool = False
 ) -> Path:
     """Write a study's folder, which appears whole or not at all.
 
-    In it: `mask.nii.gz` (uint8) and `probability.nii.gz` (float32) on the CT's grid; `segmentation.dcm`, a
-    DICOM SEG, where the CT came from DICOM; `lesions.json`, everything but the voxels; `lesions.csv`, a row
-    a lesion; `patient.csv`, one row. Only the SEG names the patient, as the CT does.
+    In it: `mask.nii.gz` (uint8) and `probability.nii.gz` (uint8 with slope 1/255: of a whole body a few MB,
+    where float32 takes 0.7 GB) on the CT's grid; `segmentation.dcm`, a DICOM SEG, where the CT came from
+    DICOM; `lesions.json`, everything but the voxels; `lesions.csv`, a row a lesion; `left_out.csv`, a row a
+    mark that is none; `patient.csv`, one row. Only the SEG names the patient, as the CT does.
 
     Args:
         prediction: the result.
         folder: final name.
-        also: what writes more files before the folder appears, such as the report.
+        also: what writes more files before the folder appears, such as the report or `write_labels`. What
+            fails of these, and a DICOM SEG that fails, is added to the prediction's warnings.
         overwrite: replace an earlier result there.
 
     Returns:
@@ -44,26 +103,28 @@ def save_prediction(
 
     Raises:
         UsageError: something stands there that is no earlier result, or may not be replaced.
-        DataError: the CT's headers do not do for DICOM SEG.
         OSError: the disk is full or the like; nothing is left under the name.
     """
     refuse_taken(folder, overwrite)
-    with atomic_folder(folder) as partial:
-        _write_tables(prediction, partial)
+    with atomic_folder(folder) as unfinished:
         with ThreadPoolExecutor(3) as pool:  # what compresses voxels lets the writers of pictures run
-            jobs = _write_voxels(pool, prediction, partial)
-            for write in also:
-                write(prediction, partial)
+            jobs = _write_voxels(pool, prediction, unfinished)
+            seg = pool.submit(_attempt_seg, prediction, unfinished)
+            failures = _attempt_all(also, prediction, unfinished)
             for job in jobs:
                 job.result()
+        prediction.warnings.extend(filter(None, [seg.result(), *failures.values()]))
+        if seg.result():  # what was written meanwhile does not know
+            _attempt_all([write for write in also if not failures[write]], prediction, unfinished)
+        _write_tables(prediction, unfinished)
     return folder
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
     """Return what an earlier `save_prediction` wrote as JSON, None where there is no such result."""
     try:
-        found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = read_json(folder / RESULT, "predict again")
+    except (OSError, DataError):
         return None
     return found if isinstance(found, dict) and found.get("disclaimer") == DISCLAIMER else None
 
@@ -83,38 +144,59 @@ def write_table(path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[st
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         for row in rows:
-            writer.writerow({name: _cell(row[name]) for name in columns})
+            writer.writerow({name: cell(row[name], DIGITS) for name in columns})
 
 
-def _write_tables(prediction: Prediction, folder: Path) -> None:
+def write_probability(path: Path, prediction: Result) -> None:
+    """Write the probability as NIfTI (`.nii` or `.nii.gz`): uint8, which readers scale by 1/255."""
+    note = NOTE.format("probability")
+    write_volume(path, prediction.probability_255, prediction.ct, note, slope=1 / 255)
+
+
+def write_labels(prediction: Result, folder: Path) -> None:
+    """Write `lesions.nii.gz` on the CT's grid: the number of the lesion a voxel is in, 0 for none."""
+    write_volume(folder / LABELS, prediction.labels, prediction.ct, NOTE.format("lesion numbers"))
+
+
+def _write_tables(prediction: Result, folder: Path) -> None:
     (folder / RESULT).write_text(prediction.to_json(), encoding="utf-8")
     study = {"study": prediction.facts.get("study", "")}
     write_table(folder / LESIONS, [study | row for row in prediction.table()], LESION_COLUMNS)
+    left_out = [study | one.row() for one in prediction.left_out]
+    write_table(folder / LEFT_OUT, left_out, LEFT_OUT_COLUMNS)
     totals = prediction.totals()
     write_table(folder / PATIENT, [totals], list(totals))
 
 
-def _write_voxels(pool: ThreadPoolExecutor, prediction: Prediction, folder: Path) -> list[Future[None]]:
-    """Begin to write mask, probability and SEG; what goes wrong is in the futures."""
-    facts = prediction.facts
-    jobs = [
-        pool.submit(write_volume, folder / name, array, prediction.ct, NOTE.format(what))
-        for name, array, what in (
-            (MASK, prediction.mask, "mask"),
-            (PROBABILITY, prediction.probability, "probability"),
-        )
+def _write_voxels(pool: ThreadPoolExecutor, prediction: Result, folder: Path) -> list[Future[None]]:
+    """Begin to write mask and probability; what goes wrong is in the futures."""
+    return [
+        pool.submit(write_volume, folder / MASK, prediction.mask, prediction.ct, NOTE.format("mask")),
+        pool.submit(write_probability, folder / PROBABILITY, prediction),
     ]
-    if prediction.source is not None:
-        about = (facts["model"]["name"], facts["version"])
-        jobs.append(
-            pool.submit(write_seg, folder / SEG, prediction.mask, prediction.source.ct_slices, *about)
-        )
-    return jobs
 
 
-def _cell(value: object) -> object:
-    return f"{value:.7g}" if isinstance(value, float) else "" if value is None else value
+def _attempt_seg(prediction: Result, folder: Path) -> str:
+    """Write the SEG of a study that came from DICOM; return a warning where it cannot be."""
+    if prediction.source is None:
+        return ""
+    slices, facts = prediction.source.ct_slices, prediction.facts
+    about = (facts["model"]["name"], facts["version"])
+    return attempt("DICOM SEG", lambda: write_seg(folder / SEG, prediction.mask, slices, *about), folder)
 
+
+def _attempt_all(also: Sequence[Writer], prediction: Result, folder: Path) -> dict[Writer, str]:
+    """Let others write their files; return a warning for each that fails, else an empty one."""
+    return {
+        write: attempt(name_of_writer(write), partial(write, prediction, folder), folder) for write in also
+    }
+
+
+DIGITS = 7
+"""Of numbers in tables."""
 
 LESION_COLUMNS = ("study", *Lesion(1, 0, 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0), (0, 0), 0.0).row())
 """Columns of `lesions.csv`, there also where no lesion is."""
+
+LEFT_OUT_COLUMNS = ("study", *LeftOut(0.0, 0.0, "", (0.0, 0.0, 0.0), (0, 0)).row())
+"""Columns of `left_out.csv`, likewise."""

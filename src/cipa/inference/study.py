@@ -1,41 +1,54 @@
 """One study from two volumes to measured lesions."""
 
-from __future__ import annotations
-
-import hashlib
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
-from torch import nn
+import numpy.typing as npt
 
-import cipa
+from cipa import __version__
 from cipa.data.modalities import BOTH
 from cipa.errors import DataError
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.modalities import takes, trained_inputs
+from cipa.inference.options import DEFAULTS, VolumeOptions
 from cipa.inference.result import Prediction
-from cipa.inference.volume import Progress, predict_volume
+from cipa.inference.slices import SlicePredictor
+from cipa.inference.volume import SegmentedVolume, predict_volume
+from cipa.io.aligned import SliceSampler
 from cipa.io.checks import doubts_of_region
-from cipa.lesions.labelling import label_lesions, without_short
-from cipa.lesions.measure import measure_lesions
+from cipa.io.orientation import axial_stack
+from cipa.lesions.body import Body, body_of
+from cipa.lesions.labelling import keep_lesions, label_lesions
+from cipa.lesions.measure import AxialSlices, mean_probability, measure_lesions
+from cipa.lesions.plausibility import (
+    LeftOut,
+    Limits,
+    cut_at_body,
+    split_by_size,
+    split_by_uptake,
+    warnings_of,
+)
+from cipa.progress import Progress
 
-if TYPE_CHECKING:
-    from cipa.inference.predictor import Predictor
+NO_BODY = "no patient was found in the images, so that marks outside the body are not left out: look at them"
 
 
 def predict_study(
-    predictor: Predictor, pair: PetCtInput, progress: Progress | None = None, **options: Any
+    predictor: SlicePredictor,
+    pair: PetCtInput,
+    options: VolumeOptions = DEFAULTS,
+    progress: Progress | None = None,
 ) -> Prediction:
     """Segment a pair and measure its lesions.
 
     Args:
         predictor: the network.
         pair: what to segment.
+        options: how slices become images, and which marks are believed.
         progress: called after every batch.
-        options: `fit`, `field_of_view`, `ct_window`, `suv_max`, as `predict_volume` takes them.
 
     Returns:
         The result, with everything that needs a second look among its warnings.
@@ -46,40 +59,88 @@ def predict_study(
     """
     began = time.monotonic()
     _refuse_half(predictor, pair)
+    ct, pet = (
+        volume if kind in pair.inputs else None for kind, volume in (("ct", pair.ct), ("pet", pair.pet))
+    )
     with ThreadPoolExecutor(1) as beside:
-        region = beside.submit(doubts_of_region, pair.ct, pair.body_part) if "ct" in pair.inputs else None
-        maps = predict_volume(predictor, pair.ct, pair.pet, progress=progress, inputs=pair.inputs, **options)
-    labels, _ = label_lesions(maps.mask, pair.ct.voxel_ml, predictor.smallest_ml)
-    if predictor.shortest_mm > 0:
-        labels, _ = without_short(labels, pair.ct.affine, predictor.shortest_mm)
-    whole = predictor.smallest_ml <= 0 and predictor.shortest_mm <= 0
-    mask = maps.mask if whole else labels.astype(bool).view(np.uint8)
-    lesions = measure_lesions(labels, maps.probability, maps.pet_on_ct, pair.ct.affine, pair.pet)
-    if "pet" not in pair.inputs:
-        lesions = [lesion.without_suv() for lesion in lesions]
+        region = beside.submit(doubts_of_region, ct, pair.body_part) if ct else None
+        seen = None if options.keep_all else beside.submit(body_of, ct, pet)
+        volume = predict_volume(predictor, pair.ct, pair.pet, options, progress, pair.inputs)
+    body = seen.result() if seen else None
+    found = _find_lesions(volume, pair, body, limits_of(predictor, pair, options))
+    warnings = [*pair.warnings, *(region.result() if region else ()), *volume.warnings]
+    if seen and body is None and volume.mask.any():
+        warnings.append(NO_BODY)
     facts = {
         "study": pair.name,
         **pair.facts,
-        **settings_of(predictor, **options),
+        **settings_of(predictor, options),
         "device": str(predictor.device),
         "seconds": round(time.monotonic() - began, 2),
     }
     return Prediction(
-        mask=mask,
-        probability=maps.probability,
-        labels=labels,
+        probability_255=volume.probability_255,
         ct=pair.ct,
         pet=pair.pet,
-        pet_on_ct=maps.pet_on_ct,
-        lesions=lesions,
         facts=facts,
-        warnings=[*pair.notes, *(region.result() if region else ()), *maps.doubts],
+        warnings=[*warnings, *warnings_of(found["lesions"], found["left_out"])],
         source=pair.source,
         inputs=pair.inputs,
+        **found,
     )
 
 
-def _refuse_half(predictor: Predictor, pair: PetCtInput) -> None:
+def limits_of(predictor: SlicePredictor, pair: PetCtInput, options: VolumeOptions) -> Limits:
+    """Return what a lesion of a study has at least: by the options, else as stored with the weights."""
+    min_suv = predictor.min_suv if options.min_suv is None else options.min_suv
+    is_measured = "pet" in pair.inputs and not options.keep_all
+    return Limits(predictor.smallest_ml, predictor.shortest_mm, min_suv if is_measured else 0.0)
+
+
+def _find_lesions(
+    volume: SegmentedVolume, pair: PetCtInput, body: Body | None, limits: Limits
+) -> dict[str, Any]:
+    """Tell lesions from marks that are none: `mask`, `labels`, `lesions` and `left_out` of the result."""
+    affine = pair.ct.affine
+    stack, world = axial_stack(pair.ct.array, affine)
+    sample = SliceSampler(*axial_stack(pair.pet.array, pair.pet.affine), world, stack.shape)
+    has_pet = "pet" in pair.inputs
+    uptake = sample if has_pet else None
+    labels, left_out = _label_in_body(volume.mask, affine, body, uptake)
+    numbers, others = split_by_size(labels, affine, limits, uptake)
+    keep_lesions(labels, affine, numbers)
+    left_out += others
+    means = mean_probability(labels, volume.mask, volume.marked, affine)
+    lesions = measure_lesions(labels, means, affine, pair.pet, sample)
+    if not has_pet:
+        lesions = [lesion.without_suv() for lesion in lesions]
+    kept, others = split_by_uptake(lesions, limits)
+    keep_lesions(labels, affine, [lesion.number for lesion in kept])
+    left_out += others
+    return {
+        "mask": labels.astype(bool).view(np.uint8) if left_out else volume.mask,
+        "labels": labels,
+        "lesions": [replace(lesion, number=number) for number, lesion in enumerate(kept, start=1)],
+        "left_out": tuple(left_out),
+    }
+
+
+def _label_in_body(
+    mask: npt.NDArray[np.uint8],
+    affine: npt.NDArray[np.float64],
+    body: Body | None,
+    uptake: AxialSlices | None,
+) -> tuple[npt.NDArray[np.generic], list[LeftOut]]:
+    """Number the lesions of the part of a mask that lies in the patient, if one was found."""
+    labels, _ = label_lesions(mask)
+    cut, left_out = (None, []) if body is None else cut_at_body(labels, affine, body, uptake)
+    if cut is None:
+        return labels, left_out
+    del labels  # two bytes a voxel, of which the new ones take as many
+    return label_lesions(cut)[0], left_out
+
+
+def _refuse_half(predictor: SlicePredictor, pair: PetCtInput) -> None:
     """Refuse a study without CT or PET unless every network learnt to do without."""
     if pair.inputs == BOTH or all(takes(model, pair.inputs) for model in predictor.models):
         return
@@ -89,19 +150,21 @@ def _refuse_half(predictor: Predictor, pair: PetCtInput) -> None:
     raise DataError(f"{pair.name}: {given} only, but these weights need {need}: give the {lacking} too")
 
 
-def settings_of(predictor: Predictor, **options: Any) -> dict[str, Any]:
+def settings_of(predictor: SlicePredictor, options: VolumeOptions = DEFAULTS) -> dict[str, Any]:
     """Return what decides the mask of a study: the network, threshold and options, in JSON types.
 
     Args:
         predictor: the network.
-        options: as `predict_volume` takes them.
+        options: how slices become images, and which marks are believed.
 
     Returns:
         `model`, `version`, `threshold` and `options`.
     """
     config = predictor.config
-    given = {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
-    window, white = given.get("ct_window"), given.get("suv_max")
+    stored = {"ct_window": config.ct_window, "suv_max": config.suv_max, "min_suv": predictor.min_suv}
+    given = asdict(options) | {
+        name: value for name, value in stored.items() if getattr(options, name) is None
+    }
     return {
         "model": {
             "name": f"CIPA {getattr(config, 'variant', 'custom')}",
@@ -113,12 +176,10 @@ def settings_of(predictor: Predictor, **options: Any) -> dict[str, Any]:
             "weights": list(predictor.names),
             "digest": predictor.digest,
         },
-        "version": cipa.__version__,
+        "version": __version__,
         "threshold": predictor.threshold,
-        "options": given
+        "options": {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
         | {
-            "ct_window": list(config.ct_window) if window is None else window,
-            "suv_max": config.suv_max if white is None else white,
             "precision": predictor.precision,
             "smallest_ml": predictor.smallest_ml,
             "shortest_mm": predictor.shortest_mm,
@@ -126,13 +187,3 @@ def settings_of(predictor: Predictor, **options: Any) -> dict[str, Any]:
             "inputs": predictor.inputs or " or ".join(sorted(map(trained_inputs, predictor.models))),
         },
     }
-
-
-def digest_of(models: Sequence[nn.Module]) -> str:
-    """Return sixteen hexadecimal digits of the SHA-256 of all weights, names included."""
-    total = hashlib.sha256()
-    for model in models:
-        for name, tensor in sorted(model.state_dict().items()):
-            total.update(name.encode())
-            total.update(memoryview(cast(Any, tensor.detach().cpu().contiguous().numpy())).cast("B"))
-    return total.hexdigest()[:16]

@@ -1,15 +1,13 @@
 """A pair of volumes through the network, slice by slice, and back onto the CT's own voxels.
 
-CT and PET are windowed to bytes as PCLT20K stores them, a batch of axial slices at a time.
+CT and PET are windowed to bytes as PCLT20K stores them, a batch of axial slices at a time. Of a whole body of
+810 slices one float32 a voxel is 0.8 GB: probability is kept as bytes, and PET at the CT's voxels not at all.
 """
-
-from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,50 +15,45 @@ import numpy.typing as npt
 from cipa.data.intensity import window_ct, window_pet
 from cipa.data.modalities import BOTH
 from cipa.data.neighbours import stack_neighbours
+from cipa.inference.options import DEFAULTS, VolumeOptions
+from cipa.inference.probability import to_bytes
+from cipa.inference.slices import SlicePredictor
 from cipa.io.aligned import SliceSampler
 from cipa.io.checks import doubts_of
-from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack, spacing
-from cipa.io.plane import FIELD_OF_VIEW_MM, PlaneFit, fit_plane
-
-if TYPE_CHECKING:
-    from cipa.inference.predictor import Predictor
-
-Progress = Callable[[int, int], None]
-"""Called with the slices done and their total."""
+from cipa.io.plane import PlaneFit, fit_plane
+from cipa.io.volume import Volume
+from cipa.progress import Progress
 
 BESIDE = 4
-"""Threads that make batches ready and put answers away while the network is at another."""
+"""Threads that prepare batches and store probability while the network is at another."""
 
 
 @dataclass(frozen=True)
-class Maps:
+class SegmentedVolume:
     """What the network made of a pair, on the grid, axes and memory order of the CT.
 
     Attributes:
-        probability: float32, of tumour, 0 to 1.
+        probability_255: uint8, of tumour, 255 is 1; at or above the threshold exactly where `mask` is 1.
         mask: uint8, 1 where the probability reaches the predictor's threshold.
-        pet_on_ct: float32, SUV.
-        doubts: what `cipa.io.checks.doubts_of` says of the pair.
+        marked: by axial slice, float32 probability of the voxels where `mask` is 1, row by row.
+        warnings: what `cipa.io.checks.doubts_of` says of the pair.
     """
 
-    probability: npt.NDArray[np.float32]
+    probability_255: npt.NDArray[np.uint8]
     mask: npt.NDArray[np.uint8]
-    pet_on_ct: npt.NDArray[np.float32]
-    doubts: tuple[str, ...]
+    marked: list[npt.NDArray[np.float32]]
+    warnings: tuple[str, ...]
 
 
 def predict_volume(
-    predictor: Predictor,
+    predictor: SlicePredictor,
     ct: Volume,
     pet: Volume,
-    fit: str = "auto",
-    field_of_view: float = FIELD_OF_VIEW_MM,
-    ct_window: tuple[float, float] | None = None,
-    suv_max: float | None = None,
+    options: VolumeOptions = DEFAULTS,
     progress: Progress | None = None,
     inputs: str = BOTH,
-) -> Maps:
+) -> SegmentedVolume:
     """Segment a pair of volumes.
 
     Both are seen as axial slices whatever the order of their axes; PET is interpolated linearly at the CT's
@@ -71,60 +64,70 @@ def predict_volume(
         predictor: the network.
         ct: CT in HU.
         pet: PET in body-weight SUV, in the same world.
-        fit: `auto`, `pad` or `resample`.
-        field_of_view: millimetres that the network's image spans.
-        ct_window: HU that become 0 and 255; by default those stored with the model.
-        suv_max: SUV that becomes 255 (0 stays 0); by default the one stored with the model.
+        options: how slices become images.
         progress: called after every batch.
         inputs: `ct` or `pet` where the other one only stands in and is black; it is not checked.
 
     Returns:
-        Probability, mask and PET at the CT's voxels.
+        Probability and mask.
 
     Raises:
-        DataError: as `cipa.io.checks.doubts_of` and `Predictor.predict_slices`.
+        DataError: as `cipa.io.checks.doubts_of` and `SlicePredictor.predict_slices`.
         UsageError: an option is out of its range.
     """
-    window = predictor.config.ct_window if ct_window is None else ct_window
-    white = predictor.config.suv_max if suv_max is None else suv_max
-    plane = plan_plane(ct, predictor.image_size, fit, field_of_view)
-    doubts = doubts_of(ct if "ct" in inputs else None, pet if "pet" in inputs else None)
-    probability, uptake = (np.empty_like(ct.array, dtype=np.float32) for _ in range(2))
-    mask = np.empty_like(ct.array, dtype=np.uint8)
-    answers, activity, marked = (axial_stack(array, ct.affine)[0] for array in (probability, uptake, mask))
-    slices, world = axial_stack(ct.array, ct.affine)
-    reach = predictor.slices // 2
-    sample = SliceSampler(*axial_stack(pet.array, pet.affine), world, slices.shape)
+    plane = plan_plane(ct, predictor.image_size, options)
+    warnings = doubts_of(ct if "ct" in inputs else None, pet if "pet" in inputs else None)
+    images = _Images(predictor, ct, pet, plane, options)
+    probability, mask = (np.empty_like(ct.array, dtype=np.uint8) for _ in range(2))
+    stored, marks = (axial_stack(array, ct.affine)[0] for array in (probability, mask))
+    marked: list[npt.NDArray[np.float32]] = [np.empty(0, np.float32)] * len(marks)
 
-    def prepare(batch: slice) -> npt.NDArray[np.uint8]:
-        first, last = max(0, batch.start - reach), min(len(slices), batch.stop + reach)
-        grey = np.empty((2, last - first, plane.size, plane.size), np.uint8)
+    def store(batch: slice, on_image: npt.NDArray[np.float32]) -> None:
+        values = plane.to_source(on_image)
+        marks[batch] = there = predictor.mask(values)
+        stored[batch] = to_bytes(values, there, predictor.threshold)
+        for number, one, at in zip(range(batch.start, batch.stop), values, there, strict=True):
+            marked[number] = one[at > 0]
+
+    batches = list(predictor.batches(len(marks)))
+    with ThreadPoolExecutor(BESIDE) as beside:
+        stores = []
+        for batch, pair in zip(batches, _ahead(beside, images.prepare, batches), strict=True):
+            stores.append(beside.submit(store, batch, predictor.predict_slices(*pair)))
+            if progress:
+                progress(batch.stop, len(marks))
+        for done in stores:
+            done.result()
+    return SegmentedVolume(probability, mask, marked, tuple(warnings))
+
+
+class _Images:
+    """Makes the network's images of batches of axial slices."""
+
+    def __init__(
+        self, predictor: SlicePredictor, ct: Volume, pet: Volume, plane: PlaneFit, options: VolumeOptions
+    ) -> None:
+        self.window = predictor.config.ct_window if options.ct_window is None else options.ct_window
+        self.white = predictor.config.suv_max if options.suv_max is None else options.suv_max
+        self.scaling = getattr(predictor.config, "pet_scaling", "linear")
+        self.plane, self.channels = plane, predictor.slices
+        self.ct, world = axial_stack(ct.array, ct.affine)
+        self.pet = SliceSampler(*axial_stack(pet.array, pet.affine), world, self.ct.shape)
+
+    def prepare(self, batch: slice) -> npt.NDArray[np.uint8]:
+        """Return uint8 (2, B, S, S), CT and PET; (2, B, N, S, S) for a network of N slices."""
+        reach = self.channels // 2
+        first, last = max(0, batch.start - reach), min(len(self.ct), batch.stop + reach)
+        grey = np.empty((2, last - first, self.plane.size, self.plane.size), np.uint8)
         for number in range(first, last):  # a slice at a time stays in the processor's cache
             one = slice(number, number + 1)
-            uptake_here = sample(one)
-            if batch.start <= number < batch.stop:  # others are neighbours, of another batch
-                activity[one] = uptake_here
-            grey[0, number - first] = plane.to_network(window_ct(slices[one], window))
-            grey[1, number - first] = plane.to_network(window_pet(uptake_here, white))
+            grey[0, number - first] = self.plane.to_network(window_ct(self.ct[one], self.window))
+            uptake = window_pet(self.pet(one), self.white, self.scaling)
+            grey[1, number - first] = self.plane.to_network(uptake)
         if not reach:
             return grey
         run = slice(batch.start - first, batch.stop - first)
-        return np.stack([stack_neighbours(images, predictor.slices, run) for images in grey])
-
-    def keep(batch: slice, maps: npt.NDArray[np.float32]) -> None:
-        answers[batch] = chances = plane.to_source(maps)
-        marked[batch] = predictor.mask(chances)
-
-    batches = list(predictor.batches(len(slices)))
-    with ThreadPoolExecutor(BESIDE) as beside:
-        kept = []
-        for batch, pair in zip(batches, _ahead(beside, prepare, batches), strict=True):
-            kept.append(beside.submit(keep, batch, predictor.predict_slices(*pair)))
-            if progress:
-                progress(batch.stop, len(slices))
-        for done in kept:
-            done.result()
-    return Maps(probability, mask, uptake, tuple(doubts))
+        return np.stack([stack_neighbours(images, self.channels, run) for images in grey])
 
 
 def _ahead(
@@ -140,8 +143,8 @@ def _ahead(
         yield waiting.popleft().result()
 
 
-def plan_plane(ct: Volume, size: int, fit: str, field_of_view: float) -> PlaneFit:
+def plan_plane(ct: Volume, size: int, options: VolumeOptions = DEFAULTS) -> PlaneFit:
     """Decide how the axial slices of a CT go onto an image of `size` x `size`, as `fit_plane` says."""
     slices, world = axial_stack(ct.array, ct.affine)
     _, rows, columns = slices.shape
-    return fit_plane((rows, columns), spacing(world)[1:], size, fit, field_of_view)
+    return fit_plane((rows, columns), spacing(world)[1:], size, options.fit, options.field_of_view)

@@ -1,5 +1,6 @@
 """The networks of a predictor: one, or an ensemble whose members see the same images."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +9,15 @@ from typing import Any, cast
 from torch import nn
 
 from cipa.errors import DataError, UsageError
+from cipa.models.checkpoints.load import load_model
 
 Weights = str | os.PathLike[str] | nn.Module | Sequence[str | os.PathLike[str] | nn.Module] | None
 """A path, a network, several of either, or None for the weights that come with the package."""
 
-SHARED = ("image_size", "num_classes", "ct_window", "suv_max", "slices")
+BUNDLED = "bundled"
+"""Name of the weights that come with the package."""
+
+SHARED = ("image_size", "num_classes", "ct_window", "suv_max", "pet_scaling", "slices")
 """Settings that the members of an ensemble must have in common: what their images are."""
 
 
@@ -49,15 +54,23 @@ def shared_threshold(members: Sequence[nn.Module]) -> float:
     return stored[0]
 
 
+def digest_of(models: Sequence[nn.Module]) -> str:
+    """Return sixteen hexadecimal digits of the SHA-256 of all weights, names included."""
+    total = hashlib.sha256()
+    for model in models:
+        for name, tensor in sorted(model.state_dict().items()):
+            total.update(name.encode())
+            total.update(memoryview(cast(Any, tensor.detach().cpu().contiguous().numpy())).cast("B"))
+    return total.hexdigest()[:16]
+
+
 def _load(one: str | os.PathLike[str] | nn.Module | None) -> tuple[nn.Module, str]:
     if isinstance(one, nn.Module):
         return one, type(one).__name__
-    import cipa
-
-    if one is None:
-        return cipa.load_model(_bundled()), "bundled"
+    if one is None or (one == BUNDLED and not Path(one).exists()):
+        return load_model(_bundled()), BUNDLED
     path = Path(one)
-    return cipa.load_model(path), path.name or path.resolve().name
+    return load_model(path), path.name or path.resolve().name
 
 
 def _bundled() -> Path:

@@ -45,10 +45,12 @@ class SliceSampler:
             )
 
     def __call__(self, run: slice) -> npt.NDArray[np.float32]:
-        """Return float32 (stop - start, H, W): the values at the slices of `run`, start and stop given."""
+        """Return float32 (n, H, W): the values at the slices of `run`, which may reach beyond the last."""
+        first, last, _ = run.indices(self.shape[0])
         if not self.is_aligned:
-            return resample_slices(self.source, self.source_affine, self.affine, self.shape, run)
-        return np.stack([self._slice(self.along[[number]]) for number in range(run.start, run.stop)])
+            here = slice(first, last)
+            return resample_slices(self.source, self.source_affine, self.affine, self.shape, here)
+        return np.stack([self._slice(self.along[[number]]) for number in range(first, last)])
 
     def _slice(self, weights: csr_array) -> npt.NDArray[np.float32]:
         plane = np.zeros(self.source.shape[1:], np.float32)

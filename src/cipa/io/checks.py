@@ -10,14 +10,17 @@ from scipy import ndimage
 
 from cipa.errors import DataError
 from cipa.io.grid import overlap
-from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack, spacing
+from cipa.io.volume import Volume
 
 AIR_HU = -200.0
 """Any CT of a patient holds air and lung far below this."""
 
-LOWEST_SUV = -0.1
-"""Interpolation and reconstruction dip a little below zero; SUV does not."""
+ROUNDING_SUV = -0.1
+"""Interpolation dips this little below zero everywhere; what is lower is said."""
+
+LOWEST_SUV = -100.0
+"""Filtered back-projection leaves streaks of a few SUV below zero; the air of a CT is at -1000 HU."""
 
 HIGHEST_SUV = 1000.0
 """Above the bladder and the injection site; Bq/mL are in the thousands."""
@@ -64,7 +67,9 @@ def doubts_of(ct: Volume | None, pet: Volume | None) -> list[str]:
     Raises:
         DataError: the PET holds what no SUV can be, or does not meet the CT anywhere.
     """
-    lines = [] if pet is None else _doubts_of_pet(pet)
+    given = [volume for volume in (ct, pet) if volume is not None]
+    lines = [f"{volume.name}: {line}" for volume in given for line in volume.warnings]
+    lines += [] if pet is None else _doubts_of_pet(pet)
     if ct is not None and pet is not None:
         lines += _doubts_of_overlap(ct, pet)
     return lines if ct is None else lines + _doubts_of_ct(ct)
@@ -122,12 +127,17 @@ def _doubts_of_pet(pet: Volume) -> list[str]:
             f"{pet.name}: highest PET value {highest:g} looks like Bq/mL, not SUV: multiply by "
             "weight in g / (dose in Bq decayed to the scan) first"
         )
-    if lowest < LOWEST_SUV:
+    if lowest < max(LOWEST_SUV, -highest) and lowest < ROUNDING_SUV:
         raise DataError(
             f"{pet.name}: lowest PET value {lowest:g} is negative, which no SUV is: give PET in SUV, not the "
             "CT (are the two exchanged?)"
         )
-    return [] if highest > 0 else [f"{pet.name}: no PET value above 0: is this the right file?"]
+    if highest <= 0:
+        return [f"{pet.name}: no PET value above 0: is this the right file?"]
+    if lowest >= ROUNDING_SUV:
+        return []
+    count = int(np.count_nonzero(np.less(pet.array, ROUNDING_SUV)))
+    return [f"{pet.name}: {count} PET values below 0, the lowest {lowest:.3g} SUV: taken as 0"]
 
 
 def _doubts_of_overlap(ct: Volume, pet: Volume) -> list[str]:

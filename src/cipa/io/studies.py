@@ -15,10 +15,13 @@ from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
 from cipa.files import PARTIAL
-from cipa.io.dicom.identity import TAGS, alias_of, safe_label, secrets_of
+from cipa.io.dicom.folders import show_name, walk_folders
+from cipa.io.dicom.identity import NO_SECRETS, TAGS, Secrets, find_secrets, make_alias
+from cipa.io.dicom.preamble import begins_like_data_set
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.source import OTHER_SUFFIXES, list_files, looks_like_dicom
 from cipa.io.dicom.tags import text
+from cipa.readers import open_regular
 
 NIFTI = (".nii.gz", ".nii.bz2", ".nii")
 
@@ -38,8 +41,8 @@ class StudyPlace:
     """One study, not yet opened.
 
     Attributes:
-        name: its path below the folder that was searched, with underscores for separators; an alias where
-            that path holds a part of the patient's name or the ID.
+        name: its path below the folder that was searched, with underscores for separators and replacement
+            characters for what is not UTF-8; an alias where that path holds a secret of the patient's.
         ct: DICOM folder or zip, or the CT as NIfTI.
         pet: the PET as NIfTI; None for DICOM.
         alone: `ct` or `pet` where `ct` is the one NIfTI file that there is, and that one is in it.
@@ -52,9 +55,14 @@ class StudyPlace:
     ct: Path
     pet: Path | None = None
     folders: tuple[Path, ...] | None = None
-    secrets: tuple[str, ...] = ()
+    secrets: Secrets = NO_SECRETS
     fingerprint: str = ""
     alone: str = ""
+
+    @property
+    def source(self) -> str:
+        """Path of the study as it may be shown: without the patient's identity, every letter printable."""
+        return self.secrets.scrub(show_name(str(self.ct)))
 
     @property
     def is_dicom(self) -> bool:
@@ -80,22 +88,18 @@ def find_studies(root: Path, keep_names: bool = False) -> list[StudyPlace]:
     """
     if not root.is_dir():
         found = root.is_file() and zipfile.is_zipfile(root)
-        return [_place_of_zip(root.stem, root, keep_names)] if found else []
+        return [_place_of_zip(show_name(root.stem), root, keep_names)] if found else []
     dicom: dict[str, list[Path]] = defaultdict(list)
     headers: dict[str, Dataset] = {}
     others: list[StudyPlace] = []
-    for folder, below, names in os.walk(root):
-        if RESULT in names or Path(folder).name.startswith(PARTIAL):
-            below.clear()
-            continue
-        below.sort()
-        files = [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+    for folder, names in walk_folders(root, _is_passed_over):
+        files = [folder / name for name in names if not name.startswith(".")]
         header = next((found for found in map(_header, files) if found is not None), None)
         if header is not None:
             uid = text(header, "StudyInstanceUID")
-            dicom[uid].append(Path(folder))
+            dicom[uid].append(folder)
             headers[uid] = header
-        others += _nifti_pairs(root, Path(folder), files)
+        others += _nifti_pairs(root, folder, files)
         others += [
             _place_of_zip(_label(root, file.with_suffix("")), file, keep_names)
             for file in files
@@ -110,6 +114,11 @@ def find_studies(root: Path, keep_names: bool = False) -> list[StudyPlace]:
     return sorted(places, key=lambda place: place.name)
 
 
+def _is_passed_over(folder: Path, names: list[str]) -> bool:
+    """Tell whether a folder is a result, or half written."""
+    return RESULT in names or folder.name.startswith(PARTIAL)
+
+
 def _dicom_place(root: Path, folders: list[Path], everything: dict[str, list[Path]]) -> StudyPlace:
     """Return the study's common folder, or all its folders where that one holds other studies' as well."""
     common = Path(os.path.commonpath(folders))
@@ -120,10 +129,9 @@ def _dicom_place(root: Path, folders: list[Path], everything: dict[str, list[Pat
 
 
 def _named(place: StudyPlace, header: Dataset, keep_names: bool) -> StudyPlace:
-    place = replace(place, fingerprint=alias_of(header))
-    if keep_names:
-        return place
-    return replace(place, name=safe_label(place.name, header), secrets=secrets_of(header))
+    secrets, alias = find_secrets([header]), make_alias(header)
+    name = alias if not keep_names and secrets.occur_in(place.name) else place.name
+    return replace(place, name=name, secrets=secrets, fingerprint=alias)
 
 
 def _place_of_zip(name: str, path: Path, keep_names: bool) -> StudyPlace:
@@ -139,13 +147,15 @@ def _place_of_zip(name: str, path: Path, keep_names: bool) -> StudyPlace:
 
 def _header(file: Path) -> Dataset | None:
     """Return a few tags of a DICOM file of some study, None for anything else."""
-    return _header_of(partial(file.open, "rb")) if looks_like_dicom(file) else None
+    return _header_of(partial(open_regular, file)) if looks_like_dicom(file) else None
 
 
 def _header_of(opened: Callable[[], Any]) -> Dataset | None:
     try:
         with opened() as stream:
-            header = dcmread(stream, specific_tags=list(TAGS), stop_before_pixels=True)
+            force = begins_like_data_set(stream.read(140))
+            stream.seek(0)
+            header = dcmread(stream, specific_tags=list(TAGS), stop_before_pixels=True, force=force)
     except Exception:  # damage makes pydicom raise almost anything; another file will do
         return None
     return header if text(header, "StudyInstanceUID") else None
@@ -175,9 +185,9 @@ def fingerprint_of(*files: Path) -> str:
     total = hashlib.sha256()
     try:
         for file in files:
-            with file.open("rb") as stream:
+            with open_regular(file) as stream:
                 total.update(stream.read(BEGINNING))
-    except OSError:
+    except (OSError, DataError):
         return ""
     return "files-" + total.hexdigest()[:10]
 
@@ -199,8 +209,8 @@ def _by_study(files: list[Path], kinds: tuple[str, ...]) -> dict[str, Path]:
 
 
 def _label(root: Path, path: Path) -> str:
-    return "_".join(path.relative_to(root).parts) or _own_name(root)
+    return show_name("_".join(path.relative_to(root).parts)) or _own_name(root)
 
 
 def _own_name(root: Path) -> str:
-    return root.name or root.resolve().name
+    return show_name(root.name or root.resolve().name)

@@ -3,6 +3,7 @@
 Most of a mask is empty, and so are most planes through it: only the others are looked at.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,15 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from cipa.io.components import label_components
-from cipa.io.orientation import axial_stack, spacing
+from cipa.io.orientation import axial_stack
 from cipa.lesions.suv_peak import Box
 
 
-def label_lesions(
-    mask: npt.NDArray[np.uint8], voxel_ml: float = 1.0, smallest_ml: float = 0.0
-) -> tuple[npt.NDArray[np.generic], int]:
+def label_lesions(mask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.generic], int]:
     """Number the lesions of a mask, largest first.
 
     Args:
         mask: (I, J, K), 1 inside.
-        voxel_ml: volume of a voxel, mL.
-        smallest_ml: lesions below this volume, mL, are left out.
 
     Returns:
         Labels of the same shape and memory layout, uint16 (int32 beyond 65535 lesions), 0 outside and 1 to N
@@ -32,46 +29,29 @@ def label_lesions(
     if planes is None:
         return np.zeros_like(mask, dtype=np.uint16), 0
     there = _selection(planes)
-    found, count = label_components(mask[there])
+    found, count = label_components(mask[there], small=True)
     sizes = np.bincount(found.ravel(), minlength=count + 1)[1:]
-    kept = int(np.count_nonzero(sizes * voxel_ml >= smallest_ml))
-    kind = np.uint16 if kept <= np.iinfo(np.uint16).max else np.int32
+    kind = np.uint16 if count <= np.iinfo(np.uint16).max else np.int32
     numbers = np.zeros(count + 1, dtype=kind)
-    numbers[1 + np.argsort(-sizes, kind="stable")[:kept]] = np.arange(1, kept + 1)
+    numbers[1 + np.argsort(-sizes, kind="stable")] = np.arange(1, count + 1)
     labels = np.zeros_like(mask, dtype=kind)
     labels[there] = numbers[found]
-    return labels, kept
+    return labels, count
 
 
-def without_short(
-    labels: npt.NDArray[Any], affine: npt.NDArray[np.float64], shortest_mm: float
-) -> tuple[npt.NDArray[Any], int]:
-    """Leave out the lesions that span too few axial slices.
-
-    A network that sees one slice at a time marks vessels and organs in one slice and not in the next; what
-    takes up FDG spans at least the blur of PET, some 6 mm, in every direction.
+def keep_lesions(labels: npt.NDArray[Any], affine: npt.NDArray[np.float64], numbers: Sequence[int]) -> None:
+    """Keep some lesions of a label map and renumber them in their order, in place: it may be large.
 
     Args:
         labels: (I, J, K), 1 to N as `label_lesions` numbers them.
         affine: (4, 4), indices of these to world millimetres, RAS+.
-        shortest_mm: least number of slices times their spacing that stays, mm.
-
-    Returns:
-        The labels, themselves where nothing is left out, else numbered anew in the same order and memory
-        layout; and how many lesions they have.
+        numbers: of those that stay, in rising order.
     """
-    stack, world = axial_stack(labels, affine)
-    thick = spacing(world)[0]
-    boxes = lesion_boxes(stack)
-    long = [n for n, box in enumerate(boxes, 1) if (box[0].stop - box[0].start) * thick >= shortest_mm]
-    if len(long) == len(boxes):
-        return labels, len(long)
-    kept = np.zeros_like(labels)
-    kept_stack, _ = axial_stack(kept, affine)
-    for new, number in enumerate(long, start=1):
-        box = boxes[number - 1]
-        kept_stack[box][stack[box] == number] = new
-    return kept, len(long)
+    stack, _ = axial_stack(labels, affine)
+    new = {number: place for place, number in enumerate(numbers, start=1)}
+    for number, box in enumerate(lesion_boxes(stack), start=1):  # a new number is of one that is done with
+        if new.get(number) != number:
+            stack[box][stack[box] == number] = new.get(number, 0)
 
 
 def lesion_boxes(labels: npt.NDArray[Any]) -> list[Box]:

@@ -12,6 +12,7 @@ body-weight SUV:
 - TLG, total lesion glycolysis: SUVmean times volume. MTV, metabolic tumour volume: all lesions together.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
@@ -20,10 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.io.grid import resample
-from cipa.io.nifti import Volume
 from cipa.io.orientation import axial_stack, spacing
+from cipa.io.volume import Volume
 from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.suv_peak import Box, highest_mean, millilitre_sphere
+
+AxialSlices = Callable[[slice], npt.NDArray[np.float32]]
+"""Gives float32 (n, H, W) of a run of axial slices; a run may stop beyond the last one."""
 
 
 @dataclass(frozen=True)
@@ -69,50 +73,82 @@ class Lesion:
 
 def measure_lesions(
     labels: npt.NDArray[np.generic],
-    probability: npt.NDArray[np.float32],
-    pet_on_ct: npt.NDArray[np.float32],
+    probability: npt.NDArray[np.float64],
     affine: npt.NDArray[np.float64],
     pet: Volume,
+    uptake: AxialSlices,
 ) -> list[Lesion]:
     """Measure every lesion of a label map.
 
     Args:
         labels: (I, J, K), 1 to N as `label_lesions` numbers them.
-        probability: same shape, probability of tumour.
-        pet_on_ct: same shape, SUV.
-        affine: (4, 4), indices of these to world millimetres, RAS+.
+        probability: (N + 1,), mean probability of tumour over each lesion, by its number.
+        affine: (4, 4), indices of `labels` to world millimetres, RAS+.
         pet: PET in SUV on its own grid, in the same world.
+        uptake: PET at the voxels of a run of the axial slices of `labels`; only where lesions lie is it asked
+            for.
 
     Returns:
         N lesions, largest first.
     """
     names, world = axial_stack(labels, affine)
-    chances, suv = (axial_stack(array, affine)[0] for array in (probability, pet_on_ct))
     boxes = lesion_boxes(names)
     highest = _own_highest(names, boxes, world, pet)
     sphere = millilitre_sphere(spacing(world))
     voxel_ml = float(abs(np.linalg.det(affine[:3, :3]))) / 1000
-    return [
-        _measure(number, box, names, chances, suv, world, voxel_ml, sphere, highest[number])
-        for number, box in enumerate(boxes, start=1)
-    ]
+    lesions = []
+    for number, box in enumerate(boxes, start=1):
+        inside = names[box] == number
+        lesion = _measure(number, box, inside, uptake, sphere, float(highest[number]), voxel_ml)
+        ras = world @ [*_centre(inside, box), 1.0]
+        centroid = (-float(ras[0]), -float(ras[1]), float(ras[2]))
+        lesions.append(replace(lesion, centroid_mm=centroid, probability=float(probability[number])))
+    return lesions
+
+
+def mean_probability(
+    labels: npt.NDArray[np.generic],
+    mask: npt.NDArray[np.uint8],
+    marked: Sequence[npt.NDArray[np.float32]],
+    affine: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Average the probability over each lesion of a label map.
+
+    Args:
+        labels: (I, J, K), 1 to N as `label_lesions` numbers them, within the mask.
+        mask: same shape, 1 where the network marked tumour.
+        marked: by axial slice, the probability of the voxels where `mask` is 1, row by row.
+        affine: (4, 4), indices of these to world millimetres, RAS+.
+
+    Returns:
+        (N + 1,), by the number of the lesion.
+    """
+    count = int(np.max(labels, initial=0))
+    sums, voxels = np.zeros(count + 1), np.zeros(count + 1, np.intp)
+    names, marks = (axial_stack(array, affine)[0] for array in (labels, mask))
+    for name, mark, values in zip(names, marks, marked, strict=True):
+        if len(values):
+            numbers = name[mark > 0]
+            sums += np.bincount(numbers, values, count + 1)
+            voxels += np.bincount(numbers, minlength=count + 1)
+    return np.asarray(sums / np.maximum(voxels, 1))
 
 
 def _measure(
     number: int,
     box: Box,
-    names: npt.NDArray[np.generic],
-    chances: npt.NDArray[np.generic],
-    suv: npt.NDArray[np.generic],
-    world: npt.NDArray[np.float64],
-    voxel_ml: float,
+    inside: npt.NDArray[np.bool_],
+    uptake: AxialSlices,
     sphere: npt.NDArray[np.bool_],
     own_highest: float,
+    voxel_ml: float,
 ) -> Lesion:
-    """Measure the lesion `number` that lies in `box` of the axial stacks."""
-    inside = names[box] == number
-    values = suv[box][inside]
-    ras = world @ [*_centre(inside, box), 1.0]
+    """Measure the uptake of the lesion whose voxels are `inside` a `box` of the axial stack."""
+    reach = sphere.shape[0] // 2
+    first = max(0, box[0].start - reach)
+    suv = uptake(slice(first, box[0].stop + reach))  # no sphere about a voxel of the lesion reaches farther
+    near = (slice(box[0].start - first, box[0].stop - first), *box[1:])
+    values = suv[near][inside]
     volume, mean = len(values) * voxel_ml, float(values.mean(dtype=np.float64))
     return Lesion(
         number=number,
@@ -120,11 +156,11 @@ def _measure(
         volume_ml=volume,
         suv_max=max(float(values.max()), own_highest),
         suv_mean=mean,
-        suv_peak=highest_mean(suv, box, inside, sphere),
+        suv_peak=highest_mean(suv, near, inside, sphere),
         tlg=mean * volume,
-        centroid_mm=(-float(ras[0]), -float(ras[1]), float(ras[2])),
+        centroid_mm=(0.0, 0.0, 0.0),
         slices=(box[0].start, box[0].stop - 1),
-        probability=float(chances[box][inside].mean(dtype=np.float64)),
+        probability=0.0,
     )
 
 

@@ -4,11 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
+from cipa.data.intensity import PET_SCALINGS
 from cipa.data.modalities import INPUTS
 from cipa.errors import UsageError
 
 IMAGE_SIZE_STEP = 128
 """Image sides are multiples of this: patches of 4, halved three times, cut into windows of 4 pixels."""
+
+
+MIN_SUV = 1.0
+"""SUVmax that any tumour with uptake reaches; lung has half of it, the couch a hundredth."""
+
+MOST_IMAGE_SIZE, MOST_CLASSES, MOST_WIDTH, MOST_DEPTH = 2048, 256, 1024, 64
+"""Side of an image, channels of the logits, channels of a first stage or of the CRM, blocks of a stage: a few
+times the largest network's. A file that asks for more is damaged, or would have memory taken in vain."""
+
+MOST_HU, MOST_SUV, MOST_ML, MOST_MM = 100_000.0, 10_000.0, 100_000.0, 10_000.0
+"""Bounds of what settings of a window or of lesions can mean; infinity and NaN lie outside."""
 
 
 class Variant(NamedTuple):
@@ -50,12 +62,14 @@ class NetworkConfig:
         image_size: side of the square images in pixels, a multiple of 128.
         ct_window: Hounsfield units that become black and white.
         suv_max: standardised uptake value that becomes white.
+        pet_scaling: how those below become grey: `linear` or `arcsinh` (`cipa.data.intensity`).
         inputs: what the network was trained on: ct+pet, or ct or pet alone, the other one black.
         modality_dropout: how often training left out CT or PET, 0 to 1; above 0 it takes either alone.
         threshold: probability from which a pixel is tumour, between 0 and 1.
         slices: axial slices of each modality that the network sees at once: 1, or 3, z - 1 to z + 1.
         smallest_ml: volume in mL below which a lesion of a study is left out, 0 or more.
         shortest_mm: millimetres across axial slices below which a lesion of a study is left out, 0 or more.
+        min_suv: SUVmax below which a lesion of a study has no uptake and is left out, 0 or more.
 
     Raises:
         UsageError: a value out of its range.
@@ -66,25 +80,31 @@ class NetworkConfig:
     image_size: int = 512
     ct_window: tuple[float, float] = (-1200.0, 200.0)
     suv_max: float = 20.0
+    pet_scaling: str = "linear"
     inputs: str = "ct+pet"
     modality_dropout: float = 0.0
     slices: int = 1
     threshold: float = 0.5
     smallest_ml: float = 0.0
     shortest_mm: float = 0.0
+    min_suv: float = MIN_SUV
 
     def __post_init__(self) -> None:
         known = self.variants()
         require(self.variant in known, f"variant '{self.variant}': must be one of {', '.join(known)}")
         require(
-            self.image_size > 0 and self.image_size % IMAGE_SIZE_STEP == 0,
-            f"image_size {self.image_size}: must be a multiple of {IMAGE_SIZE_STEP}, such as 512",
+            0 < self.image_size <= MOST_IMAGE_SIZE and self.image_size % IMAGE_SIZE_STEP == 0,
+            f"image_size {self.image_size}: must be a multiple of {IMAGE_SIZE_STEP} up to {MOST_IMAGE_SIZE}, "
+            "such as 512",
         )
-        require(self.num_classes > 0, f"num_classes {self.num_classes}: must be 1 or more")
+        require_within("num_classes", self.num_classes, 1, MOST_CLASSES)
         require(0 < self.threshold < 1, f"threshold {self.threshold}: must lie between 0 and 1")
-        require(self.smallest_ml >= 0, f"smallest_ml {self.smallest_ml}: must be 0 or more")
-        require(self.shortest_mm >= 0, f"shortest_mm {self.shortest_mm}: must be 0 or more")
-        require(self.suv_max > 0, f"suv_max {self.suv_max}: must be above 0")
+        require_within("smallest_ml", self.smallest_ml, 0, MOST_ML)
+        require_within("shortest_mm", self.shortest_mm, 0, MOST_MM)
+        require_within("min_suv", self.min_suv, 0, MOST_SUV)
+        require(0 < self.suv_max <= MOST_SUV, f"suv_max {self.suv_max}: must be above 0, up to {MOST_SUV:g}")
+        known_scaling = self.pet_scaling in PET_SCALINGS
+        require(known_scaling, f"pet_scaling '{self.pet_scaling}': must be {' or '.join(PET_SCALINGS)}")
         require(self.slices in (1, 3), f"slices {self.slices}: must be 1 or 3")
         require(self.inputs in INPUTS, f"inputs '{self.inputs}': must be one of {', '.join(INPUTS)}")
         require(
@@ -92,7 +112,10 @@ class NetworkConfig:
             f"modality_dropout {self.modality_dropout}: must be a probability, 0 to 1",
         )
         low, high = self.ct_window
-        require(low < high, f"ct_window {self.ct_window}: the first value must be below the second")
+        require(
+            -MOST_HU <= low < high <= MOST_HU,
+            f"ct_window {self.ct_window}: the first value must be below the second, both in +-{MOST_HU:g}",
+        )
 
     @classmethod
     def variants(cls, image_size: int = 512) -> Mapping[str, Mapping[str, Any]]:
@@ -148,7 +171,11 @@ class VMambaConfig(NetworkConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(len(self.depths) == 4, f"depths {self.depths}: must be the block counts of 4 stages")
+        require_within("dim", self.dim, 1, MOST_WIDTH)
+        require(
+            len(self.depths) == 4 and all(1 <= depth <= MOST_DEPTH for depth in self.depths),
+            f"depths {self.depths}: must be the block counts of 4 stages, 1 to {MOST_DEPTH} each",
+        )
         require(0 <= self.drop_path < 1, f"drop_path {self.drop_path}: must be at least 0 and below 1")
 
     @property
@@ -177,6 +204,10 @@ class CIPAConfig(VMambaConfig):
     dcim: bool = True
     crm_width: int = 96
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_within("crm_width", self.crm_width, 1, MOST_WIDTH)
+
     @classmethod
     def variants(cls, image_size: int = 512) -> Mapping[str, Mapping[str, Any]]:
         """Return CIPA's names, see `VARIANTS`."""
@@ -200,3 +231,8 @@ def require(condition: bool, message: str) -> None:
     """Raise `UsageError` with `message` unless `condition` holds."""
     if not condition:
         raise UsageError(message)
+
+
+def require_within(name: str, value: float, lowest: float, highest: float) -> None:
+    """Raise `UsageError` unless a setting lies from `lowest` to `highest`; NaN lies nowhere."""
+    require(lowest <= value <= highest, f"{name} {value}: must be {lowest:g} to {highest:g}")

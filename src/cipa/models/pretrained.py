@@ -5,19 +5,23 @@ Loading reads folders only: nothing is downloaded at run time.
 """
 
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self, cast, get_type_hints
 
 from huggingface_hub import ModelHubMixin
-from safetensors.torch import save_file
 from torch import nn
 
 from cipa.errors import DataError
 from cipa.files import atomic_folder
+from cipa.models.checkpoints.folder import (
+    CONFIG_NAME,
+    WEIGHTS_NAME,
+    read_config,
+    read_tensors,
+    require_replaceable,
+    write_tensors,
+)
+from cipa.models.checkpoints.match import build
 from cipa.models.config import NetworkConfig
-
-CONFIG_NAME = "config.json"
-WEIGHTS_NAME = "model.safetensors"
-CARD_NAME = "README.md"
 
 CARD = """---
 {{ card_data }}
@@ -60,19 +64,14 @@ class PretrainedFolder(
             OSError: the disk is full or the folder not writable; an earlier model is still there.
         """
         folder = Path(save_directory)
-        _require_replaceable(folder)
+        require_replaceable(folder)
         options.setdefault("repo_id", folder.name)
         options.setdefault("model_card_kwargs", {"network": self.description})
         with atomic_folder(folder) as partial:
             return super().save_pretrained(partial, **options)
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
-        path = save_directory / WEIGHTS_NAME
-        path.touch()
-        mode = path.stat().st_mode
-        save_file(tensors, path, metadata={"format": "pt"})
-        path.chmod(mode)  # save_file leaves it readable by its owner alone; outputs follow the user's umask
+        write_tensors(save_directory, self.state_dict())
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> Self:
@@ -86,23 +85,15 @@ class PretrainedFolder(
             The network in eval mode on the CPU.
 
         Raises:
-            DataError: no such folder, or what it holds is damaged.
+            DataError: no such folder, what it holds is damaged, or a network of another class.
         """
-        from cipa.models.checkpoints import load_model  # it builds this very class
-
         folder = Path(pretrained_model_name_or_path)
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder here; a model on the Hub must be downloaded first")
-        return cast(Self, load_model(folder))
-
-
-def _require_replaceable(folder: Path) -> None:
-    """Raise `DataError` if replacing `folder` would delete a file no saved model has."""
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder} is a file: a model is saved as a folder, choose another name")
-    known = {CONFIG_NAME, WEIGHTS_NAME, CARD_NAME}
-    others = (
-        sorted(item.name for item in folder.iterdir() if item.name not in known) if folder.exists() else []
-    )
-    if others:
-        raise DataError(f"{folder} holds other files ({others[0]}, ...): choose a new or an empty folder")
+        config = read_config(folder / CONFIG_NAME)
+        if not isinstance(config, get_type_hints(cls)["config"]):
+            raise DataError(
+                f"{folder}: holds {config.variant}, which is no {cls.__name__}; cipa.load_model reads it"
+            )
+        make: Any = cls
+        return cast(Self, build(lambda: make(config), read_tensors(folder / WEIGHTS_NAME), folder, named=str))

@@ -10,6 +10,7 @@ from cipa.models.monai.baseline import Baseline
 from cipa.models.monai.config import BaselineConfig
 from cipa.models.pretrained import PretrainedFolder
 from cipa.models.sigma import Sigma
+from cipa.models.variants import config_class
 
 FAMILIES: dict[type[NetworkConfig], type[PretrainedFolder]] = {
     CIPAConfig: CIPA,
@@ -44,18 +45,6 @@ def create_model(
     base, implied = resolve(variant)
     settings = {**settings, **implied, "num_classes": num_classes, "image_size": image_size}
     return network_of(config_class(base).of_variant(base, **settings))
-
-
-def config_class(variant: str) -> type[NetworkConfig]:
-    """Return the kind of configuration that has a variant of this name.
-
-    Raises:
-        UsageError: none has.
-    """
-    for kind in FAMILIES:
-        if variant in kind.variants():
-            return kind
-    raise UsageError(f"variant '{variant}': must be one of {', '.join(CATALOGUE)}")
 
 
 def network_of(config: NetworkConfig) -> PretrainedFolder:

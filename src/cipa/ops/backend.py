@@ -20,7 +20,7 @@ from torch import Tensor
 
 from cipa.errors import UsageError
 
-BACKENDS = ("auto", "reference", "cpu", "triton")
+BACKENDS = ("auto", "reference", "cpu", "triton", "cuda")
 
 OLDEST_GPU = (8, 0)
 """Least compute capability Triton supports (Ampere)."""
@@ -29,7 +29,7 @@ _override: ContextVar[str | None] = ContextVar("cipa_backend", default=None)
 
 
 def requested_backend() -> str:
-    """Return the backend asked for: "auto", "reference", "cpu" or "triton".
+    """Return the backend asked for, one of `BACKENDS`.
 
     Raises:
         UsageError: `CIPA_BACKEND` holds another word.
@@ -58,6 +58,8 @@ def use_backend(backend: str) -> Iterator[None]:
 def backend_for(x: Tensor) -> str:
     """Return the backend that runs on this tensor: "reference", "cpu" or "triton".
 
+    Only the scan has kernels in CUDA C++ (`scan_backend_for`); where "cuda" is forced, all else is Triton's.
+
     Args:
         x: the op's main input.
 
@@ -67,17 +69,46 @@ def backend_for(x: Tensor) -> str:
     backend = requested_backend()
     if backend == "reference":
         return backend
-    obstacles = {"cpu": _cpu_obstacle, "triton": _triton_obstacle}
+    obstacles = {"cpu": _cpu_obstacle, "triton": _triton_obstacle, "cuda": _cuda_obstacle}
     if backend != "auto":
         obstacle = obstacles[backend](x)
         if obstacle:
             raise UsageError(f"CIPA_BACKEND={backend}: {obstacle}; unset it, or move the tensor")
-        return backend
+        return "triton" if backend == "cuda" else backend
     backend = "cpu" if x.device.type == "cpu" else "triton"
     obstacle = obstacles[backend](x)
     if obstacle and x.device.type == "cuda" and x.dtype != torch.float64:
-        _warn_slow(obstacle)
+        _warn_once(f"{obstacle}: the reference loop runs, right but slow")
     return "reference" if obstacle else backend
+
+
+def scan_backend_for(x: Tensor, A_logs: Tensor) -> str:
+    """Return the backend of the scan on these tensors: as `backend_for`, or "cuda".
+
+    By itself it is taken for the shapes and on the GPUs on which it was measured to be faster than Triton.
+
+    Args:
+        x: what is scanned, (B, H, W, D) or (B, L, D).
+        A_logs: (K, D, N) or (D, N).
+
+    Raises:
+        UsageError: a forced kernel that cannot run on these tensors.
+    """
+    backend, requested = backend_for(x), requested_backend()
+    if backend != "triton" or requested == "triton" or x.device.type != "cuda":
+        return backend
+    cuda = _cuda_scan()
+    if requested == "cuda":
+        obstacle = cuda.shape_obstacle(x, A_logs)
+        if obstacle:
+            raise UsageError(f"CIPA_BACKEND=cuda: {obstacle}; unset it")
+        return requested
+    if cuda.is_faster(x, A_logs):
+        obstacle = cuda.obstacle_on(x.device)
+        if not obstacle:
+            return "cuda"
+        _warn_once(f"{obstacle}: Triton's scan runs, right but slower")
+    return backend
 
 
 def require_fit(op: str, x: Tensor, expected: Mapping[str, tuple[Tensor | None, tuple[int, ...]]]) -> None:
@@ -131,6 +162,16 @@ def _triton_obstacle(x: Tensor) -> str | None:
     return f"the Triton kernel takes tensors on a CUDA GPU, not on {x.device}"
 
 
+def _cuda_obstacle(x: Tensor) -> str | None:
+    if x.device.type != "cuda":
+        return f"the CUDA kernel takes tensors on a CUDA GPU, not on {x.device}"
+    return _triton_obstacle(x) or _cuda_scan().obstacle_on(x.device)
+
+
+def _cuda_scan() -> ModuleType:
+    return importlib.import_module("cipa.ops.scan.cuda.available")
+
+
 @lru_cache(maxsize=1)
 def _triton_installed() -> bool:
     return importlib.util.find_spec("triton") is not None
@@ -148,7 +189,7 @@ def _gpu_obstacle(device: torch.device) -> str | None:
 _warned: set[str] = set()
 
 
-def _warn_slow(obstacle: str) -> None:
-    if obstacle not in _warned:
-        _warned.add(obstacle)
-        warnings.warn(f"{obstacle}: the reference loop runs, right but slow", stacklevel=4)
+def _warn_once(message: str) -> None:
+    if message not in _warned:
+        _warned.add(message)
+        warnings.warn(message, stacklevel=4)

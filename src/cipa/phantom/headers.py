@@ -126,6 +126,7 @@ def _identify(found: Dataset, study: PhantomStudy) -> None:
     found.PatientName, found.PatientID = f"PHANTOM^{study.name}", study.name
     found.PatientBirthDate, found.PatientSex = "", "O"
     found.PatientWeight, found.PatientComments = format_number_as_ds(study.weight_kg), NOTE
+    found.PatientIdentityRemoved, found.DeidentificationMethod = "YES", "computer-drawn, no person"
     found.QualityControlSubject = "YES"  # (0010,0200): a phantom, not a patient
     found.Manufacturer, found.ManufacturerModelName = "CIPA", "computer-drawn phantom"
     found.SoftwareVersions = f"cipa {__version__}"

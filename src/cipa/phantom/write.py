@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,14 @@ from PIL import Image
 from cipa.data.intensity import window_ct, window_pet
 from cipa.data.layout import Image as ImageName
 from cipa.data.layout import image_path, list_path
-from cipa.data.spacing import KEY, METADATA
+from cipa.data.metadata import METADATA
+from cipa.data.spacing import KEY
 from cipa.errors import UsageError
 from cipa.files import atomic_folder, require_vacant
 from cipa.parallel import runner
 from cipa.phantom.patient import PhantomPatient, draw_patient
 from cipa.phantom.plane import FIELD_OF_VIEW, SLICE_SPACING
-
-Progress = Callable[[int, int], None]
-"""Called with the number of patients done and of patients in all."""
+from cipa.progress import Progress
 
 _MOST_PATIENTS = 9999  # ids have four digits
 _MOST_FEWEST = 40  # slices that tumours can be made to fill in the smallest lungs

@@ -80,17 +80,17 @@ class Frame:
 
 
 class Canvas:
-    """A white picture. Lengths of type and lines are points, 1/72 inch; places are pixels.
+    """A picture, white by default. Lengths of type and lines are points, 1/72 inch; places are pixels.
 
     Attributes:
         dpi: pixels an inch.
         image: the picture, RGB.
     """
 
-    def __init__(self, width: float, height: float, dpi: int) -> None:
+    def __init__(self, width: float, height: float, dpi: int, background: str = "white") -> None:
         """Begin a picture of so many inches."""
         self.dpi = dpi
-        self.image = Image.new("RGB", (self.pixels(width), self.pixels(height)), "white")
+        self.image = Image.new("RGB", (self.pixels(width), self.pixels(height)), background)
         self._pen = ImageDraw.Draw(self.image)
 
     def pixels(self, inches: float) -> int:

@@ -2,43 +2,104 @@
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from cipa.evaluation.comparison import Comparison, Entry
 from cipa.evaluation.published import Row
-from cipa.evaluation.statistics import Interval
+from cipa.evaluation.statistics import Interval, why_no_interval, why_no_test
 from cipa.evaluation.tables import write_csv
 from cipa.files import atomic_folder
 from cipa.report.comparison_page import comparison_html
-from cipa.report.comparison_text import COLUMNS, cells, notes, title
+from cipa.report.comparison_text import COLUMNS, about_rows, cells, notes, title, verdict
 
 FILES = {"comparison.md", "comparison.html", "comparison.csv"}
 
-WIDTH = 140
-"""Columns of text that the table needs where runs have long names."""
+NARROW = ("score and run", "mean [95 % interval]", "median", "n")
+"""Columns of the table on a narrow terminal, where the difference stands below a run's scores."""
 
 
-def comparison_table(comparison: Comparison) -> RenderableType:
-    """Return a row a score and run, the scores apart, for `rich.print`; it is about `WIDTH` wide."""
-    heading = Text(title(comparison), style="bold")
-    table = Table(title=heading, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+class ComparisonTable:
+    """A row a score and run for `rich.print`: as wide as the terminal allows, with nothing cut."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Lay the table out for the width at hand; a file or a pipe gets the wide one."""
+        yield Text(title(self.comparison), style="bold")
+        yield Text(verdict(self.comparison))
+        wide, narrow = _wide_table(self.comparison), _narrow_table(self.comparison)
+        room = options.update(width=10_000)
+        needed, less = (Measurement.get(console, room, table).maximum for table in (wide, narrow))
+        if not console.is_terminal:
+            yield from console.render(wide, options.update(width=needed))
+        elif needed <= options.max_width:
+            yield wide
+        elif less <= options.max_width:
+            yield narrow
+        else:
+            yield from map(Text, _lines(self.comparison))
+        for line in notes(self.comparison):
+            yield Text(line)
+
+
+def _wide_table(comparison: Comparison) -> Table:
+    table = Table(header_style="bold", box=SIMPLE_HEAD)
     for name in COLUMNS:
         table.add_column(name, justify="left" if name in COLUMNS[:2] else "right", no_wrap=True)
     for entry in comparison.entries:
         is_last = entry.run == comparison.runs[-1]
         table.add_row(*map(Text, cells(comparison, entry)), end_section=is_last)
-    return Group(table, *(Text(line) for line in notes(comparison)))
+    return table
+
+
+def _narrow_table(comparison: Comparison) -> Table:
+    table = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in NARROW:
+        left = name == NARROW[0]
+        table.add_column(name, justify="left" if left else "right", no_wrap=not left, overflow="fold")
+    for entry in comparison.entries:
+        label, run, mean, median, patients, difference, p, p_holm = cells(comparison, entry)
+        if label:
+            table.add_row(Text(label, style="bold"))
+        is_last = entry.run == comparison.runs[-1]
+        table.add_row(
+            *map(Text, (f"  {run}", mean, median, patients)), end_section=is_last and not difference
+        )
+        if difference:
+            table.add_row(Text(f"    p {p}, Holm {p_holm}"), Text(difference), end_section=is_last)
+    return table
+
+
+def _lines(comparison: Comparison) -> Iterator[str]:
+    """Return what the tables hold where neither fits: a line a number."""
+    for entry in comparison.entries:
+        label, run, mean, median, patients, difference, p, p_holm = cells(comparison, entry)
+        if label:
+            yield f"\n{label}"
+        yield f"  {run}"
+        yield f"    {mean}, median {median}, n {patients}"
+        if difference:
+            yield f"    difference {difference}"
+            yield f"    p {p}, Holm {p_holm}"
+    yield ""
 
 
 def comparison_markdown(comparison: Comparison) -> str:
     """Return the same table as GitHub-flavoured Markdown, with its notes below."""
     lines = [
         f"# {title(comparison)}",
+        "",
+        _escaped(verdict(comparison)),
+        "",
+        *(f"- {name}: {_escaped(_each(comparison.runs, values))}" for name, values in about_rows(comparison)),
         "",
         _markdown_row(COLUMNS),
         "|---|---|" + "---:|" * (len(COLUMNS) - 2),
@@ -71,6 +132,13 @@ def is_comparison(folder: Path) -> bool:
     return {path.name for path in folder.iterdir()} == FILES
 
 
+def _each(runs: list[str], values: list[str]) -> str:
+    """Return a value a run in one line, once where all share it."""
+    if len(set(values)) == 1:
+        return values[0]
+    return "; ".join(f"{run} {value}" for run, value in zip(runs, values, strict=True))
+
+
 def _markdown_row(cells: tuple[str, ...] | list[str]) -> str:
     return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
 
@@ -91,7 +159,14 @@ def _csv_row(entry: Entry) -> Row:
         **_bounds("difference", difference.mean if difference else Interval(math.nan, math.nan, math.nan)),
         "p_wilcoxon": difference.p if difference else "",
         "p_holm": "" if entry.p_holm is None else entry.p_holm,
+        "note": "; ".join(filter(None, _reasons(entry))),
     }
+
+
+def _reasons(entry: Entry) -> tuple[str, ...]:
+    """Return why a row has no interval or no p."""
+    test = "" if entry.difference is None else why_no_test(entry.difference.patients)
+    return why_no_interval(entry.spread.patients), test
 
 
 def _bounds(name: str, interval: Interval) -> Row:

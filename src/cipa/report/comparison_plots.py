@@ -28,6 +28,8 @@ SCATTERED = ("dice", "iou", "nsd", "hd95_mm", "hd95", "volume_error_relative", "
 def box_plots(comparison: Comparison) -> str:
     """Draw each score: a box a run (quartiles, median; whiskers to 1.5 times the box) and a dot a patient.
 
+    Of fewer patients than an interval needs there are dots alone.
+
     Returns:
         An `<svg>` element; patients without the score are left out, as they are of its mean.
     """
@@ -37,7 +39,7 @@ def box_plots(comparison: Comparison) -> str:
     for metric, axes in zip(metrics, places, strict=True):
         quantity = QUANTITIES[metric]
         values = [_shown(quantity, comparison.scores[metric][run]) for run in comparison.runs]
-        _boxes(axes, values)
+        _boxes(axes, values, comparison.has_intervals)
         axes.set_title(f"{quantity.label} ({quantity.wish})", fontsize=9, loc="left")
         names = comparison.runs if axes in places[::COLUMNS] else [""] * len(values)
         axes.set_yticks(range(1, len(values) + 1), names)
@@ -59,9 +61,8 @@ def patient_plots(comparison: Comparison) -> str:
         quantity, scores = QUANTITIES[metric], comparison.scores[metric]
         base = _shown(quantity, scores[first])
         for place, run in enumerate(others, start=1):
-            axes.scatter(
-                base, _shown(quantity, scores[run]), s=18, color=_colour(place), alpha=0.75, lw=0, label=run
-            )
+            values, colour = _shown(quantity, scores[run]), _colour(place)
+            axes.scatter(base, values, s=18, color=colour, alpha=0.75, lw=0, clip_on=False, label=run)
         _name_farthest(axes, comparison.names, base, [_shown(quantity, scores[run]) for run in others])
         _diagonal(axes)
         axes.set_title(f"{quantity.label} ({quantity.wish})", fontsize=9, loc="left")
@@ -81,20 +82,24 @@ def _grid(count: int, height: float) -> tuple[Figure, list[Axes]]:
     return figure, places[:count]
 
 
-def _boxes(axes: Axes, values: Sequence[np.ndarray]) -> None:
+def _boxes(axes: Axes, values: Sequence[np.ndarray], with_boxes: bool) -> None:
     known = [each[np.isfinite(each)] for each in values]
-    boxes = axes.boxplot(
-        known,
-        orientation="horizontal",
-        widths=0.62,
-        patch_artist=True,
-        showfliers=False,
-        medianprops={"color": "#222"},
-    )
-    for place, (box, each) in enumerate(zip(boxes["boxes"], known, strict=True)):
-        box.set(facecolor=_colour(place), alpha=0.35, edgecolor=_colour(place))
+    if with_boxes:
+        boxes = axes.boxplot(
+            known,
+            orientation="horizontal",
+            widths=0.62,
+            patch_artist=True,
+            showfliers=False,
+            medianprops={"color": "#222"},
+        )
+        for place, box in enumerate(boxes["boxes"]):
+            box.set(facecolor=_colour(place), alpha=0.35, edgecolor=_colour(place))
+    for place, each in enumerate(known):
         spread = np.linspace(-0.18, 0.18, 5)[np.arange(each.size) % 5]
-        axes.scatter(each, place + 1 + spread, s=7, color=_colour(place), lw=0, zorder=3)
+        size = 7 if with_boxes else 16
+        axes.scatter(each, place + 1 + spread, s=size, color=_colour(place), lw=0, zorder=3, clip_on=False)
+    axes.set_ylim(0.4, len(known) + 0.6)
 
 
 def _name_farthest(axes: Axes, names: Sequence[str], base: np.ndarray, others: list[np.ndarray]) -> None:

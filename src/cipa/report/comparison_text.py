@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
+
 from cipa.evaluation.comparison import Comparison, Entry
 from cipa.evaluation.patient_tables import PROTOCOL
+from cipa.evaluation.statistics import why_no_interval, why_no_test
 from cipa.report.quantities import QUANTITIES, counted
 
 POOLED = "pixels pooled within each patient, HD95 in pixels"
@@ -17,6 +20,46 @@ def title(comparison: Comparison) -> str:
     return f"{len(comparison.runs)} runs, " + ", ".join(counted(*each) for each in numbers)
 
 
+ABOUT_NAMES = {
+    "weights": "weights",
+    "pet_threshold": "PET threshold",
+    "variant": "network",
+    "image_size": "image size, pixels",
+    "inputs": "shown",
+    "threshold": "threshold, probability",
+    "precision": "precision",
+    "data": "data set",
+    "list": "list",
+    "date": "evaluated on",
+    "cipa": "CIPA version",
+}
+"""What was compared, in words; keys as in `cipa.evaluation.runs.ABOUT`."""
+
+
+def about_rows(comparison: Comparison) -> list[tuple[str, list[str]]]:
+    """Return what each run is: a name and a value a run; rows that say nothing of any run are left out."""
+    rows = []
+    for key, name in ABOUT_NAMES.items():
+        values = [comparison.about.get(run, {}).get(key, "") for run in comparison.runs]
+        if any(values):
+            rows.append((name, [value or "–" for value in values]))
+    return rows
+
+
+def verdict(comparison: Comparison) -> str:
+    """Return a sentence: which run has the highest mean Dice, and how sure its lead over the first run is."""
+    quantity = QUANTITIES["dice"]
+    scored = [entry for entry in comparison.entries if entry.metric == "dice"]
+    best = max(scored, key=lambda entry: np.nan_to_num(entry.spread.mean.value, nan=-1.0))
+    said = f"Highest mean Dice: {best.run}, {quantity.interval(best.spread.mean)} %"
+    if best.difference is None or math.isnan(best.difference.mean.value):
+        return said + "."
+    lead = f"{quantity.interval(best.difference.mean, '+')} points over {comparison.runs[0]}"
+    p = best.p_holm if best.p_holm is not None else math.nan
+    sure = f"p {_p(p)} after Holm" if not math.isnan(p) else why_no_test(best.difference.patients)
+    return f"{said}; {lead}, {sure}."
+
+
 def notes(comparison: Comparison) -> list[str]:
     """Return what the numbers are, and by name the patients whose scores are by convention."""
     protocol = PROTOCOL if comparison.is_3d else POOLED
@@ -26,6 +69,7 @@ def notes(comparison: Comparison) -> list[str]:
         f"difference: mean over patients of run less {comparison.runs[0]}, with its 95 % bootstrap interval",
         "p: Wilcoxon signed-rank test on the patients' differences, two-sided; (Holm) corrects it for the "
         "number of runs, not of scores",
+        *filter(None, (why_no_interval(comparison.patients), why_no_test(comparison.patients))),
         *(
             f"{run}: {what} {', '.join(names)}"
             for what, runs in _by_convention(comparison).items()

@@ -1,6 +1,5 @@
 """A training run as one picture: loss, learning rate, and scores on the slices held out."""
 
-import csv
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cipa.errors import DataError
 from cipa.files import atomic_file
+from cipa.readers import read_csv, shown
 
 BLUE, ORANGE, GREEN, GREY = (
     "#0072b2",
@@ -80,14 +80,8 @@ def read_columns(path: Path, names: tuple[str, ...]) -> Columns:
     Raises:
         DataError: the file is missing, lacks a column, or a cell is not a number.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; give the folder that `cipa train` wrote")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        absent = [name for name in names if name not in (reader.fieldnames or ())]
-        if absent:
-            raise DataError(f"{path}: no column {', '.join(absent)}; give the folder that `cipa train` wrote")
-        rows = [[_number(row[name], path, reader.line_num) for name in names] for row in reader]
+    found = read_csv(path, names, "give the folder that `cipa train` wrote")
+    rows = [[_number(row[name], path, line) for name in names] for line, row in found]
     table = np.array(rows, np.float64).reshape(len(rows), len(names))
     return dict(zip(names, table.T, strict=True))
 
@@ -152,12 +146,10 @@ def _length(training: Columns) -> str:
     return f"{steps:,} step{'s' * (steps != 1)}, {epochs} epoch{'s' * (epochs != 1)}"
 
 
-def _number(cell: str | None, path: Path, line: int) -> float:
+def _number(cell: str, path: Path, line: int) -> float:
     if cell == "":
         return float("nan")
     try:
-        return float(cell or "")
+        return float(cell)
     except ValueError:
-        raise DataError(
-            f"{path}: line {line} is cut short or not a number ({cell!r}); delete that line"
-        ) from None
+        raise DataError(f"{path}: line {line}: '{shown(cell)}' is no number; delete that line") from None

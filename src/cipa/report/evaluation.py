@@ -1,7 +1,8 @@
 """Everything one evaluation leaves behind: masks, tables and panels in one folder."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,16 @@ from cipa.data.layout import patient_of
 from cipa.evaluation.mask_store import MaskStore
 from cipa.evaluation.patient import PatientProtocol
 from cipa.evaluation.patient_tables import SUMMARY_KEY, patient_summary, write_patient_table
-from cipa.evaluation.published import PublishedResult
-from cipa.evaluation.scoring import Segment, Slices, score_slices
+from cipa.evaluation.published import PublishedProtocol, PublishedResult
+from cipa.evaluation.scoring import Segmenter, Slices, score_slices
 from cipa.evaluation.tables import write_tables
 from cipa.files import atomic_folder
-from cipa.inference.predictor import Predictor
+from cipa.inference.slices import SlicePredictor
 from cipa.report.extremes import save_extremes
 
 
 def evaluate(
-    predictor: Predictor,
+    predictor: SlicePredictor,
     dataset: Slices,
     out: str | os.PathLike[str],
     *,
@@ -57,7 +58,7 @@ def evaluate(
     """
     return write_evaluation(
         dataset,
-        lambda ct, pet: predictor.mask(predictor.predict_slices(ct, pet)),
+        partial(segment_slices, predictor),
         out,
         batch_size=predictor.batch_size,
         masks=masks,
@@ -68,9 +69,16 @@ def evaluate(
     )
 
 
+def segment_slices(
+    predictor: SlicePredictor, ids: Sequence[str], ct: np.ndarray, pet: np.ndarray
+) -> np.ndarray:
+    """Return a network's masks, uint8 (S, H, W): a `Segmenter` once the predictor is bound."""
+    return predictor.mask(predictor.predict_slices(ct, pet))
+
+
 def write_evaluation(
     dataset: Slices,
-    segment: Segment,
+    segment: Segmenter,
     out: str | os.PathLike[str],
     *,
     batch_size: int = 4,
@@ -79,13 +87,12 @@ def write_evaluation(
     patients: PatientProtocol | None = None,
     about: Mapping[str, Any] | None = None,
     advance: Callable[[], None] | None = None,
-    shown: Slices | None = None,
 ) -> PublishedResult:
     """Do what `evaluate` does with anything that makes masks.
 
     Args:
         dataset: slices with masks.
-        segment: turns CT and PET into masks.
+        segment: what makes the masks.
         out: the folder.
         batch_size: slices given to `segment` at a time.
         masks: as `evaluate` takes it, like the four below.
@@ -93,7 +100,6 @@ def write_evaluation(
         patients: scores whole patients as well.
         about: what summary.json shall say besides scores.
         advance: called as each slice is done.
-        shown: the slices as panels show them, where `dataset` holds something else than the images.
 
     Returns:
         The scores.
@@ -102,7 +108,48 @@ def write_evaluation(
         DataError: as `evaluate`.
         OSError: as `evaluate`.
     """
-    store = MaskStore()
+    return write_parts(
+        [(dataset, segment)],
+        out,
+        dataset,
+        batch_size=batch_size,
+        masks=masks,
+        panels=panels,
+        patients=patients,
+        about=about,
+        advance=advance,
+    )
+
+
+def write_parts(
+    parts: Iterable[tuple[Slices, Segmenter]],
+    out: str | os.PathLike[str],
+    shown: Slices,
+    *,
+    batch_size: int = 4,
+    masks: bool = True,
+    panels: int = 4,
+    patients: PatientProtocol | None = None,
+    about: Mapping[str, Any] | None = None,
+    advance: Callable[[], None] | None = None,
+) -> PublishedResult:
+    """Do what `write_evaluation` does with slices that are segmented by several networks, each some of them.
+
+    Args:
+        parts: slices with masks, and what segments them; made as they are needed, one in memory at a time.
+        out: the folder.
+        shown: all slices, as panels show them.
+        batch_size: as `write_evaluation` takes it, like those below.
+        masks: whether to write the predicted masks.
+        panels: slices a panel at most.
+        patients: scores whole patients as well.
+        about: what summary.json shall say besides scores.
+        advance: called as each slice is done.
+
+    Returns:
+        The scores of all parts together.
+    """
+    store, protocol = MaskStore(), PublishedProtocol()
     with atomic_folder(out) as folder:
 
         def on_slice(slice_id: str, mask: np.ndarray) -> None:
@@ -113,13 +160,22 @@ def write_evaluation(
             if advance is not None:
                 advance()
 
-        result = score_slices(dataset, segment, batch_size=batch_size, on_slice=on_slice, patients=patients)
+        for dataset, segment in parts:
+            score_slices(
+                dataset,
+                segment,
+                batch_size=batch_size,
+                on_slice=on_slice,
+                patients=patients,
+                protocol=protocol,
+            )
+        result = protocol.result()
         if patients is not None:
             write_patient_table(folder, patients.result())
             about = {**(about or {}), SUMMARY_KEY: patient_summary(patients.result())}
         write_tables(folder, result, about)
         if panels:
-            save_extremes(folder / "panels", result.slices, shown or dataset, store, panels)
+            save_extremes(folder / "panels", result.slices, shown, store, panels)
     return result
 
 
@@ -133,7 +189,7 @@ def _write_mask(path: Path, mask: np.ndarray) -> None:
     Image.fromarray(mask * np.uint8(255)).save(path)  # the folder appears whole, so a file in it need not
 
 
-def _network(predictor: Predictor) -> dict[str, Any]:
+def _network(predictor: SlicePredictor) -> dict[str, Any]:
     return vars(predictor.config) | {
         "threshold": predictor.threshold,
         "precision": predictor.precision,

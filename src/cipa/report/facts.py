@@ -19,8 +19,8 @@ GROUPS = {
 
 NAMES = {
     "vendor": "manufacturer",
-    "spacing_mm": "voxel spacing, mm",
-    "shape": "voxels",
+    "spacing_mm": "voxel x × y × z, mm",
+    "shape": "voxels along x × y × z",
     "factor": "SUV per stored unit",
     "range": "lowest to highest",
     "how": "how it was computed",
@@ -29,9 +29,26 @@ NAMES = {
     "seconds": "computing time, s",
     "crm": "CRM",
     "dcim": "DCIM",
-    "suv_max": "SUV that is grey 255",
-    "ct_window": "HU that are grey 0 and 255",
+    "suv_max": "SUV shown white to the network",
+    "ct_window": "HU shown black and white to it",
+    "fit": "how slices fit the image",
+    "field_of_view": "field of view, mm",
+    "image_size": "image size, pixels",
+    "smallest_ml": "smallest lesion kept, mL",
+    "shortest_mm": "shortest lesion kept, mm",
+    "min_suv": "least SUVmax of a lesion",
+    "keep_all": "implausible lesions kept",
+    "inputs": "shown to the network",
+    "digest": "fingerprint of the weights",
+    "source": "fingerprint of the study",
+    "threshold": "threshold, probability",
+    "weight_kg": "weight, kg",
+    "dose_mbq": "injected activity, MBq",
+    "ct_series": "CT series",
+    "pet_series": "PET series",
 }
+DIGITS = {"spacing_mm": 3, "factor": 5, "seconds": 3, "range": 4}
+"""Significant digits of numbers that are measured; of others, as many as they have, up to six."""
 RANGES = ("range", "ct_window")
 LEFT_OUT = ("study", "factors")
 """The head of the page has the study; a factor a slice is for machines, their mean stands as `factor`."""
@@ -57,23 +74,25 @@ def _rows(key: str, value: Any) -> Iterator[Row]:
         for name, inner in value.items():
             if name not in LEFT_OUT and inner not in (None, "", [], {}):
                 between = " to " if name in RANGES else " × "
-                yield group, _name(name), _words(inner, between)
+                yield group, _name(name), _words(inner, between, DIGITS.get(name, 6))
     elif value not in (None, "", []):
-        yield GROUPS[""], _name(key), _words(value)
+        yield GROUPS[""], _name(key), _words(value, digits=DIGITS.get(key, 6))
 
 
 def _name(key: str) -> str:
     return NAMES.get(key, key.replace("_", " "))
 
 
-def _words(value: Any, between: str = " × ") -> str:
+def _words(value: Any, between: str = " × ", digits: int = 6) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.{digits}g}"
+    if isinstance(value, int):
+        return f"{value:,}"
     if isinstance(value, Mapping):
         return ", ".join(f"{_name(str(key))} {_words(inner)}" for key, inner in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         numeric = all(isinstance(inner, int | float) for inner in value)
-        return (between if numeric else ", ").join(_words(inner) for inner in value)
+        return (between if numeric else ", ").join(_words(inner, digits=digits) for inner in value)
     return str(value)

@@ -1,4 +1,4 @@
-"""A lesion on one picture: CT in the lung window, PET and both fused, enlarged and outlined."""
+"""A lesion on one picture: CT in the lung window, PET, and PET over soft-tissue CT, enlarged and outlined."""
 
 import os
 from typing import Any
@@ -24,6 +24,7 @@ from cipa.report.pet_style import (
     scale_bar,
     sides,
 )
+from cipa.report.positions import slice_name
 
 SMALLEST_VIEW_MM = 90.0
 """Side of the view, if the lesion does not need more."""
@@ -50,10 +51,8 @@ def save_lesion_panel(path: str | os.PathLike[str], prediction: Prediction, lesi
         OSError: the file cannot be written; nothing is left under its name.
     """
     index = _largest_slice(prediction, lesion)
-    labels, hu, suv = (
-        prediction.axial(array)[index]
-        for array in (prediction.labels, prediction.ct.array, prediction.pet_on_ct)
-    )
+    labels, hu = (prediction.axial(array)[index] for array in (prediction.labels, prediction.ct.array))
+    suv = prediction.axial_pet(slice(index, index + 1))[0]
     box, extent = _view(labels == lesion.number, prediction)
     titles = _titles(prediction.inputs)
     canvas = Canvas(len(titles) * (CELL + GAP) - GAP, CELL + TOP, DPI)
@@ -65,7 +64,7 @@ def save_lesion_panel(path: str | os.PathLike[str], prediction: Prediction, lesi
         _outline(canvas, frame, labels[box], lesion.number)
         _finish(canvas, frame, "white" if column != 1 else INK)
         canvas.words((left + canvas.points(3), top - canvas.points(8)), title, 8, QUIET)
-    title = _title(lesion, index, prediction.inputs)
+    title = _title(lesion, slice_name(prediction, index), prediction.inputs)
     canvas.words((canvas.points(3), canvas.points(10.5)), title, 9.5, INK, bold=True)
     canvas.save(path)
 
@@ -79,16 +78,16 @@ def _largest_slice(prediction: Prediction, lesion: Lesion) -> int:
 
 def _titles(inputs: str) -> dict[int, str]:
     """Return the columns that can be drawn from what was given."""
-    titles = {0: "CT, lung window", 1: f"PET, SUV 0 to {SUV_TOP:g}", 2: "PET on CT"}
+    titles = {0: "CT, lung window", 1: f"PET, SUV 0 to {SUV_TOP:g}", 2: "PET on CT, soft-tissue window"}
     return titles if inputs == BOTH else {0: titles[0]} if inputs == "ct" else {1: titles[1]}
 
 
-def _title(lesion: Lesion, index: int, inputs: str) -> str:
-    if inputs != BOTH:  # one image is too narrow for SUV, which the table has
-        return f"Lesion {lesion.number}  {lesion.volume_ml:.2f} mL  slice {index}"
+def _title(lesion: Lesion, where: str, inputs: str) -> str:
+    if inputs != BOTH:  # one image is too narrow for more, which the table has
+        return f"Lesion {lesion.number}  {lesion.volume_ml:.2f} mL"
     return (
         f"Lesion {lesion.number}    {lesion.volume_ml:.2f} mL    SUVmax {lesion.suv_max:.1f}    "
-        f"SUVpeak {lesion.suv_peak:.1f}    axial slice {index}"
+        f"SUVpeak {lesion.suv_peak:.1f}    axial {where}"
     )
 
 

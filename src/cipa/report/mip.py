@@ -1,6 +1,7 @@
 """Maximum intensity projections of PET, coronal and sagittal, with every lesion outlined and numbered."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -68,7 +69,7 @@ def save_mip(path: str | os.PathLike[str], prediction: Prediction, heading: str 
     Raises:
         OSError: the file cannot be written; nothing is left under its name.
     """
-    projections = [_project(prediction, view) for view in VIEWS]
+    projections = _project(prediction)
     widths = [image.extent[1] - image.extent[0] for image in projections]
     height = projections[0].extent[3] - projections[0].extent[2]
     inch = min((WIDEST - GAP) / sum(widths), HIGHEST / height)
@@ -93,9 +94,14 @@ class _Image:
     extent: Extent
 
 
-def _project(prediction: Prediction, view: View) -> _Image:
-    """Project PET and lesions along an axis; crop what is left and right of the body."""
-    suv = _highest(prediction.axial(prediction.pet_on_ct), view.axis)
+def _project(prediction: Prediction) -> list[_Image]:
+    """Project PET and lesions along the axis of each view."""
+    highest = _highest(prediction, [view.axis for view in VIEWS])
+    return [_with_lesions(prediction, view, suv) for view, suv in zip(VIEWS, highest, strict=True)]
+
+
+def _with_lesions(prediction: Prediction, view: View, suv: NDArray[np.float32]) -> _Image:
+    """Project lesions along an axis as PET was; crop what is left and right of the body."""
     steps = np.delete(spacing(prediction.axial_affine), view.axis)
     first, last = _body(suv, BODY_MARGIN_MM / steps[1])
     high = suv.shape[0] * steps[0]
@@ -122,11 +128,20 @@ def _body(suv: NDArray[np.float32], margin: float) -> tuple[int, int]:
     return max(0, int(there[0] - margin)), min(suv.shape[1], int(there[-1] + margin) + 2)
 
 
-def _highest(suv: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-    """Return the highest value along the rows or columns of every slice; numpy frees Python's lock."""
-    runs = [slice(first, first + SLAB) for first in range(0, len(suv), SLAB)]
+def _highest(prediction: Prediction, axes: Sequence[int]) -> list[NDArray[np.float32]]:
+    """Return PET's highest value along the rows or columns of every slice, for each of the axes.
+
+    PET is interpolated at the CT's voxels a few slices at a time; numpy frees Python's lock.
+    """
+    count = len(prediction.axial(prediction.mask))
+    runs = [slice(first, min(first + SLAB, count)) for first in range(0, count, SLAB)]
+
+    def highest(run: slice) -> list[NDArray[np.float32]]:
+        suv = prediction.axial_pet(run)
+        return [suv.max(axis=axis) for axis in axes]
+
     with ThreadPoolExecutor(processors()) as pool:
-        return np.concatenate(list(pool.map(lambda run: suv[run].max(axis=axis), runs)))
+        return [np.concatenate(parts) for parts in zip(*pool.map(highest, runs), strict=True)]
 
 
 def _draw(canvas: Canvas, view: View, image: _Image, frame: Frame) -> None:

@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from PIL import Image
 
-from cipa.report.figure_file import save_figure
+from cipa.report.canvas import Canvas, Frame
+from cipa.report.pet_style import outlines
 
 TRUTH, PREDICTION = "#2fd67a", "#ff3dd1"
 TRUTH_WIDTH, PREDICTION_WIDTH = 2.0, 1.1
@@ -24,11 +22,12 @@ BACKGROUND, TEXT, QUIET, FRAME = "#101214", "#f2f2f2", "#9aa0a6", "#e0a030"
 PET_TOP = 89
 """8-bit value shown black in PET: SUV 7 where 255 is SUV 20, a usual window for FDG."""
 
-CELL_INCHES = 2.7
-ROW_HEADER_INCHES = 0.34
-MARGIN_INCHES = 0.12
-TOP_INCHES = 0.66
+CELL, ROW_HEAD, MARGIN, TOP = 2.7, 0.34, 0.12, 0.66
+"""Inches of an image, of the line above a row, between cells, and above the first row."""
+
 DPI = 120
+SIZE = 9.5
+"""Points of the type."""
 
 SMALLEST_VIEW = 0.17
 """Side of the enlarged square, as a part of the slice, where the outlines need less."""
@@ -36,12 +35,16 @@ SMALLEST_VIEW = 0.17
 Panel = Mapping[str, Any]
 """One row: title, ct, pet, and optionally truth, prediction, note."""
 
+View = tuple[int, int, int]
+"""Row, column and side of a square of a slice, in its pixels."""
+
 
 def save_panel(path: str | os.PathLike[str], rows: Sequence[Panel], heading: str = "") -> None:
     """Write a PNG grid, one row a slice.
 
-    Columns are CT and PET whole, with the enlarged square marked, then CT and PET of that square with the
-    outlines of truth and prediction. If no row has a mask, the two enlarged columns are left out.
+    Columns are CT and PET whole but for black padding, with the enlarged square marked, then CT and PET of
+    that square with the outlines of truth and prediction. If no row has a mask, there are no enlarged
+    columns.
 
     Args:
         path: name of the PNG.
@@ -57,94 +60,94 @@ def save_panel(path: str | os.PathLike[str], rows: Sequence[Panel], heading: str
         raise ValueError("a panel needs at least one row")
     for row in rows:
         _check_shapes(row)
-    outlined = any(_masks(row) for row in rows)
-    grid = _Grid(len(rows), 4 if outlined else 2)
+    columns = 4 if any(_masks(row) for row in rows) else 2
+    width = columns * (CELL + MARGIN) + MARGIN
+    height = TOP + len(rows) * (ROW_HEAD + CELL + MARGIN) + MARGIN
+    canvas = Canvas(width, height, DPI, BACKGROUND)
+    _draw_heading(canvas, heading, rows, columns, width)
     for number, row in enumerate(rows):
-        _draw_row(grid, number, row, outlined)
-    _draw_heading(grid, heading, rows)
-    save_figure(path, grid.figure, DPI)
+        _draw_row(canvas, TOP + number * (ROW_HEAD + CELL + MARGIN), row, columns, width)
+    canvas.save(path)
 
 
-class _Grid:
-    """A figure of square cells, in inches from its top left corner."""
-
-    def __init__(self, rows: int, columns: int) -> None:
-        self.columns = columns
-        self.width = columns * (CELL_INCHES + MARGIN_INCHES) + MARGIN_INCHES
-        self.row_height = ROW_HEADER_INCHES + CELL_INCHES + MARGIN_INCHES
-        self.height = TOP_INCHES + rows * self.row_height + MARGIN_INCHES
-        self.figure = Figure(figsize=(self.width, self.height), facecolor=BACKGROUND)
-
-    def left_of(self, column: int) -> float:
-        return MARGIN_INCHES + column * (CELL_INCHES + MARGIN_INCHES)
-
-    def top_of(self, row: int) -> float:
-        return TOP_INCHES + row * self.row_height
-
-    def cell(self, row: int, column: int) -> Axes:
-        bottom = self.height - self.top_of(row) - ROW_HEADER_INCHES - CELL_INCHES
-        sides = self.left_of(column) / self.width, bottom / self.height
-        axes = self.figure.add_axes((*sides, CELL_INCHES / self.width, CELL_INCHES / self.height))
-        axes.set_axis_off()
-        return axes
-
-    def text(self, left: float, top: float, words: str, **style: Any) -> None:
-        style = dict[str, Any](color=TEXT, fontsize=9.5, va="center") | style
-        self.figure.text(left / self.width, 1 - top / self.height, words, **style)
-
-
-def _draw_row(grid: _Grid, number: int, row: Panel, outlined: bool) -> None:
-    middle = grid.top_of(number) + ROW_HEADER_INCHES / 2
-    grid.text(grid.left_of(0), middle, row["title"], weight="bold")
-    grid.text(grid.width - MARGIN_INCHES, middle, row.get("note") or "", color=QUIET, ha="right")
-    whole = (0, 0, max(row["ct"].shape))
-    view = _view(row)
-    for column, name in enumerate(("ct", "pet", "ct", "pet")[: grid.columns]):
-        axes = grid.cell(number, column)
-        _show(axes, row[name], name, whole if column < 2 else view)
-        if column < 2 and outlined and view != whole:
-            axes.add_patch(_frame(view))
+def _draw_row(canvas: Canvas, top: float, row: Panel, columns: int, width: float) -> None:
+    """Draw a row of cells, its line of words at `top` inches."""
+    level = canvas.pixels(top + ROW_HEAD / 2)
+    canvas.words((canvas.pixels(MARGIN), level), row["title"], SIZE, TEXT, bold=True)
+    canvas.words((canvas.pixels(width - MARGIN), level), row.get("note") or "", SIZE, QUIET, "rm")
+    whole, view = _filled(row), _view(row)
+    for column, name in enumerate(("ct", "pet", "ct", "pet")[:columns]):
+        frame = _frame(canvas, column, top + ROW_HEAD, whole if column < 2 else view)
+        _show(canvas, frame, row[name], name)
+        if column < 2 and columns == 4 and view != whole:
+            canvas.lines([_square(frame, view)], FRAME, 0.8, frame)
         if column >= 2:
-            _outline(axes, row.get("truth"), TRUTH, TRUTH_WIDTH)
-            _outline(axes, row.get("prediction"), PREDICTION, PREDICTION_WIDTH)
+            _outline(canvas, frame, row.get("truth"), TRUTH, TRUTH_WIDTH)
+            _outline(canvas, frame, row.get("prediction"), PREDICTION, PREDICTION_WIDTH)
 
 
-def _draw_heading(grid: _Grid, heading: str, rows: Sequence[Panel]) -> None:
-    grid.text(grid.left_of(0), 0.22, heading, fontsize=12)
-    for column, name in enumerate(("CT", "PET", "CT, enlarged", "PET, enlarged")[: grid.columns]):
-        centre = grid.left_of(column) + CELL_INCHES / 2
-        grid.text(centre, TOP_INCHES - 0.14, name, color=QUIET, ha="center")
-    names = (("truth", TRUTH, TRUTH_WIDTH), ("prediction", PREDICTION, PREDICTION_WIDTH))
-    lines = [
-        Line2D([], [], color=color, linewidth=width, label=name)
-        for name, color, width in names
-        if any(row.get(name) is not None for row in rows)
-    ]
-    if lines:
-        corner = (1 - MARGIN_INCHES / grid.width, 1 - 0.22 / grid.height)
-        style = {"labelcolor": TEXT, "frameon": False, "fontsize": 9.5, "borderpad": 0, "borderaxespad": 0}
-        grid.figure.legend(handles=lines, loc="center right", bbox_to_anchor=corner, ncols=2, **style)
+def _draw_heading(canvas: Canvas, heading: str, rows: Sequence[Panel], columns: int, width: float) -> None:
+    """Write heading and names of the columns, and which line is what at the right."""
+    canvas.words((canvas.pixels(MARGIN), canvas.pixels(0.22)), heading, 12, TEXT)
+    for column, name in enumerate(("CT", "PET", "CT, enlarged", "PET, enlarged")[:columns]):
+        centre = MARGIN + column * (CELL + MARGIN) + CELL / 2
+        canvas.words((canvas.pixels(centre), canvas.pixels(TOP - 0.14)), name, SIZE, QUIET, "mm")
+    right, level = canvas.pixels(width - MARGIN), canvas.pixels(0.22)
+    for name, colour, line in (
+        ("prediction", PREDICTION, PREDICTION_WIDTH),
+        ("truth", TRUTH, TRUTH_WIDTH),
+    ):
+        if any(row.get(name) is not None for row in rows):
+            canvas.words((right, level), name, SIZE, TEXT, "rm")
+            end = right - canvas.points(0.62 * SIZE * len(name) + 4)
+            begin = end - canvas.points(18)
+            canvas.lines([np.array([[begin, level], [end, level]])], colour, line)
+            right = round(begin - canvas.points(14))
 
 
-def _show(axes: Axes, image: np.ndarray, kind: str, view: tuple[int, int, int]) -> None:
-    colours, top = ("gray", 255) if kind == "ct" else ("gray_r", PET_TOP)
-    axes.imshow(image, cmap=colours, vmin=0, vmax=top, interpolation="bilinear")
+def _frame(canvas: Canvas, column: int, top: float, view: View) -> Frame:
+    """Return where a cell lies, and which pixels of the slice it shows."""
+    row, left, side = view
+    place = canvas.pixels(MARGIN + column * (CELL + MARGIN)), canvas.pixels(top)
+    size = canvas.pixels(CELL)
+    return Frame(*place, size, size, (left, left + side, row + side, row))
+
+
+def _show(canvas: Canvas, frame: Frame, image: np.ndarray, kind: str) -> None:
+    """Draw what a frame shows of a slice: CT grey, PET inverted; what is beyond the slice stays empty."""
+    left, right, bottom, top = map(int, frame.extent)
+    part = np.asarray(image)[top:bottom, left:right]
+    grey = part if kind == "ct" else 255 - np.clip(part.astype(np.float32) * 255 / PET_TOP, 0, 255)
+    high, wide = (max(1, round(frame.width * length / (right - left))) for length in part.shape)
+    shown = Image.fromarray(np.asarray(grey, np.uint8)).resize((wide, high), Image.Resampling.BILINEAR)
+    canvas.show(np.asarray(shown), frame.left, frame.top)
+
+
+def _square(frame: Frame, view: View) -> np.ndarray:
     row, column, side = view
-    axes.set_xlim(column - 0.5, column + side - 0.5)
-    axes.set_ylim(row + side - 0.5, row - 0.5)
+    corners = [(column, row), (column + side, row), (column + side, row + side), (column, row + side)]
+    return np.array([frame.place(x, y) for x, y in (*corners, *corners[:2])])
 
 
-def _frame(view: tuple[int, int, int]) -> Rectangle:
-    row, column, side = view
-    return Rectangle((column - 0.5, row - 0.5), side, side, fill=False, edgecolor=FRAME, linewidth=0.8)
+def _outline(canvas: Canvas, frame: Frame, mask: np.ndarray | None, colour: str, width: float) -> None:
+    if mask is not None:
+        high, wide = mask.shape
+        canvas.lines(outlines(mask, (0, wide, high, 0), frame), colour, width, frame)
 
 
-def _outline(axes: Axes, mask: np.ndarray | None, colour: str, width: float) -> None:
-    if mask is None or not mask.any():
-        return
-    inside = np.pad(mask.astype(bool), 1).astype(np.float32)  # so that a mask at the edge is closed there
-    rows, columns = (np.arange(-1, length + 1) for length in mask.shape)
-    axes.contour(columns, rows, inside, levels=[0.5], colors=[colour], linewidths=width)
+def _filled(row: Panel) -> tuple[int, int, int]:
+    """Return row, column and side of the square without padding, which is what is 0 in CT and PET alike."""
+    filled = np.logical_or.reduce([np.asarray(image) > 0 for image in (row["ct"], row["pet"], *_masks(row))])
+    height, width = filled.shape
+    if not filled.any():
+        return 0, 0, max(height, width)
+    rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
+    side = int(max(np.ptp(rows), np.ptp(columns))) + 1
+    top, left = (
+        _placed(int(places[0] + places[-1] + 1) // 2, side, length)
+        for places, length in ((rows, height), (columns, width))
+    )
+    return top, left, side
 
 
 def _view(row: Panel) -> tuple[int, int, int]:

@@ -17,24 +17,30 @@ LUNG_WINDOW = (-1350.0, 150.0)
 
 OUTLINE, INK, QUIET, EDGE = "#e6007e", "#1b1f24", "#667079", "#c8ccd0"
 
-FUSED_OPACITY = 0.62
-"""Of PET over CT where uptake is `FUSED_FROM` or more; it fades to nothing at SUV 0."""
+SOFT_TISSUE_WINDOW = (-160.0, 240.0)
+"""HU shown black and white under the fused PET: centre 40, width 400, in which a tumour is grey."""
+
+FUSED_OPACITY = 0.5
+"""Of PET over CT where uptake is `FUSED_FROM` or more; it fades to nothing at SUV 0. Half of the picture is
+CT however hot the PET is, so that no tumour becomes a blot."""
 
 FUSED_FROM = 2.5
 
 HOT = np.stack(
     [
-        np.interp(np.linspace(0, 1, 256), (low, high), (first, 1.0))
-        for low, high, first in ((0.0, 0.365, 0.04), (0.365, 0.746, 0.0), (0.746, 1.0, 0.0))
+        np.interp(np.linspace(0, 1, 256), (0.0, 0.4, 0.75, 1.0), levels)
+        for levels in ((0.1, 0.85, 1.0, 1.0), (0.0, 0.1, 0.55, 0.92), (0.0, 0.0, 0.0, 0.25))
     ],
     axis=1,
 )
-"""(256, 3), black over red and yellow to white."""
+"""(256, 3), black over red and orange to yellow; never white, which is CT's."""
 
 
-def ct_picture(hu: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return CT (H, W) in the lung window as grey of another size, (width, height)."""
-    low, high = LUNG_WINDOW
+def ct_picture(
+    hu: NDArray[Any], size: tuple[int, int], window: tuple[float, float] = LUNG_WINDOW
+) -> NDArray[np.uint8]:
+    """Return CT (H, W) as grey of another size, (width, height); `window` has the HU of black and white."""
+    low, high = window
     return _bytes((_resized(hu, size) - low) / (high - low))
 
 
@@ -44,8 +50,8 @@ def pet_picture(suv: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def fused_picture(hu: NDArray[Any], suv: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return CT (H, W) with PET in colours over it, the more opaque the hotter, in RGB of another size."""
-    grey, uptake = ct_picture(hu, size)[..., None], _resized(suv, size)
+    """Return CT (H, W) in the soft-tissue window with PET in colours over it, as RGB of another size."""
+    grey, uptake = ct_picture(hu, size, SOFT_TISSUE_WINDOW)[..., None], _resized(suv, size)
     opacity = FUSED_OPACITY * np.clip(uptake / FUSED_FROM, 0, 1)[..., None]
     colours = HOT[_bytes(uptake / SUV_TOP)]
     return _bytes(grey / 255 * (1 - opacity) + colours * opacity)

@@ -37,9 +37,9 @@ class Quantity:
         return f"{shown:{sign}z.{digits}f}"  # z: what rounds to zero is not "-0.0"
 
     def interval(self, interval: Interval, sign: str = "-") -> str:
-        """Return "value [low, high]" in the shown unit."""
-        if math.isnan(interval.value):
-            return "-"
+        """Return "value [low, high]" in the shown unit, the value alone where there are no bounds."""
+        if math.isnan(interval.low):
+            return self.value(interval.value, sign)
         value, low, high = (self.value(each, sign) for each in (interval.value, interval.low, interval.high))
         return f"{value} [{low}, {high}]"
 
@@ -61,6 +61,8 @@ QUANTITIES = {
     "lesion_f1": Quantity("lesion F1 %", "higher", 100, 1),
     "volume_error_ml": Quantity("volume error mL", "zero"),
     "volume_error_relative": Quantity("volume error %", "zero", 100, 1),
+    "fp_ml_without_tumour": Quantity("false mL, no tumour", "lower"),
+    "marks_without_tumour": Quantity("marks, no tumour", "lower", digits=1),
     "acc": Quantity("Acc %", "higher", 100, 1),
     "hd95": Quantity("HD95 px", "lower"),
 }

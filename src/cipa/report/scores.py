@@ -4,14 +4,16 @@ import math
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from cipa.evaluation.pooled import pooled_intervals
 from cipa.evaluation.published import PublishedResult
-from cipa.evaluation.statistics import Interval
+from cipa.evaluation.statistics import Interval, why_no_interval
 from cipa.evaluation.tables import PROTOCOL
+from cipa.report.fitted_table import FittedTable
 from cipa.report.quantities import counted
+
+COLUMNS = ("", "IoU %", "Dice %", "Acc %", "HD95 px")
 
 
 def scores_table(result: PublishedResult, title: str = "") -> RenderableType:
@@ -25,13 +27,10 @@ def scores_table(result: PublishedResult, title: str = "") -> RenderableType:
         Something `rich.print` shows: the table, the protocol with the number of slices and patients, the
         spread over patients, and the slices whose HD95 is by convention or left out.
     """
-    heading = Text(title, style="bold") if title else None  # as Text, so that [brackets] of a path stay
-    table = Table(title=heading, title_justify="left", header_style="bold")
-    for name in ("IoU %", "Dice %", "Acc %", "HD95 px"):
-        table.add_column(name, justify="right", min_width=8)
     percents = [_shown(100 * score) for score in (result.iou, result.dice, result.acc)]
-    table.add_row(*percents, _shown(result.hd95))
-    return Group(table, *(Text(line) for line in _remarks(result)))
+    row = ("pooled pixels", *percents, _shown(result.hd95))
+    heading = [Text(title, style="bold")] if title else []  # as Text, so that [brackets] of a path stay
+    return Group(*heading, FittedTable(COLUMNS, [row], right=True), *map(Text, _remarks(result)))
 
 
 def _remarks(result: PublishedResult) -> list[str]:
@@ -39,15 +38,10 @@ def _remarks(result: PublishedResult) -> list[str]:
     lines = [f"protocol {PROTOCOL}; {counted(slices, 'slice')}, {counted(patients, 'patient')}"]
     dice = np.array([row["dice"] for row in result.patients])
     if patients > 1 and not math.isnan(result.iou):
-        bounds = pooled_intervals(result.patients)
-        shown = (
-            f"{name} {_bounds(bounds[key])}"
-            for name, key in (("IoU", "iou"), ("Dice", "dice"), ("Acc", "acc"))
-        )
-        lines.append(f"95 % intervals over patients: {', '.join(shown)}")
+        lines.append(_intervals(result))
     if np.isfinite(dice).any():
         low, middle, high = (100 * np.nanquantile(dice, part) for part in (0.25, 0.5, 0.75))
-        lines.append(f"Dice a patient: median {middle:.1f} %, half of them within {low:.1f} to {high:.1f} %")
+        lines.append(f"Dice of a patient: median {middle:.1f} %, quartiles {low:.1f} % and {high:.1f} %")
     if result.missed:
         lines.append(
             f"missed: {counted(len(result.missed), 'slice')} with tumour where none was predicted; "
@@ -59,6 +53,16 @@ def _remarks(result: PublishedResult) -> list[str]:
             "left out of HD95"
         )
     return lines
+
+
+def _intervals(result: PublishedResult) -> str:
+    why_not = why_no_interval(len(result.patients))
+    if why_not:
+        return why_not
+    bounds = pooled_intervals(result.patients)
+    names = (("IoU", "iou"), ("Dice", "dice"), ("Acc", "acc"))
+    shown = (f"{name} {_bounds(bounds[key])}" for name, key in names)
+    return f"95 % intervals over patients: {', '.join(shown)}"
 
 
 def _bounds(interval: Interval) -> str:

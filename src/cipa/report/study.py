@@ -6,16 +6,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cipa import __version__
 from cipa.files import atomic_file
 from cipa.inference.result import DISCLAIMER, Prediction
+from cipa.lesions.measure import Lesion
 from cipa.parallel import processors
 from cipa.report.facts import Row, fact_rows
 from cipa.report.lesion_panels import save_lesion_panel
 from cipa.report.mip import save_mip
+from cipa.report.positions import slice_z
+from cipa.report.templates import or_dash, render
 
 REPORT, PICTURES = "report.html", "pictures"
 
@@ -68,20 +70,15 @@ def _drawn(draw: Callable[..., None], path: Path, *about: object) -> Path:
 
 def render_page(prediction: Prediction, study: str, mip: Path | None, panels: list[Path]) -> str:
     """Return the page as HTML; whatever headers and file names hold is escaped."""
-    environment = Environment(
-        loader=PackageLoader("cipa.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["or_dash"] = _or_dash
-    return environment.get_template("study.html.j2").render(
+    return render(
+        "study.html.j2",
         study=study,
         modalities={"ct": "CT", "pet": "PET"}.get(prediction.inputs, "PET-CT"),
         totals=_totals(prediction),
         lesions=prediction.lesions,
+        left_out=prediction.left_out,
         axial_slices=len(prediction.axial(prediction.mask)),
+        heights=[_heights(prediction, lesion) for lesion in prediction.lesions],
         warnings=prediction.warnings,
         facts=fact_rows(prediction.facts),
         mip=None if mip is None else _inline(mip),
@@ -91,18 +88,20 @@ def render_page(prediction: Prediction, study: str, mip: Path | None, panels: li
     )
 
 
+def _heights(prediction: Prediction, lesion: Lesion) -> str:
+    """Return the z of a lesion's first and last axial slice, mm."""
+    first, last = (f"{slice_z(prediction, index):.0f}" for index in lesion.slices)
+    return first if first == last else f"{first} to {last}"
+
+
 def _totals(prediction: Prediction) -> list[Row]:
     return [
         ("Lesions", str(prediction.lesion_count), ""),
         ("MTV" if "pet" in prediction.inputs else "Volume", f"{prediction.mtv_ml:.1f}", "mL"),
-        ("TLG", _or_dash(prediction.tlg), "SUV · mL"),
-        ("SUVmax", _or_dash(prediction.suv_max), ""),
-        ("SUVpeak", _or_dash(prediction.suv_peak), ""),
+        ("TLG", or_dash(prediction.tlg), "SUV · mL"),
+        ("SUVmax", or_dash(prediction.suv_max), ""),
+        ("SUVpeak", or_dash(prediction.suv_peak), ""),
     ]
-
-
-def _or_dash(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
 
 
 def _inline(picture: Path) -> Markup:

@@ -8,28 +8,34 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import nn
 
+from cipa.data.layout import TUMOUR_ALONE
+from cipa.evaluation.volume_dice import VolumeDice
+from cipa.progress import Display
+from cipa.signals import StopFlag
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.config_file import write_recipe
+from cipa.training.ddp import lay_out_gradients
 from cipa.training.drop_path import sample_drop_paths
 from cipa.training.ema import average_of
 from cipa.training.graph_step import records
-from cipa.training.interrupts import StopFlag
 from cipa.training.loader import TrainingLoader, count_workers
-from cipa.training.log import Journal
+from cipa.training.log import TrainingLog
 from cipa.training.network import build_network
 from cipa.training.optimizer import build_optimizer
-from cipa.training.progress import Display
+from cipa.training.parts import TrainingParts
 from cipa.training.recipe import TrainRecipe
 from cipa.training.run_folder import RunFolder
-from cipa.training.sampler import EpochSampler, steps_per_epoch
-from cipa.training.slices import Slices, count
+from cipa.training.sampler import EpochSampler, SlicePool, steps_per_epoch
+from cipa.training.slices import Slices, count, describe_training
+from cipa.training.split_file import write_split
 from cipa.training.sync_batchnorm import synchronise_batchnorm
+from cipa.training.trackers import start_tracker
 from cipa.training.trainer import Trainer
 from cipa.training.validation import Validator
 
 
 @contextmanager
-def assembled(
+def assemble_trainer(
     recipe: TrainRecipe,
     slices: Slices,
     run: RunFolder,
@@ -69,7 +75,7 @@ def assembled(
     checkpoints = Checkpoints(run, accelerator, model, optimizer, average, running, slices.fingerprint)
     if resume:
         checkpoints.restore()
-    sampler = _sampler(recipe, len(slices.training), accelerator)
+    sampler = _sampler(recipe, slices.pool, accelerator)
     workers = count_workers(running.workers)
     loader = TrainingLoader(slices.training, sampler, workers, accelerator.device)
     validator = _validator(recipe, slices, accelerator, workers)
@@ -77,43 +83,48 @@ def assembled(
     if main:
         run.clear_remains()
         write_recipe(recipe, run.config)
+        held = slices.validation.ids if slices.validation else []
+        write_split(run.split, recipe.validation.fold, slices.training.ids, held, slices.left_out)
     step = checkpoints.position.step
-    total = steps_per_epoch(len(slices.training), optimisation.batch_size) * optimisation.epochs
+    total = steps_per_epoch(len(slices.pool), optimisation.batch_size) * optimisation.epochs
     with Display(total, step, silent=silent or not main) as display:
         _announce(display, recipe, slices, accelerator, checkpoints)
-        journal = Journal(run, display, step, write=main, tensorboard=running.tensorboard)
-        prepared = _prepared(model, recipe, accelerator)
+        tracker = start_tracker(running.log_to, run, step, recipe.settings) if main else None
+        log = TrainingLog(run, display, checkpoints.position, write=main, tracker=tracker)
+        parts = TrainingParts(
+            recipe=recipe,
+            accelerator=accelerator,
+            model=_prepare_model(model, recipe, accelerator),
+            optimizer=optimizer,
+            average=average,
+            drop_path=drop_path,
+            loader=loader,
+            validator=validator,
+            checkpoints=checkpoints,
+            log=log,
+            stop=stop,
+        )
         try:
-            yield Trainer(
-                recipe,
-                accelerator,
-                prepared,
-                optimizer,
-                average,
-                drop_path,
-                loader,
-                validator,
-                checkpoints,
-                journal,
-                stop,
-            )
+            yield Trainer(parts)
         finally:
-            journal.close()
+            log.close()
 
 
-def _prepared(model: nn.Module, recipe: TrainRecipe, accelerator: Accelerator) -> nn.Module:
+def _prepare_model(model: nn.Module, recipe: TrainRecipe, accelerator: Accelerator) -> nn.Module:
     """Return the network in the run's arithmetic, under DDP where its passes are not recorded."""
     recorded = records(recipe, accelerator)
     if recorded and accelerator.num_processes > 1:
         broadcast(list(model.state_dict().values()))
+    elif accelerator.num_processes > 1:
+        lay_out_gradients(model)
     return accelerator.prepare_model(model, evaluation_mode=recorded)
 
 
-def _sampler(recipe: TrainRecipe, slices: int, accelerator: Accelerator) -> EpochSampler:
+def _sampler(recipe: TrainRecipe, pool: SlicePool, accelerator: Accelerator) -> EpochSampler:
     optimisation = recipe.optimisation
     rank, processes = accelerator.process_index, accelerator.num_processes
     micro_batch = optimisation.micro_batch or 1
-    return EpochSampler(slices, optimisation.batch_size, micro_batch, optimisation.seed, rank, processes)
+    return EpochSampler(pool, optimisation.batch_size, micro_batch, optimisation.seed, rank, processes)
 
 
 def _validator(
@@ -129,6 +140,7 @@ def _validator(
         workers,
         hd95=recipe.validation.hd95,
         inputs=recipe.network.inputs,
+        volumes=None if slices.no_volumes else VolumeDice(slices.spacings),
     )
 
 
@@ -145,12 +157,20 @@ def _announce(
         f"{optimisation.batch_size} slices a step: {processes} process{'es' * (processes > 1)}, "
         f"{optimisation.micro_batch} slices at once in each"
     )
-    display.line(f"learns from {count(slices.training)}")
+    display.line(f"learns from {describe_training(slices)}")
+    if not slices.lesion_free:
+        display.line(f"warning: {TUMOUR_ALONE}; convert with --slices all to give it others")
+    if slices.left_out:
+        display.line(f"fold {recipe.validation.fold}: never sees {len(slices.left_out)} patients")
     if slices.validation is None:
         display.line("validates on nothing: only the last weights are kept")
     else:
         held = "held out of train.txt" if kind == "hold-out" else "of test.txt"
         display.line(f"validates on {count(slices.validation)} {held}")
+        if slices.no_volumes:
+            display.line(f"warning: no scores of whole volumes: {slices.no_volumes}")
+        elif slices.spacings is None:
+            display.line("note: no false-positive volume in mL: metadata.json says no spacing_mm")
     if kind == "test":
         display.line(
             "warning: best weights will be chosen on the test set, as the released code does; "

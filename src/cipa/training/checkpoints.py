@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 from cipa.errors import UsageError
 from cipa.training.recipe import RunningRecipe
 from cipa.training.run_folder import RunFolder
-from cipa.training.state import Position, load_state, save_state, saving
+from cipa.training.state import Position, load_state, restoring, save_state, saving
 
 
 class Checkpoints:
@@ -87,12 +87,13 @@ class Checkpoints:
                 f"{self.run.path} was begun with other slices to learn from or validate on than the data set "
                 "has now: give the data set it was begun with, or start a new run"
             )
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        if self.accelerator.scaler is not None:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
+        with restoring(self.run.state):
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+            if self.accelerator.scaler is not None:
+                self.accelerator.scaler.load_state_dict(state["scaler"])
         self.position = Position(**state["position"])
         self.processes = state["processes"]
 

@@ -1,14 +1,15 @@
 """A recipe as YAML and as command-line flags: one definition of both, by jsonargparse."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, Namespace
 
 from cipa import __version__
-from cipa.errors import DataError
+from cipa.errors import DataError, UsageError
 from cipa.files import atomic_file
+from cipa.readers import check_yaml, shown
 from cipa.training.recipe import TrainRecipe
 
 FLAT = ("network", "optimisation", "validation", "running")
@@ -32,10 +33,27 @@ def recipe_from(arguments: Namespace) -> TrainRecipe:
     default = TrainRecipe()
     groups: dict[str, Any] = {}
     for group in FLAT:
-        kind = type(getattr(default, group))
-        groups[group] = kind(**{item.name: arguments[item.name] for item in fields(kind)})
-    groups["augmentation"] = type(default.augmentation)(**arguments["augmentation"].as_dict())
+        values = getattr(default, group)
+        groups[group] = _group(values, {item.name: arguments.get(item.name) for item, _ in _items(values)})
+    augmentation = arguments.get("augmentation")
+    if not isinstance(augmentation, Namespace):
+        raise UsageError(
+            f"--augmentation {shown(augmentation)} is not possible: it must be a group of settings"
+        )
+    groups["augmentation"] = _group(default.augmentation, augmentation.as_dict())
     return TrainRecipe(**groups)
+
+
+def _group(default: Any, values: dict[str, Any]) -> Any:
+    """Build a group of settings; null stands only for a setting whose default is none.
+
+    Raises:
+        UsageError: a value is null or out of its range.
+    """
+    for item, usual in _items(default):
+        if values.get(item.name) is None and usual is not None and "None" not in str(item.type):
+            raise UsageError(f"--{item.name} null is not possible: give a value, such as the default {usual}")
+    return type(default)(**values)
 
 
 def write_recipe(recipe: TrainRecipe, path: Path) -> None:
@@ -44,11 +62,16 @@ def write_recipe(recipe: TrainRecipe, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    head = f"# cipa {__version__}: cipa train DATA -o RUN --config {path.name}\n"
+    with atomic_file(path) as partial:
+        partial.write_text(head + recipe_text(recipe))
+
+
+def recipe_text(recipe: TrainRecipe) -> str:
+    """Return `recipe` as YAML."""
     flat = {item.name: value for group in FLAT for item, value in _items(getattr(recipe, group))}
     augmentation = {item.name: value for item, value in _items(recipe.augmentation)}
-    text = _parser().dump(Namespace(**flat, augmentation=Namespace(**augmentation)))
-    with atomic_file(path) as partial:
-        partial.write_text(f"# cipa {__version__}: cipa train DATA -o RUN --config {path.name}\n{text}")
+    return str(_parser().dump(Namespace(**flat, augmentation=Namespace(**augmentation))))
 
 
 def read_recipe(path: Path) -> TrainRecipe:
@@ -57,31 +80,16 @@ def read_recipe(path: Path) -> TrainRecipe:
     Raises:
         DataError: the file is missing or is not such a recipe.
     """
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"{path} is missing: is this the folder of a training run?")
+    way_out = "restore it or start a new run"
+    content = check_yaml(path, way_out)
     try:
-        return recipe_from(_parser().parse_path(str(path)))
-    except ArgumentError as error:
-        line = " ".join(str(error).split())
-        raise DataError(f"{path} is not a training recipe ({line}): restore it or start a new run") from error
-
-
-def keep_defaults_of(begun: TrainRecipe, wanted: TrainRecipe) -> TrainRecipe:
-    """Fill what `wanted` leaves at its default with what a run was begun with.
-
-    Args:
-        begun: recipe of the run.
-        wanted: recipe of a command line, where an option not given has its default.
-
-    Returns:
-        `wanted`, with every field that is at its default taken from `begun`.
-    """
-    groups = {}
-    for name in (*FLAT, "augmentation"):
-        default, given = getattr(TrainRecipe(), name), getattr(wanted, name)
-        changed = {item.name: value for item, value in _items(given) if value != getattr(default, item.name)}
-        groups[name] = replace(getattr(begun, name), **changed)
-    return TrainRecipe(**groups)
+        return recipe_from(_parser().parse_string(content))
+    except OSError:
+        raise
+    except Exception as error:  # PyYAML's constructors and jsonargparse fail in ways of their own
+        raise DataError(f"{path} is not a training recipe ({shown(error, 200)}): {way_out}") from error
 
 
 def _parser() -> ArgumentParser:

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from cipa.errors import UsageError
+from cipa.training.ddp import DdpOptions
 from cipa.training.recipe import OptimisationRecipe, RunningRecipe
 
 ACCELERATE_NAME = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -62,11 +63,8 @@ def devices(optimisation: OptimisationRecipe, running: RunningRecipe) -> Iterato
     accelerator = Accelerator(
         cpu=choose_device(running.device) == "cpu",
         mixed_precision=ACCELERATE_NAME[optimisation.precision],
-        # Buffers need no sending at each step: synchronised batch normalisation keeps them equal everywhere.
-        kwargs_handlers=[
-            DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
-        ],
     )
+    accelerator.ddp_handler = DdpOptions()  # as an argument it may be no subclass
     try:
         yield accelerator
     finally:

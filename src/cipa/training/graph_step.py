@@ -12,11 +12,9 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from cipa.cuda_graph import capture, warm_up
 from cipa.models.catalogue import CATALOGUE
 from cipa.training.recipe import TrainRecipe
-
-WARM_UP = 2
-"""Passes before the recording: kernels are compiled and libraries set themselves up in them."""
 
 ALIGNMENT = 64
 """Elements. Optimisers read a gradient four numbers at a time if it begins at a multiple of that."""
@@ -28,7 +26,7 @@ def records(recipe: TrainRecipe, accelerator: Accelerator) -> bool:
         recipe.running.record == "auto"
         and accelerator.device.type == "cuda"
         and accelerator.scaler is None
-        and CATALOGUE[recipe.network.model].family in ("CIPA", "Sigma")
+        and CATALOGUE[recipe.network.filled().model or ""].family in ("CIPA", "Sigma")
     )
 
 
@@ -71,26 +69,20 @@ class RecordedGradients:
         before = [(buffer, buffer.clone()) for buffer in model.buffers()]
         model.zero_grad(set_to_none=True)
         with torch.cuda.device(self._inputs[0].device):
-            self._warm_up(loss)
+            warm_up(lambda: loss(*self._inputs).backward())
             # A parameter that the loss does not reach keeps no gradient: an optimiser passes over it then.
             reached = [parameter for parameter in model.parameters() if parameter.grad is not None]
             model.zero_grad(set_to_none=True)
             self.gradients = gradients_in_one(reached)
-            self._graph = torch.cuda.CUDAGraph()
             # Threads that read data may allocate pinned memory meanwhile: only this thread's calls count.
-            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-                self._loss = loss(*self._inputs)
-                self._loss.backward()
+            self._graph, self._loss = capture(lambda: self._backward(loss), "thread_local")
         for buffer, value in before:
             buffer.copy_(value)
 
-    def _warm_up(self, loss: Callable[..., Tensor]) -> None:
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(WARM_UP):
-                loss(*self._inputs).backward()
-        torch.cuda.current_stream().wait_stream(stream)
+    def _backward(self, loss: Callable[..., Tensor]) -> Tensor:
+        value = loss(*self._inputs)
+        value.backward()
+        return value
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Add the gradients of one micro-batch.

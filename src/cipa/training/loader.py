@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from cipa.data.pclt20k import PCLT20K
-from cipa.training.interrupts import ignore_stop_signals
+from cipa.signals import ignore_stop_signals
 from cipa.training.sampler import EpochSampler
 
 MOST_WORKERS = 8

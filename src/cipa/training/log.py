@@ -1,4 +1,4 @@
-"""The record of a run: metrics.csv and validation.csv always, TensorBoard when asked, the display."""
+"""The log of a run: metrics.csv and validation.csv always, a tracker when asked, the display."""
 
 import math
 from collections import deque
@@ -7,18 +7,19 @@ from typing import Any
 
 import psutil
 import torch
+from accelerate.tracking import GeneralTracker
 
-from cipa.errors import UsageError
-from cipa.training.log_table import Table
-from cipa.training.progress import Display
+from cipa.progress import Display
+from cipa.training.log_file import LogFile
 from cipa.training.run_folder import RunFolder
+from cipa.training.state import Position
 from cipa.training.validation import Score
 
 METRICS = ("epoch", "step", "lr", "loss", "seconds", "slices_per_second", "memory_mib")
-VALIDATION = ("epoch", "step", "iou", "dice", "acc", "hd95", "loss")
+VALIDATION = ("epoch", "step", "iou", "dice", "acc", "hd95", "loss", "volume_dice", "fp_ml")
 
 SHOWN_STEPS = 20
-"""The display shows the mean loss of this many steps; the tables hold every step's own."""
+"""The display shows the mean loss of this many steps; the files hold every step's own."""
 
 
 @dataclass(frozen=True)
@@ -34,29 +35,38 @@ class Pace:
     slices_per_second: float
 
 
-class Journal:
+class TrainingLog:
     """Writes steps and validations as rows. Only the first process keeps one that writes."""
 
     def __init__(
-        self, run: RunFolder, display: Display, step: int, *, write: bool, tensorboard: bool
+        self,
+        run: RunFolder,
+        display: Display,
+        position: Position,
+        *,
+        write: bool,
+        tracker: GeneralTracker | None = None,
     ) -> None:
-        """Open the tables at `step`, dropping later rows.
+        """Open the files where the run stands, dropping later rows.
+
+        A run that was killed after a validation was written and before the next state was saved validates
+        again: its row is dropped too.
 
         Args:
-            run: where the tables lie.
+            run: where the files lie.
             display: what shows the numbers.
-            step: optimiser steps already done.
+            position: how far the run has come.
             write: whether this process writes anything.
-            tensorboard: whether to write TensorBoard events.
+            tracker: gets every number too.
 
         Raises:
-            UsageError: TensorBoard is asked for and not installed.
-            OSError: a table cannot be written.
+            DataError: a file that stands there is no table.
+            OSError: a file cannot be written.
         """
         self.display = display
-        self._metrics = Table(run.metrics, METRICS, step) if write else None
-        self._validation = Table(run.validation, VALIDATION, step) if write else None
-        self._events = _summary_writer(run, step) if write and tensorboard else None
+        self._metrics = LogFile(run.metrics, METRICS, position.step) if write else None
+        self._validation = LogFile(run.validation, VALIDATION, position.validated_step) if write else None
+        self._tracker = tracker
         self._recent: deque[float] = deque(maxlen=SHOWN_STEPS)
 
     def write_step(
@@ -77,7 +87,7 @@ class Journal:
         row |= {"slices_per_second": pace.slices_per_second, "memory_mib": memory}
         if self._metrics:
             self._metrics.add(**row)
-        self._write_events("train", row, step)
+        self._track("train", row, step)
         self._recent.append(loss)
         self.display.numbers(step, sum(self._recent) / len(self._recent), lr, pace.slices_per_second, memory)
 
@@ -86,25 +96,30 @@ class Journal:
         row = asdict(score)
         if self._validation:
             self._validation.add(epoch=epoch, step=step, **row)
-        self._write_events("validation", row, step)
+        self._track("validation", row, step)
         hd95 = "" if math.isnan(score.hd95) else f"  HD95 {score.hd95:.2f} px"
+        volume = "" if math.isnan(score.volume_dice) else f"  whole volumes: Dice {score.volume_dice:.4f}"
+        false = "" if math.isnan(score.fp_ml) else f", {score.fp_ml:.2f} mL false"
         self.display.line(
             f"epoch {epoch}  validation: Dice {score.dice:.4f}  IoU {score.iou:.4f}  Acc {score.acc:.4f}"
-            f"{hd95}  loss {score.loss:.4f}{'  best so far' * best}"
+            f"{hd95}  loss {score.loss:.4f}{volume}{false}{'  best so far' * best}"
         )
 
     def close(self) -> None:
-        """Close the files."""
-        for file in (self._metrics, self._validation, self._events):
+        """Close the files, and let the tracker finish."""
+        for file in (self._metrics, self._validation):
             if file:
                 file.close()
+        if self._tracker:
+            self._tracker.finish()
 
-    def _write_events(self, section: str, row: dict[str, Any], step: int) -> None:
-        if self._events is None:
+    def _track(self, section: str, row: dict[str, Any], step: int) -> None:
+        if self._tracker is None:
             return
-        for name, value in row.items():
-            if name not in ("epoch", "step") and value == value:
-                self._events.add_scalar(f"{section}/{name}", value, step)
+        known = {
+            name: value for name, value in row.items() if name not in ("epoch", "step") and value == value
+        }
+        self._tracker.log({f"{section}/{name}": value for name, value in known.items()}, step=step)
 
 
 def memory_mib(device: torch.device) -> float:
@@ -112,13 +127,3 @@ def memory_mib(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return psutil.Process().memory_info().rss / 2**20
-
-
-def _summary_writer(run: RunFolder, step: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise UsageError(
-            "--tensorboard needs TensorBoard: pip install 'cipa[tensorboard]', or leave it out"
-        ) from error
-    return SummaryWriter(str(run.tensorboard), purge_step=step + 1 if step else None)

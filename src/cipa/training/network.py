@@ -7,7 +7,7 @@ from torch import nn
 
 from cipa.errors import UsageError
 from cipa.models.catalogue import CATALOGUE, resolve
-from cipa.training.recipe import NetworkRecipe
+from cipa.training.recipe import PUBLISHED, NetworkRecipe, flag
 from cipa.training.seeds import Purpose, derive
 
 LEARNT_ANEW = ("inputs", "modality_dropout")
@@ -27,6 +27,7 @@ def build_network(recipe: NetworkRecipe, seed: int) -> nn.Module:
     """
     if recipe.weights:
         return _started_from(recipe.weights, recipe)
+    recipe = recipe.filled()
     from cipa.models.registry import create_model
 
     variant, settings = _settings(recipe)
@@ -34,27 +35,30 @@ def build_network(recipe: NetworkRecipe, seed: int) -> nn.Module:
         torch.manual_seed(derive(seed, Purpose.INITIAL_WEIGHTS))
         model = create_model(variant, **settings)
     if recipe.init:
-        from cipa.models.checkpoints import init_encoder
+        from cipa.models.checkpoints.published import init_encoder
 
         init_encoder(model, recipe.init)
     return model
 
 
 def _started_from(weights: str, recipe: NetworkRecipe) -> nn.Module:
-    from cipa.models.checkpoints import load_model
+    from cipa.models.checkpoints.load import load_model
 
     model = load_model(weights)
+    config = model.config
+    of_weights = {name: getattr(config, name, True) for name in PUBLISHED if name != "model"}
+    recipe = recipe.filled(model=config.variant, **of_weights)
     variant, settings = _settings(recipe)
     free = (*LEARNT_ANEW, "slices") if recipe.change_slices else LEARNT_ANEW
-    for flag, wanted in {"model": variant, **settings}.items():
-        if flag in free:
+    for name, wanted in {"model": variant, **settings}.items():
+        if name in free:
             continue
-        found = getattr(model.config, "variant" if flag == "model" else flag)
+        found = getattr(model.config, "variant" if name == "model" else name)
         if found != wanted:
-            asked = ", or --change-slices true" if flag == "slices" else ""
+            asked = ", or --change-slices" if name == "slices" else ""
             raise UsageError(
-                f"--{flag} {wanted} does not fit --weights {weights}, which were made with {found}: "
-                f"give --{flag} {found}{asked}"
+                f"{flag(name)} {wanted} does not fit --weights {weights}, which were made with {found}: "
+                f"give {flag(name)} {found}{asked}"
             )
     changes = {name: getattr(recipe, name) for name in free}
     if any(getattr(model.config, name) != value for name, value in changes.items()):
@@ -66,11 +70,13 @@ def _started_from(weights: str, recipe: NetworkRecipe) -> nn.Module:
 
 def _settings(recipe: NetworkRecipe) -> tuple[str, dict[str, Any]]:
     """Return the variant, and what the recipe says of its configuration; an ablation's name goes first."""
-    variant, implied = resolve(recipe.model)
+    model = recipe.model or PUBLISHED["model"]
+    variant, implied = resolve(model)
     settings: dict[str, Any] = {
-        name: getattr(recipe, name) for name in ("image_size", "ct_window", "suv_max", "slices", *LEARNT_ANEW)
+        name: getattr(recipe, name)
+        for name in ("image_size", "ct_window", "suv_max", "pet_scaling", "slices", *LEARNT_ANEW)
     }
-    if CATALOGUE[recipe.model].family == "CIPA":
+    if CATALOGUE[model].family == "CIPA":
         settings |= {"crm": recipe.crm, "dcim": recipe.dcim} | implied
     if recipe.drop_path is not None:
         settings["drop_path"] = recipe.drop_path

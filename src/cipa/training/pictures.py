@@ -38,7 +38,7 @@ def draw_pictures(run: RunFolder, validation: PCLT20K | None, device: torch.devi
 def _rows(run: RunFolder, validation: PCLT20K, device: torch.device) -> list[dict[str, Any]]:
     from cipa.evaluation.counts import Counts
     from cipa.inference.predictor import Predictor
-    from cipa.models.checkpoints import load_model
+    from cipa.models.checkpoints.load import load_model
 
     predictor = Predictor(load_model(run.best), device=device)
     rows = []

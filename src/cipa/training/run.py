@@ -4,16 +4,22 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from cipa.errors import UsageError
-from cipa.training.assembly import assembled
+from cipa.evaluation.operating_point import OperatingPoint
+from cipa.signals import stop_signals
+from cipa.training.assembly import assemble_trainer
 from cipa.training.config_file import read_recipe
 from cipa.training.devices import devices, settle
-from cipa.training.interrupts import stop_signals
+from cipa.training.loss import DiceKind
 from cipa.training.pictures import draw_pictures
-from cipa.training.recipe import TrainRecipe
+from cipa.training.recipe import PUBLISHED, TrainRecipe, flag
 from cipa.training.run_folder import RunFolder
 from cipa.training.sampler import micro_batch_size, steps_per_epoch
-from cipa.training.slices import read_slices
+from cipa.training.settle import settle_network
+from cipa.training.slices import Slices, read_slices
+from cipa.training.tune import tune_best
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,8 @@ class TrainResult:
         best_dice: highest validation Dice in [0, 1]; None without validation.
         best_step: step it was reached at.
         stopped_by: number of the signal that stopped the run before its end, or 0.
+        point: threshold and smallest lesion chosen for the best weights; None where none were, and in the
+            processes after the first.
     """
 
     run: Path
@@ -35,6 +43,7 @@ class TrainResult:
     best_dice: float | None
     best_step: int
     stopped_by: int
+    point: OperatingPoint | None = None
 
 
 def train(
@@ -66,23 +75,38 @@ def train(
             finite.
     """
     run = RunFolder(Path(out))
-    recipe = _resumed_recipe(recipe, run) if resume else _new_recipe(recipe or TrainRecipe(), run)
+    data = Path(data)
+    recipe = _resumed_recipe(recipe, run) if resume else _new_recipe(recipe or TrainRecipe(), run, data)
+    point = None
     with devices(recipe.optimisation, recipe.running) as accelerator, stop_signals() as stop:
         recipe = _for_processes(recipe, accelerator.num_processes)
-        slices = read_slices(recipe, Path(data))
-        steps_per_epoch(len(slices.training), recipe.optimisation.batch_size)
-        with assembled(recipe, slices, run, accelerator, stop, resume=resume, silent=silent) as trainer:
+        slices = read_slices(recipe, data)
+        recipe = _for_slices(recipe, slices)
+        steps_per_epoch(len(slices.pool), recipe.optimisation.batch_size)
+        with assemble_trainer(
+            recipe, slices, run, accelerator, stop, resume=resume, silent=silent
+        ) as trainer:
             stopped_by = trainer.fit()
             if accelerator.is_main_process and not stopped_by:
+                point = _tune(recipe, slices, run, accelerator.device)
                 draw_pictures(run, slices.validation, accelerator.device)
     position, total = trainer.position, trainer.total_steps
     best = position.best_dice if position.best_step else None
-    return TrainResult(run.path, position.step, total, best, position.best_step, stopped_by)
+    return TrainResult(run.path, position.step, total, best, position.best_step, stopped_by, point)
 
 
-def _new_recipe(recipe: TrainRecipe, run: RunFolder) -> TrainRecipe:
+def _tune(recipe: TrainRecipe, slices: Slices, run: RunFolder, device: torch.device) -> OperatingPoint | None:
+    """Choose threshold and smallest lesion where there are volumes that are not the test set."""
+    wanted = recipe.validation.tune == "volumes" and recipe.validation.validation == "hold-out"
+    if not wanted or slices.validation is None or slices.no_volumes or not run.best.exists():
+        return None
+    return tune_best(run, slices.validation, slices.spacings, device)
+
+
+def _new_recipe(recipe: TrainRecipe, run: RunFolder, data: Path) -> TrainRecipe:
     run.check_new()
-    return replace(recipe, optimisation=settle(recipe.optimisation, recipe.running))
+    network = settle_network(recipe.network, data)
+    return replace(recipe, network=network, optimisation=settle(recipe.optimisation, recipe.running))
 
 
 def _resumed_recipe(recipe: TrainRecipe | None, run: RunFolder) -> TrainRecipe:
@@ -93,13 +117,26 @@ def _resumed_recipe(recipe: TrainRecipe | None, run: RunFolder) -> TrainRecipe:
     optimisation = recipe.optimisation
     if optimisation.micro_batch is None:
         optimisation = replace(optimisation, micro_batch=begun.optimisation.micro_batch)
-    recipe = replace(recipe, optimisation=settle(optimisation, recipe.running))
+    if optimisation.dice == "auto":
+        optimisation = replace(optimisation, dice=begun.optimisation.dice)
+    open_fields = {name: getattr(begun.network, name) for name in PUBLISHED}
+    network = recipe.network.filled(**open_fields)
+    recipe = replace(recipe, network=network, optimisation=settle(optimisation, recipe.running))
     for name, wanted, before in recipe.difference(begun):
         raise UsageError(
-            f"--{name} {wanted} differs from the {before} that {run.path} was begun with: a resumed run "
+            f"{flag(name)} {wanted} differs from the {before} that {run.path} was begun with: a resumed run "
             "keeps its recipe; leave the option out, or start a new run with another -o"
         )
     return recipe
+
+
+def _for_slices(recipe: TrainRecipe, slices: Slices) -> TrainRecipe:
+    """Settle what depends on whether there are slices without tumour."""
+    if recipe.optimisation.dice != "auto":
+        return recipe
+    lesion_free = len(slices.pool) > len(slices.tumour_pixels) - slices.lesion_free
+    dice: DiceKind = "batch" if lesion_free else "image"
+    return replace(recipe, optimisation=replace(recipe.optimisation, dice=dice))
 
 
 def _for_processes(recipe: TrainRecipe, processes: int) -> TrainRecipe:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from cipa.errors import UsageError
+from cipa.evaluation.folds import SPLIT
 from cipa.files import PARTIAL
 
 
@@ -15,10 +16,11 @@ class RunFolder:
         config: the resolved recipe, YAML.
         metrics: a row every few steps, CSV.
         validation: a row a validation, CSV.
+        split: which patients are learnt from, validated on and left out, JSON.
         state: all that resuming needs.
         best: weights with the highest validation Dice.
         last: weights of the last finished epoch or stop.
-        tensorboard: folder of TensorBoard events.
+        tracker: by which name an experiment tracker knows the run, JSON.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,10 +28,11 @@ class RunFolder:
         self.config = path / "config.yaml"
         self.metrics = path / "metrics.csv"
         self.validation = path / "validation.csv"
+        self.split = path / SPLIT
         self.state = path / "state" / "state.pt"
         self.best = path / "best"
         self.last = path / "last"
-        self.tensorboard = path / "tensorboard"
+        self.tracker = path / "tracker.json"
 
     def check_new(self) -> None:
         """Refuse a folder that holds something.

@@ -1,12 +1,14 @@
 """Which slices a process reads at which step: a function of (seed, epoch), for any number of processes.
 
-An epoch is a permutation of the training slices cut into batches of `batch_size`. What is left over at the
+An epoch is a permutation of the slices with tumour and of a share of those without, drawn for each epoch, cut
+into batches of `batch_size`. What is left over at the
 end is dropped for that epoch, so that every step and every batch normalisation sees as many slices; the next
 epoch's permutation leaves out others. A process takes its contiguous share of each batch, cut into
 micro-batches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -30,7 +32,7 @@ def micro_batch_size(batch_size: int, processes: int, wanted: int | None) -> int
     """
     if batch_size % processes:
         raise UsageError(
-            f"--batch_size {batch_size} does not divide among {processes} processes: "
+            f"--batch-size {batch_size} does not divide among {processes} processes: "
             f"use a multiple of {processes}"
         )
     share = batch_size // processes
@@ -38,8 +40,8 @@ def micro_batch_size(batch_size: int, processes: int, wanted: int | None) -> int
         return max(size for size in range(1, LARGEST_DEFAULT_MICRO_BATCH + 1) if share % size == 0)
     if share % wanted:
         raise UsageError(
-            f"--micro_batch {wanted} does not divide a process's share of {share} slices "
-            f"(--batch_size {batch_size}, {processes} processes): use a divisor of {share}"
+            f"--micro-batch {wanted} does not divide a process's share of {share} slices "
+            f"(--batch-size {batch_size}, {processes} processes): use a divisor of {share}"
         )
     return wanted
 
@@ -51,8 +53,55 @@ def steps_per_epoch(slices: int, batch_size: int) -> int:
         UsageError: there are fewer slices than one batch.
     """
     if slices < batch_size:
-        raise UsageError(f"{slices} training slices make no batch of {batch_size}: lower --batch_size")
+        raise UsageError(f"{slices} training slices make no batch of {batch_size}: lower --batch-size")
     return slices // batch_size
+
+
+@dataclass(frozen=True)
+class SlicePool:
+    """What an epoch is made of, as indices of a data set.
+
+    Attributes:
+        always: slices of every epoch.
+        lesion_free: slices of which `drawn` are in an epoch.
+        drawn: how many.
+    """
+
+    always: Sequence[int]
+    lesion_free: Sequence[int] = ()
+    drawn: int = 0
+
+    def __len__(self) -> int:
+        """Return the slices of an epoch."""
+        return len(self.always) + self.drawn
+
+    def of_epoch(self, seed: int, epoch: int) -> list[int]:
+        """Return the slices of one epoch, in no order that matters."""
+        if not self.drawn:
+            return list(self.always)
+        generator = torch.Generator().manual_seed(derive(seed, Purpose.LESION_FREE, epoch))
+        chosen = torch.randperm(len(self.lesion_free), generator=generator)[: self.drawn].tolist()
+        return [*self.always, *(self.lesion_free[place] for place in sorted(chosen))]
+
+
+def pool_slices(tumour_pixels: Sequence[int], share: float | None) -> SlicePool:
+    """Decide which slices an epoch takes.
+
+    Args:
+        tumour_pixels: of each slice of the data set.
+        share: of an epoch's slices that shall show no tumour, 0 to below 1; None for every slice there is.
+
+    Returns:
+        The pool; where there are too few without tumour, all of them are in every epoch.
+    """
+    if share is None:
+        return SlicePool(range(len(tumour_pixels)))
+    tumour = [index for index, pixels in enumerate(tumour_pixels) if pixels]
+    lesion_free = [index for index, pixels in enumerate(tumour_pixels) if not pixels]
+    wanted = round(share / (1 - share) * len(tumour))
+    if wanted >= len(lesion_free):
+        return SlicePool(range(len(tumour_pixels)))
+    return SlicePool(tumour, lesion_free, wanted)
 
 
 class EpochSampler:
@@ -64,9 +113,10 @@ class EpochSampler:
     """
 
     def __init__(
-        self, slices: int, batch_size: int, micro_batch: int, seed: int, rank: int = 0, processes: int = 1
+        self, pool: SlicePool, batch_size: int, micro_batch: int, seed: int, rank: int = 0, processes: int = 1
     ) -> None:
-        self.slices = slices
+        self.pool = pool
+        self.slices = len(pool)
         self.batch_size = batch_size
         self.micro_batch = micro_batch
         self.seed = seed
@@ -91,4 +141,5 @@ class EpochSampler:
 
     def _order(self, epoch: int) -> list[int]:
         generator = torch.Generator().manual_seed(derive(self.seed, Purpose.ORDER, epoch))
-        return torch.randperm(self.slices, generator=generator).tolist()
+        slices = self.pool.of_epoch(self.seed, epoch)
+        return [slices[place] for place in torch.randperm(self.slices, generator=generator).tolist()]

@@ -15,6 +15,7 @@ class Purpose(IntEnum):
     INITIAL_WEIGHTS = 0
     ORDER = 1
     DROP_PATH = 2
+    LESION_FREE = 3
 
 
 def derive(seed: int, purpose: Purpose, *place: int) -> int:

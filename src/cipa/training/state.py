@@ -1,18 +1,36 @@
 """The resumable state of a run: one file, whole or absent, without code in it."""
 
 import hashlib
-import pickle
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 
-from cipa.errors import DataError
+from cipa.errors import CipaError, DataError
 from cipa.files import atomic_file
+from cipa.models.checkpoints.torch_file import load_plain
+from cipa.readers import require_file, shown
+
+START_AGAIN = "start a new run, --weights may take RUN/last"
+
+PARTS: dict[str, type | tuple[type, ...]] = {
+    "position": dict,
+    "model": dict,
+    "optimizer": dict,
+    "average": (dict, type(None)),
+    "scaler": (dict, type(None)),
+    "data": str,
+    "processes": int,
+}
+"""What a state holds."""
+
+MOST_STEPS = 10**9
+"""Optimiser steps that a run can have done."""
 
 
 @dataclass
@@ -54,12 +72,56 @@ def load_state(path: Path) -> dict[str, Any]:
     Raises:
         DataError: the file is damaged.
     """
+    require_file(path, START_AGAIN)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise DataError(
-            f"{path} is damaged and cannot be resumed from: start a new run, --weights may take RUN/last"
-        ) from error
+        state = load_plain(path)
+    except DataError as error:
+        raise DataError(f"{path} is damaged and cannot be resumed from: {START_AGAIN}") from error
+    check_state(state, path)
+    return state
+
+
+def check_state(state: Any, path: Path) -> None:
+    """Check that what a file holds is a state, before any of it is taken up.
+
+    Raises:
+        DataError: a part is missing or of another type, or the position is none.
+    """
+    if not isinstance(state, dict):
+        raise _damaged(path, f"holds a {type(state).__name__}")
+    for key, kinds in PARTS.items():
+        if key not in state or not isinstance(state[key], kinds):
+            raise _damaged(path, f"its {key} is missing or of another type")
+    position = state["position"]
+    if set(position) != {field.name for field in fields(Position)}:
+        raise _damaged(path, "its position has other fields")
+    steps = [position[name] for name in ("step", "validated_step", "best_step")]
+    numbers = [position[name] for name in ("best_dice", "seconds")]
+    if not all(type(step) is int and 0 <= step <= MOST_STEPS for step in steps) or not all(
+        type(number) in (int, float) and math.isfinite(number) for number in numbers
+    ):
+        raise _damaged(path, "its position holds values that cannot be")
+    if not all(isinstance(value, torch.Tensor) for value in state["model"].values()):
+        raise _damaged(path, "its model holds what is no tensor")
+
+
+@contextmanager
+def restoring(path: Path) -> Iterator[None]:
+    """Turn what PyTorch raises for a state of another network or optimiser into one line.
+
+    Raises:
+        DataError: the block raised anything else than an error of this package or of the system.
+    """
+    try:
+        yield
+    except (CipaError, OSError):
+        raise
+    except Exception as error:  # load_state_dict of networks and optimisers fail in ways of their own
+        raise _damaged(path, shown(error)) from error
+
+
+def _damaged(path: Path, how: str) -> DataError:
+    return DataError(f"{path} is damaged and cannot be resumed from ({how}): {START_AGAIN}")
 
 
 @contextmanager

@@ -6,25 +6,19 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from itertools import islice
+from typing import cast
 
 import torch
-from accelerate import Accelerator
-from accelerate.optimizer import AcceleratedOptimizer
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from cipa.data.augmentation import augment, sample
 from cipa.data.intensity import normalise
 from cipa.data.modalities import keep_inputs
 from cipa.errors import DataError
-from cipa.training.checkpoints import Checkpoints
-from cipa.training.drop_path import DropPathDraws
 from cipa.training.graph_step import RecordedGradients, records
-from cipa.training.interrupts import StopFlag
-from cipa.training.loader import TrainingLoader
-from cipa.training.log import Journal, Pace
-from cipa.training.loss import segmentation_loss
-from cipa.training.recipe import TrainRecipe
+from cipa.training.log import Pace
+from cipa.training.loss import DiceKind, segmentation_loss
+from cipa.training.parts import TrainingParts
 from cipa.training.schedule import learning_rate
 from cipa.training.state import Position
 from cipa.training.validation import Validator
@@ -35,34 +29,21 @@ Batch = dict[str, Tensor]
 class Trainer:
     """Takes a network from a position to the end of its recipe, or to a stop signal."""
 
-    def __init__(
-        self,
-        recipe: TrainRecipe,
-        accelerator: Accelerator,
-        model: nn.Module,
-        optimizer: AcceleratedOptimizer,
-        average: AveragedModel | None,
-        drop_path: DropPathDraws,
-        loader: TrainingLoader,
-        validator: Validator | None,
-        checkpoints: Checkpoints,
-        journal: Journal,
-        stop: StopFlag,
-    ) -> None:
-        self.recipe = recipe
-        self.accelerator = accelerator
-        self.model = model
-        self.optimizer = optimizer
-        self.average = average
-        self.drop_path = drop_path
-        self.loader = loader
-        self.validator = validator
-        self.checkpoints = checkpoints
-        self.journal = journal
-        self.stop = stop
+    def __init__(self, parts: TrainingParts) -> None:
+        self.recipe = recipe = parts.recipe
+        self.accelerator = accelerator = parts.accelerator
+        self.model = parts.model
+        self.optimizer = parts.optimizer
+        self.average = parts.average
+        self.drop_path = parts.drop_path
+        self.loader = parts.loader
+        self.validator = parts.validator
+        self.checkpoints = parts.checkpoints
+        self.log = parts.log
+        self.stop = parts.stop
         optimisation = recipe.optimisation
-        sampler = loader.sampler
-        self.position: Position = checkpoints.position
+        sampler = parts.loader.sampler
+        self.position: Position = parts.checkpoints.position
         self.epoch_steps = sampler.slices // optimisation.batch_size
         self.total_steps = self.epoch_steps * optimisation.epochs
         self.micro_batches = sampler.share // sampler.micro_batch
@@ -97,7 +78,7 @@ class Trainer:
             except torch.OutOfMemoryError as error:
                 raise DataError(
                     f"{self.accelerator.device} ran out of memory at {self.loader.sampler.micro_batch} "
-                    "slices at once: start again with a lower --micro_batch"
+                    "slices at once: start again with a lower --micro-batch"
                 ) from error
             if position.step % self.epoch_steps == 0:
                 self._end_epoch()
@@ -108,7 +89,7 @@ class Trainer:
     def _train_epoch(self) -> None:
         epoch, start = divmod(self.position.step, self.epoch_steps)
         self.model.train()
-        self.journal.display.phase(f"epoch {epoch + 1}/{self.recipe.optimisation.epochs}")
+        self.log.display.phase(f"epoch {epoch + 1}/{self.recipe.optimisation.epochs}")
         batches = self.loader.epoch(epoch, start)
         for _ in range(start, self.epoch_steps):
             began = time.monotonic()
@@ -163,7 +144,11 @@ class Trainer:
             recipe.optimisation.seed, epoch, indices, recipe.augmentation, network.modality_dropout
         )
         ct, pet, mask = augment(
-            normalise(batch["ct"]), normalise(batch["pet"]), batch["mask"].float(), parameters
+            normalise(batch["ct"]),
+            normalise(batch["pet"]),
+            batch["mask"].float(),
+            parameters,
+            network.suv_max if network.pet_scaling == "arcsinh" else None,
         )
         self.drop_path.draw(epoch, indices, self.accelerator.device)
         return (*keep_inputs(ct, pet, network.inputs), mask)
@@ -171,7 +156,7 @@ class Trainer:
     def _loss(self, ct: Tensor, pet: Tensor, mask: Tensor) -> Tensor:
         """Give a micro-batch's part of the global mean loss, times what averaging gradients divides by."""
         optimisation = self.recipe.optimisation
-        losses = segmentation_loss(self.model(ct, pet), mask, pooled=optimisation.dice == "batch")
+        losses = segmentation_loss(self.model(ct, pet), mask, dice=cast(DiceKind, optimisation.dice))
         return losses.sum() * (self.accelerator.num_processes / optimisation.batch_size)
 
     def _agree(self, loss: Tensor) -> float:
@@ -195,14 +180,14 @@ class Trainer:
             self._save(weights=True)
 
     def _validate(self, epoch: int, validator: Validator) -> None:
-        self.journal.display.phase("validating")
+        self.log.display.phase("validating")
         score = validator.score(self._kept_network())
         self.position.validated_step = self.position.step
         best = score.dice > self.position.best_dice
         if best:
             self.position.best_dice, self.position.best_step = score.dice, self.position.step
             self.checkpoints.save_best(self._kept_network())
-        self.journal.write_validation(epoch, self.position.step, score, best=best)
+        self.log.write_validation(epoch, self.position.step, score, best=best)
 
     def _kept_network(self) -> nn.Module:
         """Return what is validated and kept: the average where there is one, else the network itself."""
@@ -212,7 +197,7 @@ class Trainer:
         now = time.monotonic()
         speed = self.recipe.optimisation.batch_size / max(1e-9, now - began)
         pace = Pace(now - self._began, speed)
-        self.journal.write_step(epoch + 1, self.position.step, lr, loss, pace, self.accelerator.device)
+        self.log.write_step(epoch + 1, self.position.step, lr, loss, pace, self.accelerator.device)
 
     def _save(self, *, weights: bool = False) -> None:
         self.position.seconds = time.monotonic() - self._began
@@ -227,5 +212,5 @@ class Trainer:
         slices = f" on slices {', '.join(named)}{', ...' * (len(batch) > 4)}" if named else ""
         return DataError(
             f"{what} no longer finite at step {self.position.step} (epoch {epoch + 1}){slices}: nothing "
-            "of it was saved; begin a new run with a lower --lr, with --clip_norm 1 or with --precision fp32"
+            "of it was saved; begin a new run with a lower --lr, with --clip-norm 1 or with --precision fp32"
         )

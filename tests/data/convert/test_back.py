@@ -17,7 +17,7 @@ from cipa.data.convert import (
 )
 from cipa.errors import DataError, UsageError
 
-PAD = Recipe(size=128, fit="pad")
+PAD = Recipe(size=128, fit="pad", slices="tumour")
 PLACE = ("qform_code", "sform_code", "quatern_b", "qoffset_x", "srow_x", "srow_y", "srow_z", "xyzt_units")
 
 
@@ -71,7 +71,7 @@ def test_a_resampled_box_comes_back_to_its_place(study, tmp_path):
     study.mask[:] = 0
     study.mask[3:15, 4:18, 1:5] = 1
     study.add("P", "RSA")
-    convert(study, tmp_path / "data", Recipe(size=128, fit="resample", field_of_view=96.0))
+    convert(study, tmp_path / "data", Recipe(size=128, fit="resample", field_of_view=96.0, slices="tumour"))
     restore_masks(tmp_path / "data", tmp_path / "data", tmp_path / "back")
     found, truth = voxels(tmp_path / "back" / "P.nii.gz"), voxels(study.root / "P" / "mask.nii.gz")
     assert 2 * np.sum(found & truth) / (found.sum() + truth.sum()) > 0.97

@@ -96,12 +96,17 @@ def test_a_patient_in_two_rows_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "no rows"), ("patient,ct,pet\nA,1,2\n", "no column mask"), (b"\xff\xfe\x00", "UTF-8")],
+    [
+        ("", "empty"),
+        ("patient,ct,pet,mask\n", "no rows"),
+        ("patient,ct,pet\nA,1,2\n", "no column 'mask'"),
+        (b"\xff\xfe\x00", "UTF-8"),
+    ],
 )
 def test_a_table_that_is_none_is_refused(tmp_path, text, words):
     table = tmp_path / "list.csv"
     table.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(DataError, match=words):
         read_table(table)
-    with pytest.raises(DataError, match="no such table"):
+    with pytest.raises(DataError, match="no such file"):
         read_table(tmp_path / "other.csv")

@@ -5,7 +5,7 @@ from nibabel.affines import from_matvec
 from cipa.data.convert.tumour import tumour_on_ct
 from cipa.errors import DataError
 from cipa.io.checks import VolumeWarning
-from cipa.io.nifti import Volume
+from cipa.io.volume import Volume
 
 GRID = from_matvec(np.diag([-1.0, -1.0, 3.0]), [9.0, 8.0, 0.0])
 CT = Volume(np.zeros((10, 9, 8), np.int16), GRID)
@@ -36,7 +36,7 @@ def test_of_several_labels_one_is_chosen():
 
 
 def test_a_probability_map_is_no_mask():
-    with pytest.raises(DataError, match="several values"):
+    with pytest.raises(DataError, match=r"0\.5, which is no label"):
         tumour_on_ct(mask((0.25, 0.5), dtype=np.float32), CT)
 
 
@@ -61,3 +61,16 @@ def test_a_tumour_outside_the_ct_is_refused():
     away[0, 3] += 500
     with pytest.raises(DataError, match="outside the CT"):
         tumour_on_ct(mask(affine=away), CT)
+
+
+def test_labels_stored_as_floats_are_rounded_before_they_are_compared():
+    volume = mask((1.0,), dtype=np.float32)
+    volume.array[2, 3, 2] = 0.9999999
+    for label in (None, 1):
+        assert np.array_equal(tumour_on_ct(volume, CT, label), volume.array != 0)
+
+
+@pytest.mark.parametrize("value", [0.4, 1e30])
+def test_what_is_no_label_is_refused(value):
+    with pytest.raises(DataError, match="whole numbers"):
+        tumour_on_ct(mask((value,), dtype=np.float32), CT)

@@ -14,7 +14,7 @@ from cipa.data.layout import read_ids
 from cipa.data.spacing import find_spacings
 from cipa.errors import UsageError
 
-SMALL = Recipe(size=128, fit="pad")
+SMALL = Recipe(size=128, fit="pad", slices="tumour")
 ALL_TRAIN = SplitRule(fraction=0.0)
 PATTERNS = ("*/CT.nii.gz", "*/PET.nii.gz", "*/mask.nii.gz")
 
@@ -82,7 +82,9 @@ def test_resampling_scales_the_spacing_with_the_pixels(study, tmp_path):
     study.add("P")
     study.mask[3:15, 5:20, 1:5] = 1
     study.save("P", "mask", study.mask)
-    done = convert(study, tmp_path / "out", Recipe(size=128, fit="resample", field_of_view=64.0))
+    done = convert(
+        study, tmp_path / "out", Recipe(size=128, fit="resample", field_of_view=64.0, slices="tumour")
+    )
     (record,) = done.records
     assert record.plane.content == (44, 52)
     assert record.spacing == (3.0, 0.5, 0.5)
@@ -94,7 +96,11 @@ def test_resampling_scales_the_spacing_with_the_pixels(study, tmp_path):
 def test_metadata_tells_windows_spacing_sources_and_what_looked_wrong(study, tmp_path):
     study.add("P_1")
     study.save("P_1", "CT", study.ct + np.int16(1024))
-    convert(study, tmp_path / "out", Recipe(size=128, fit="pad", suv_max=15.0, ct_window=(-500.0, 100.0)))
+    convert(
+        study,
+        tmp_path / "out",
+        Recipe(size=128, fit="pad", slices="tumour", suv_max=15.0, ct_window=(-500.0, 100.0)),
+    )
     metadata = json.loads((tmp_path / "out" / "metadata.json").read_text())
     assert (metadata["schema"], metadata["suv_max"], metadata["ct_window_hu"]) == (1, 15.0, [-500.0, 100.0])
     patient = metadata["patients"]["P1"]
@@ -163,7 +169,7 @@ def test_a_tumour_too_small_for_the_image_is_named(study, tmp_path):
     single[5, 5, 2] = 1
     study.save("P", "mask", single)
     with pytest.raises(ConversionError) as error:
-        convert(study, tmp_path / "out", Recipe(size=128, fit="resample"))
+        convert(study, tmp_path / "out", Recipe(size=128, fit="resample", slices="tumour"))
     assert "vanishes" in error.value.problems[0].detail
 
 
@@ -213,3 +219,13 @@ def test_an_occupied_folder_is_refused_and_left_alone(study, tmp_path):
     with pytest.raises(UsageError, match="not an empty folder"):
         convert(study, tmp_path / "out")
     assert (tmp_path / "out" / "mine").read_text() == "x"
+
+
+def test_an_empty_mask_is_a_patient_without_tumour_where_all_slices_are_written(study, tmp_path):
+    study.add("P_1")
+    study.save("P_1", "mask", np.zeros_like(study.mask))
+    [record] = convert(study, tmp_path / "out", Recipe(size=128, fit="pad")).records
+    assert (record.slices_with_tumour, len(record.numbers)) == (0, study.mask.shape[2])
+    assert "taken as a patient without tumour" in " ".join(record.warnings)
+    with pytest.raises(ConversionError):
+        convert(study, tmp_path / "few")

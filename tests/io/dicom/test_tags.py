@@ -1,36 +1,20 @@
-from datetime import datetime, timedelta
-
 import pytest
 from pydicom.dataset import Dataset
 
-from cipa.io.dicom.tags import date_time, moment, name_of, number, numbers, private, text, time_of_day, words
-from dicom_files import header
-
-
-@pytest.mark.parametrize(
-    ("found", "seconds"),
-    [("10", 36000), ("1030", 37800), ("103005", 37805), ("103005.25 ", 37805.25), ("10:30:05", 37805)],
+from cipa.io.dicom.tags import (
+    MalformedTag,
+    given,
+    given_once,
+    malformed,
+    name_of,
+    number,
+    numbers,
+    private,
+    read_number,
+    text,
+    words,
 )
-def test_times_of_every_precision_are_read(found, seconds):
-    assert time_of_day(found) == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize("found", ["", "1", "2400", "1060", "noon", "103005.", "10300512"])
-def test_what_is_no_time_is_none(found):
-    assert time_of_day(found) is None
-
-
-def test_date_and_time_make_a_moment_unless_one_is_wrong():
-    assert moment("20240229", "0130") == datetime(2024, 2, 29, 1, 30)
-    assert moment("2024.02.29", "0130") == datetime(2024, 2, 29, 1, 30)
-    assert moment("20230229", "0130") is None
-    assert moment("", "0130") is None
-
-
-def test_date_time_is_local_and_needs_an_hour():
-    assert date_time("20240502090000.50+0200 ") == datetime(2024, 5, 2, 9, 0, 0, 500000)
-    assert date_time("2024050209-0500") == datetime(2024, 5, 2, 9)
-    assert date_time("20240502") is None
+from dicom_files import header
 
 
 def test_values_that_are_absent_empty_or_malformed_are_none():
@@ -52,3 +36,32 @@ def test_a_private_element_counts_only_under_its_creator():
 
 def test_tags_are_named_as_the_standard_does():
     assert name_of("RadionuclideTotalDose") == "Radionuclide Total Dose (0018,1074)"
+
+
+@pytest.mark.parametrize("found", ["93.4", b"93.4 ", "93.4\\93.4"])
+def test_a_tag_is_absent_malformed_or_used(found):
+    one = Dataset()
+    assert given(one, "PatientWeight") == ()
+    assert read_number(one, "PatientWeight") is None
+    one.add_new("PatientWeight", "UN" if isinstance(found, bytes) else "LO", found)
+    assert read_number(one, "PatientWeight") == 93.4
+
+
+@pytest.mark.parametrize("found", ["93,4", "heavy", "nan", "80\\90"])
+def test_a_malformed_number_is_an_error_and_not_absent(found):
+    one = Dataset()
+    one.add_new("PatientWeight", "LO", found)
+    with pytest.raises(MalformedTag, match=r"Patient's Weight \(0010,1030\)") as error:
+        read_number(one, "PatientWeight")
+    assert "heavy" not in str(error.value)
+
+
+def test_only_numbers_dates_and_times_are_quoted():
+    assert "'10:99'" in str(malformed("SeriesTime", "10:99", "a time"))
+    assert "Jane" not in str(malformed("SeriesTime", "Jane Doe", "a time"))
+
+
+def test_several_equal_values_are_one():
+    one = Dataset()
+    one.add_new("SeriesTime", "TM", ["100000", "100000"])
+    assert given_once(one, "SeriesTime") == "100000"

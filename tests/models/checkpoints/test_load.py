@@ -1,10 +1,14 @@
 import argparse
+import collections
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import cipa
 from cipa.errors import DataError, UsageError
+from cipa.models.checkpoints.torch_file import CheckpointWarning
 
 
 @pytest.fixture
@@ -130,6 +134,85 @@ def test_what_does_not_fit_is_listed_by_its_published_name(saved, change, named)
         cipa.load_model(saved(change))
     assert "CIPA.pth" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {"state_dict": state, "epoch": 3},
+        lambda state: {"checkpoint": 1, "model": {"state_dict": state, "epoch": 3}},
+        lambda state: {"model_ema": {"module": state, "decay": 0.99}},
+        lambda state: {"model": state, "best_iou": np.float64(0.6), "when": Path("a/b")},
+        lambda state: {"model": collections.defaultdict(int, state)},
+        lambda state: {"n_averaged": torch.tensor(3)} | {f"module.{k}": v for k, v in state.items()},
+        lambda state: state | {"total_ops": torch.zeros(1), "backbone.vssm.total_params": torch.zeros(1)},
+        *(
+            lambda state, prefix=prefix: {prefix + name: tensor for name, tensor in state.items()}
+            for prefix in ("module.", "model.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.model.")
+        ),
+        lambda state: {k.replace("backbone.", "backbone._orig_mod."): v for k, v in state.items()},
+    ],
+)
+def test_weights_are_found_in_whatever_wraps_them(saved, nano, pair, wrap):
+    assert_same_network(cipa.load_model(saved(wrap=wrap)), nano, pair)
+
+
+def test_of_several_sets_of_weights_the_one_that_is_read_is_named(saved, nano, pair):
+    path = saved(wrap=lambda state: {"ema": {k: v + 1 for k, v in state.items()}, "model": state})
+    with pytest.warns(CheckpointWarning, match="those under 'model' are read, not ema"):
+        model = cipa.load_model(path)
+    assert_same_network(model, nano, pair)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "said"),
+    [
+        (torch.zeros(1).expand(10**6, 10**6), "of a wrong shape .*1000000"),
+        (torch.zeros(16, dtype=torch.complex64), "of a wrong type .*complex64"),
+        (torch.zeros(16, dtype=torch.int8), "of a wrong type .*int8"),
+        (torch.zeros(16, device="meta"), "of a wrong type .*on meta"),
+        (torch.zeros(16).to_sparse(), "of a wrong type .*sparse|damaged"),
+        (torch.tensor(1.0), "of a wrong shape"),
+    ],
+)
+def test_tensors_of_another_kind_are_refused_by_name(saved, tensor, said):
+    with pytest.raises(DataError, match=said) as caught:
+        cipa.load_model(saved(lambda state: state | {BIAS: tensor}))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("backbone.cross_mamba.99999.channel_weights.mlp.0.weight", torch.ones(16)),
+        ("backbone.vssm.layers.0.blocks." + "9" * 5000 + ".norm.weight", torch.ones(16)),
+        ("backbone.cross_mamba.0.channel_weights.mlp.0.weight", torch.zeros(1).expand(10**10)),
+        ("backbone.vssm.layers.0.blocks.0.op.A_logs", torch.tensor(1.0)),
+        ("decode_head.output.weight", torch.zeros(1).expand(10**9, 1, 1, 1)),
+        ("decode_head.output.weight", torch.tensor(1.0)),
+        ("a\nb\x1b[31m" + "x" * 10**6, torch.zeros(1)),
+    ],
+)
+def test_names_and_sizes_no_network_has_are_one_short_line(saved, name, tensor):
+    with pytest.raises(DataError) as caught:
+        cipa.load_model(saved(lambda state: state | {name: tensor}))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600
+
+
+def test_a_flipped_bit_in_weights_is_noticed(saved):
+    path = saved(lambda state: state | {BIAS: torch.full((16,), 0.123)})
+    content = bytearray(path.read_bytes())
+    content[content.index(torch.full((16,), 0.123).numpy().tobytes()) + 8] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="checksum"):
+        cipa.load_model(path)
+
+
+def test_a_torchscript_program_is_refused_by_name(tmp_path):
+    torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / "a.pth")
+    with pytest.raises(DataError, match="TorchScript program"):
+        cipa.load_model(tmp_path / "a.pth")
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path):

@@ -3,7 +3,7 @@ import torch
 
 import cipa
 from cipa.errors import DataError
-from cipa.models.checkpoints import init_encoder
+from cipa.models.checkpoints.published import init_encoder
 
 ENCODER = "backbone.vssm."
 OLDER = (

@@ -129,7 +129,7 @@ def test_another_zip_is_named_as_such(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "found"),
-    [([1, 2], "a list"), ({}, "an empty dict"), ({"epoch": 3, "net": STATE}, "the keys epoch, net")],
+    [([1, 2], "a list"), ({}, "an empty dict"), ({"epoch": 3, "theta": STATE}, "the keys epoch, theta")],
 )
 def test_a_file_without_weights_tells_what_it_has(tmp_path, content, found):
     torch.save(content, tmp_path / "other.pth")

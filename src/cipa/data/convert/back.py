@@ -9,16 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.data.convert.metadata import PatientRecord, read_metadata
-from cipa.data.convert.outcome import Problem, Progress, gather
+from cipa.data.convert.outcome import Problem, gather
 from cipa.data.convert.write import slice_id
 from cipa.data.layout import FOREGROUND, file_name
-from cipa.data.spacing import METADATA
+from cipa.data.metadata import METADATA
 from cipa.errors import DataError
 from cipa.files import atomic_folder, require_vacant
 from cipa.io.grid_record import volume_on
 from cipa.io.nifti import write_volume
 from cipa.io.orientation import axial_stack
 from cipa.io.png import read_grey
+from cipa.progress import Progress
 
 NOTE = "CIPA tumour mask from slices; research software, not a medical device"
 """Field `descrip` of the NIfTI files written."""
@@ -111,6 +112,11 @@ def _restore(out: Path, job: _Job) -> RestoredMask:
     files = _files(job)
     grid = volume_on(record.grid, np.zeros(record.grid["shape"], dtype=np.uint8))
     stack, _ = axial_stack(grid.array, grid.affine)
+    if stack.shape[1:] != record.plane.source or max(files, default=0) >= len(stack):
+        raise DataError(
+            f"{METADATA}: slices of patient {record.patient} do not fit its grid of "
+            f"{' x '.join(map(str, stack.shape))}; convert the volumes again"
+        )
     for number, path in files.items():
         stack[number] = _source_mask(path, record)
     write_volume(out / f"{record.patient}.nii.gz", grid.array, grid, NOTE)

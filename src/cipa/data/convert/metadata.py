@@ -1,12 +1,13 @@
 """metadata.json: what a converted data set was made of, enough to take its masks back.
 
-    {"schema": 1, "cipa": "0.1.0", "size": 512, "fit": "auto", "slices": "tumour", "field_of_view_mm": 500.0,
-     "ct_window_hu": [-1200.0, 200.0], "suv_max": 20.0, "label": null,
+    {"schema": 1, "cipa": "0.1.0", "size": 512, "fit": "auto", "slices": "all", "field_of_view_mm": 500.0,
+     "ct_window_hu": [-1200.0, 200.0], "suv_max": 20.0, "pet_scaling": "linear", "label": null,
      "numbering": "...", "split": {...}, "skipped": {"STS_009": "why"},
      "patients": {"STS001": {"name": "STS_001", "split": "train", "sources": {"ct": "STS_001/CT.nii.gz", ...},
                              "spacing_mm": [3.27, 0.977, 0.977],
                              "source_shape": [202, 198], "content_shape": [202, 198],
-                             "numbers": [12, 13, ...], "grid": {...}, "warnings": []}}}
+                             "numbers": [12, 13, ...], "slices_with_tumour": 40,
+                             "grid": {...}, "warnings": []}}}
 
 `spacing_mm` is z, y, x of the images (`cipa.data.spacing` reads it); the shapes are rows and columns of a
 slice before and after resizing; `grid` is the CT's (`cipa.io.grid_record`).
@@ -21,12 +22,19 @@ from typing import Any
 from cipa import __version__
 from cipa.data.convert.outcome import Problem
 from cipa.data.convert.patient import Recipe
+from cipa.data.convert.sources import patient_id
 from cipa.data.convert.split import SplitRule
-from cipa.data.spacing import KEY, METADATA, Spacing
+from cipa.data.metadata import METADATA
+from cipa.data.spacing import KEY, Spacing
 from cipa.errors import DataError
+from cipa.io.grid_record import check_grid_record
 from cipa.io.plane import PlaneFit
+from cipa.readers import read_json, shown
 
 SCHEMA = 1
+MOST_SIDE, MOST_SLICES = 65_535, 100_000
+"""Pixels of an image's side, and slices of a patient, that can be meant."""
+
 NUMBERING = "place among the CT's axial slices from feet to head, 0 first; rows run to the back, columns left"
 
 
@@ -42,6 +50,7 @@ class PatientRecord:
         spacing: z, y, x of the images in mm.
         plane: how a slice lies on its image.
         numbers: slices written.
+        slices_with_tumour: how many of them show tumour; None where a file of an earlier version is read.
         grid: the CT's grid, as `cipa.io.grid_record.grid_record` gives it.
         warnings: what looked wrong and was converted all the same.
     """
@@ -54,6 +63,7 @@ class PatientRecord:
     plane: PlaneFit
     numbers: tuple[int, ...]
     grid: dict[str, Any]
+    slices_with_tumour: int | None = None
     warnings: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,6 +76,7 @@ class PatientRecord:
             "source_shape": list(self.plane.source),
             "content_shape": list(self.plane.content),
             "numbers": list(self.numbers),
+            "slices_with_tumour": self.slices_with_tumour,
             "grid": self.grid,
             "warnings": list(self.warnings),
         }
@@ -84,6 +95,7 @@ def write_metadata(
         "field_of_view_mm": recipe.field_of_view,
         "ct_window_hu": list(recipe.ct_window),
         "suv_max": recipe.suv_max,
+        "pet_scaling": recipe.pet_scaling,
         "label": recipe.label,
         "numbering": NUMBERING,
         "split": asdict(rule),
@@ -107,33 +119,46 @@ def read_metadata(root: str | os.PathLike[str]) -> dict[str, PatientRecord]:
         DataError: there is no metadata.json, or it is not one of this schema.
     """
     path = Path(root) / METADATA
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; give the folder that `cipa convert` wrote") from error
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error}); convert the volumes again") from error
+    document = read_json(path, "give the folder that `cipa convert` wrote, or convert the volumes again")
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
-        raise DataError(f"{path}: schema {schema}, this version reads {SCHEMA}; convert the volumes again")
+        raise DataError(
+            f"{path}: schema {shown(schema)}, this version reads {SCHEMA}; convert the volumes again"
+        )
     try:
-        size = int(document["size"])
+        size = _whole(document["size"], 1, MOST_SIDE)
         return {patient: _record(patient, size, entry) for patient, entry in document["patients"].items()}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: a damaged entry ({error!r}); convert the volumes again") from error
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DataError(
+            f"{path}: a damaged entry ({type(error).__name__}: {shown(error)}); convert the volumes again"
+        ) from error
 
 
 def _record(patient: str, size: int, entry: dict[str, Any]) -> PatientRecord:
-    (height, width), (rows, columns) = entry["source_shape"], entry["content_shape"]
-    z, y, x = entry[KEY]
+    if patient != patient_id(patient):
+        raise ValueError(f"{patient!r} is no patient's id")
+    height, width = (_whole(length, 1, MOST_SIDE) for length in entry["source_shape"])
+    rows, columns = (_whole(length, 1, size) for length in entry["content_shape"])
+    z, y, x = (float(edge) for edge in entry[KEY])
     return PatientRecord(
         patient=patient,
-        name=entry["name"],
-        split=entry["split"],
-        sources=entry["sources"],
+        name=str(entry["name"]),
+        split=str(entry["split"]),
+        sources={str(kind): str(file) for kind, file in entry["sources"].items()},
         spacing=(z, y, x),
         plane=PlaneFit((height, width), (rows, columns), size),
-        numbers=tuple(entry["numbers"]),
-        grid=entry["grid"],
-        warnings=tuple(entry["warnings"]),
+        numbers=tuple(_whole(number, 0, MOST_SLICES) for number in entry["numbers"]),
+        grid=check_grid_record(entry["grid"]),
+        slices_with_tumour=_optional_count(entry.get("slices_with_tumour")),
+        warnings=tuple(str(line) for line in entry["warnings"]),
     )
+
+
+def _whole(value: Any, lowest: int, highest: int) -> int:
+    if type(value) is not int or not lowest <= value <= highest:
+        raise ValueError(f"{value!r} is no whole number from {lowest} to {highest}")
+    return value
+
+
+def _optional_count(value: Any) -> int | None:
+    return None if value is None else _whole(value, 0, MOST_SLICES)

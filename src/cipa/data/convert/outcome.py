@@ -7,9 +7,7 @@ from typing import Protocol, TypeVar
 
 from cipa.errors import CipaError, DataError
 from cipa.parallel import runner
-
-Progress = Callable[[int, int], None]
-"""Called with the number of patients done and of patients in all."""
+from cipa.progress import Progress
 
 
 class Named(Protocol):

@@ -1,5 +1,6 @@
 """One patient's volumes as 8-bit slices on squares of one size."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,11 +12,12 @@ from cipa.data.convert.tumour import tumour_on_ct
 from cipa.data.intensity import CT_WINDOW, SUV_MAX, window_ct, window_pet
 from cipa.data.layout import FOREGROUND, Image
 from cipa.errors import DataError, UsageError
-from cipa.io.checks import check_pair
+from cipa.io.checks import VolumeWarning, check_pair
 from cipa.io.grid import resample_slices
-from cipa.io.nifti import Volume, read_volume
+from cipa.io.nifti import read_volume
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.plane import FIELD_OF_VIEW_MM, PlaneFit, fit_plane
+from cipa.io.volume import Volume
 
 Slice = dict[Image, npt.NDArray[np.uint8]]
 """CT, PET and mask of one slice, uint8 (size, size)."""
@@ -28,10 +30,11 @@ class Recipe:
     Attributes:
         size: pixels a side, a multiple of 128.
         fit: `auto`, `pad` or `resample`, as `cipa.io.plane` describes them.
-        slices: `tumour` for those with tumour alone, as PCLT20K has them, or `all`.
+        slices: `all`, or `tumour` for those with tumour alone, as PCLT20K has them.
         field_of_view: millimetres that an image spans.
         ct_window: HU that become 0 and 255.
         suv_max: SUV that becomes 255.
+        pet_scaling: `linear` or `arcsinh`, as `cipa.data.intensity` has them.
         label: value of the mask that is tumour; None for whatever is not 0.
 
     Raises:
@@ -40,10 +43,11 @@ class Recipe:
 
     size: int = 512
     fit: str = "auto"
-    slices: str = "tumour"
+    slices: str = "all"
     field_of_view: float = FIELD_OF_VIEW_MM
     ct_window: tuple[float, float] = CT_WINDOW
     suv_max: float = SUV_MAX
+    pet_scaling: str = "linear"
     label: int | None = None
 
     def __post_init__(self) -> None:
@@ -56,7 +60,7 @@ class Recipe:
         # what these functions refuse is better said before the first volume is read
         fit_plane((1, 1), (1.0, 1.0), self.size, self.fit, self.field_of_view)
         window_ct(np.zeros(1), self.ct_window)
-        window_pet(np.zeros(1), self.suv_max)
+        window_pet(np.zeros(1), self.suv_max, self.pet_scaling)
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class SlicedPatient:
                 number,
                 {
                     "CT": self._square(window_ct(slices[number], self.recipe.ct_window)),
-                    "PET": self._square(window_pet(suv, self.recipe.suv_max)),
+                    "PET": self._square(window_pet(suv, self.recipe.suv_max, self.recipe.pet_scaling)),
                     "mask": mask * np.uint8(255),
                 },
             )
@@ -119,7 +123,10 @@ def open_patient(triple: Triple, recipe: Recipe) -> SlicedPatient:
     """
     ct, pet = read_volume(triple.ct), read_volume(triple.pet)
     check_pair(ct, pet)
-    tumour = tumour_on_ct(read_volume(triple.mask), ct, recipe.label)
+    mask = read_volume(triple.mask)
+    for line in mask.warnings:
+        warnings.warn(f"{mask.name}: {line}", VolumeWarning, stacklevel=2)
+    tumour = tumour_on_ct(mask, ct, recipe.label, needed=recipe.slices == "tumour")
     slices, world = axial_stack(ct.array, ct.affine)
     between, *pixel = spacing(world)
     plane = fit_plane(
@@ -135,11 +142,11 @@ def open_patient(triple: Triple, recipe: Recipe) -> SlicedPatient:
     return SlicedPatient(ct, pet, tumour, recipe, plane, (between, rows, columns))
 
 
-def require_slices(numbers: list[int], triple: Triple) -> None:
-    """Refuse a patient of whom no slice is left.
+def require_tumour(patient: SlicedPatient, slices_with_tumour: int, triple: Triple) -> None:
+    """Refuse a patient whose tumour shows in no slice made.
 
     Raises:
-        DataError: `numbers` is empty: the tumour is smaller than a pixel of the images made.
+        DataError: the tumour is smaller than a pixel of the images made.
     """
-    if not numbers:
+    if patient.tumour.any() and not slices_with_tumour:
         raise DataError(f"{triple.mask}: its tumour vanishes at this image size; choose a larger --size")

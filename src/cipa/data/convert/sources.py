@@ -1,6 +1,5 @@
 """Which files belong together: CT, PET and mask of each patient, by their names or from a table."""
 
-import csv
 import os
 import re
 from collections import defaultdict
@@ -10,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from cipa.data.convert.outcome import Problem
 from cipa.errors import DataError, UsageError
+from cipa.readers import read_csv
 
 KINDS = ("ct", "pet", "mask")
 
@@ -115,22 +115,14 @@ def read_table(path: str | os.PathLike[str]) -> Sources:
         DataError: the file is missing, not text, empty, or lacks a column.
     """
     path = Path(path)
-    try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such table; give a CSV with columns patient,ct,pet,mask") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a CSV file in UTF-8; save it as one") from error
+    rows = read_csv(path, ("patient", *KINDS), "give a CSV with columns patient,ct,pet,mask", fill=True)
     if not rows:
         raise DataError(f"{path}: no rows; write a line patient,ct,pet,mask and one a patient")
-    lacking = [column for column in ("patient", *KINDS) if column not in rows[0]]
-    if lacking:
-        raise DataError(f"{path}: no column {', '.join(lacking)}; columns are patient,ct,pet,mask")
     found: defaultdict[str, dict[str, list[Path]]] = defaultdict(lambda: {kind: [] for kind in KINDS})
-    for row in rows:
+    for _, row in rows:
         for kind in KINDS:
             if row[kind]:
-                found[(row["patient"] or "").strip()][kind].append(path.parent / row[kind].strip())
+                found[row["patient"].strip()][kind].append(path.parent / row[kind].strip())
     return _pair(found)
 
 

@@ -12,14 +12,16 @@ from pathlib import Path
 from PIL import Image
 
 from cipa.data.convert.metadata import PatientRecord, write_metadata
-from cipa.data.convert.outcome import Problem, Progress, gather
-from cipa.data.convert.patient import Recipe, SlicedPatient, open_patient, require_slices
+from cipa.data.convert.outcome import Problem, gather
+from cipa.data.convert.patient import Recipe, SlicedPatient, open_patient, require_tumour
 from cipa.data.convert.sources import Sources, Triple
 from cipa.data.convert.split import SplitRule
 from cipa.data.layout import SPLITS, image_path, list_path
+from cipa.errors import DataError
 from cipa.files import atomic_folder, require_vacant
 from cipa.io.checks import VolumeWarning
 from cipa.io.grid_record import grid_record
+from cipa.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,12 @@ def slice_id(patient: str, number: int) -> str:
 def _write_patient(folder: Path, recipe: Recipe, test: set[str], root: Path, triple: Triple) -> PatientRecord:
     with _noted_warnings() as noted:
         patient = open_patient(triple, recipe)
-        numbers = _write_slices(folder, triple.patient, patient)
-        if not numbers:
+        tumour = _write_slices(folder, triple.patient, patient)
+        try:
+            require_tumour(patient, sum(tumour.values()), triple)
+        except DataError:
             shutil.rmtree(folder / triple.patient, ignore_errors=True)
-        require_slices(numbers, triple)
+            raise
     return PatientRecord(
         patient=triple.patient,
         name=triple.name,
@@ -99,14 +103,16 @@ def _write_patient(folder: Path, recipe: Recipe, test: set[str], root: Path, tri
         sources={kind: _below(getattr(triple, kind), root) for kind in ("ct", "pet", "mask")},
         spacing=patient.spacing,
         plane=patient.plane,
-        numbers=tuple(numbers),
+        numbers=tuple(tumour),
+        slices_with_tumour=sum(tumour.values()),
         grid=grid_record(patient.ct),
         warnings=tuple(noted),
     )
 
 
-def _write_slices(folder: Path, name: str, patient: SlicedPatient) -> list[int]:
-    numbers = []
+def _write_slices(folder: Path, name: str, patient: SlicedPatient) -> dict[int, bool]:
+    """Write a patient's slices; return their numbers, and whether each shows tumour."""
+    tumour = {}
     for number, images in patient:
         for kind, image in images.items():
             path = image_path(folder, slice_id(name, number), kind)
@@ -114,8 +120,8 @@ def _write_slices(folder: Path, name: str, patient: SlicedPatient) -> list[int]:
             Image.fromarray(image).save(
                 path, compress_level=4
             )  # the folder appears whole, so a file need not
-        numbers.append(number)
-    return numbers
+        tumour[number] = bool(images["mask"].any())
+    return tumour
 
 
 def _write_lists(folder: Path, records: Sequence[PatientRecord]) -> None:

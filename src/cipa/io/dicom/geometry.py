@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
+from cipa.io.dicom.grouping import typical
 from cipa.io.dicom.tags import numbers
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -26,7 +27,7 @@ GAP = 1.5
 
 
 @dataclass(frozen=True)
-class Placement:
+class Stack:
     """How slices make a volume.
 
     Attributes:
@@ -52,40 +53,36 @@ def has_place(header: Dataset) -> bool:
     return bool(is_unit and abs(row @ column) < 1e-2 and min(spacing) > 0)
 
 
-def place(headers: Sequence[Dataset]) -> Placement:
+def stack_slices(headers: Sequence[Dataset]) -> Stack:
     """Sort slices and check that they make an even grid.
 
     A tilted gantry shears the grid, which an affine can say: the step from slice to slice is the straight
     line through the positions, not the normal.
 
     Args:
-        headers: slices of one orientation and pixel spacing, all with `has_place`.
+        headers: slices of one group, all with `has_place`; directions and spacing are those typical of it.
 
     Returns:
         Their order and grid, or what is wrong.
     """
     positions = np.array([numbers(header, "ImagePositionPatient", 3) for header in headers])
-    directions = numbers(headers[0], "ImageOrientationPatient", 6)
-    spacing = numbers(headers[0], "PixelSpacing", 2)
-    assert directions is not None  # has_place
-    assert spacing is not None
+    directions = typical(np.array([numbers(header, "ImageOrientationPatient", 6) for header in headers]))
+    spacing = typical(np.array([numbers(header, "PixelSpacing", 2) for header in headers]))
     row, column = np.reshape(directions, (2, 3))
     along = positions @ np.cross(row, column)
     order = np.argsort(along, kind="stable")
     indices = tuple(int(index) for index in order)
     if len(headers) < 2:
-        return Placement(
-            indices, None, ("one slice alone, whose thickness is not known; give the whole series",)
-        )
+        return Stack(indices, None, ("one slice alone, whose thickness is not known; give the whole series",))
     problems = _uneven(along[order], positions[order])
     if problems:
-        return Placement(indices, None, problems)
+        return Stack(indices, None, problems)
     affine = np.eye(4)
     affine[:3, 0] = row * spacing[1]  # PixelSpacing is between rows first, then between columns
     affine[:3, 1] = column * spacing[0]
     affine[:3, 2] = (positions[order[-1]] - positions[order[0]]) / (len(headers) - 1)
     affine[:3, 3] = positions[order[0]]
-    return Placement(indices, LPS_TO_RAS @ affine)
+    return Stack(indices, LPS_TO_RAS @ affine)
 
 
 def _uneven(along: npt.NDArray[np.float64], positions: npt.NDArray[np.float64]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ without a tumour are kept: viewers that count frames instead of reading position
 
 from collections.abc import Sequence
 from contextlib import suppress
-from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,10 @@ from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
 from cipa.files import atomic_file
-from cipa.io.dicom.series import Slice
+from cipa.io.dicom.seg_header import clean_patient_and_study, copy_geometry, reference_problem
 from cipa.io.dicom.silence import quiet
-from cipa.io.dicom.tags import number, numbers
+from cipa.io.dicom.slices import Slice
+from cipa.io.dicom.tags import numbers
 
 if TYPE_CHECKING:
     from highdicom.seg import Segmentation, SegmentDescription
@@ -31,11 +31,12 @@ SERIES_NUMBER = 9300
 
 MANUFACTURER = "CIPA (research software)"
 
-MAY_BE_EMPTY = (
-    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
-    *("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"),
-)
-"""Attributes of patient and study that must be there and may be empty; anonymisers delete them."""
+CHARACTER_SET = "ISO_IR 192"
+"""UTF-8, which holds the text of every other character set."""
+
+
+class SegError(DataError):
+    """A DICOM SEG cannot be written of this CT; mask and tables can. The line quotes no value of a header."""
 
 
 @quiet()
@@ -45,7 +46,7 @@ def write_seg(
     """Write a mask as a DICOM SEG file, whole or not at all.
 
     Patient, study and frame of reference are those of the CT, as DICOM asks: the file names the patient as
-    the CT does.
+    the CT does. What is malformed of them is cleaned or left empty, as `check_seg` says.
 
     Args:
         path: final name.
@@ -55,12 +56,28 @@ def write_seg(
         version: of this software.
 
     Raises:
-        DataError: the CT lacks what a SEG must repeat of it.
+        SegError: the CT lacks what a SEG must repeat of it.
         OSError: the file cannot be written.
     """
     segmentation = make_seg(mask, slices, model, version)
     with atomic_file(path) as partial:
         segmentation.save_as(partial)
+
+
+@quiet()
+def check_seg(slices: Sequence[Slice]) -> tuple[str, ...]:
+    """Say beforehand what a SEG of these slices will lack, or why there will be none.
+
+    Args:
+        slices: the CT's files.
+
+    Returns:
+        A line a cleaned attribute of patient or study, or one for the SEG as a whole; no values.
+    """
+    problem = reference_problem([one.header for one in slices])
+    if problem is not None:
+        return (f"DICOM SEG cannot be written: {problem}",)
+    return clean_patient_and_study(slices[0].header)[1]
 
 
 def load_writer() -> None:
@@ -80,6 +97,9 @@ def make_seg(
     import highdicom  # as `load_writer` says: only those who write SEG wait for it
     from highdicom.seg import Segmentation, SegmentationTypeValues
 
+    problem = reference_problem([one.header for one in slices])
+    if problem is not None:
+        raise SegError(f"DICOM SEG cannot be written: {problem}")
     try:
         return Segmentation(
             source_images=_sources(slices),
@@ -98,23 +118,18 @@ def make_seg(
             content_description=DISCLAIMER,
             series_description="CIPA tumour (research, not a medical device)",
             omit_empty_frames=False,
+            specific_character_set=CHARACTER_SET,
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"DICOM SEG cannot be written, since the CT's headers lack something ({error}); "
-            "export the CT again, or predict without DICOM SEG"
-        ) from error
-
-
-def _own(header: Dataset) -> Dataset:
-    """Return a copy that elements can be set in; `copy` alone shares the table of elements (pydicom 3.0)."""
-    own = copy(header)
-    own._dict = dict(own._dict)
-    return own
+    except (
+        Exception
+    ) as error:  # highdicom checks by assertions, enums and sqlite; what it says quotes headers
+        raise SegError(
+            f"DICOM SEG cannot be written of this CT's headers ({type(error).__name__}); export the CT again"
+        ) from None
 
 
 def _sources(slices: Sequence[Slice]) -> list[Dataset]:
-    """Return the CT's headers with all that highdicom reads of them; the caller's own stay as they are.
+    """Return what highdicom reads of the CT's headers, and no more.
 
     Slices are as far apart as their positions say, which Slice Thickness often does not; orientation and
     pixel spacing, equal but for rounding within a series, are the first slice's everywhere.
@@ -125,17 +140,15 @@ def _sources(slices: Sequence[Slice]) -> list[Dataset]:
     apart = round(
         abs(float(np.cross(directions[:3], directions[3:]) @ (ends[1] - ends[0]))) / (len(slices) - 1), 6
     )
-    sources = [_own(one.header) for one in slices]
+    sources = [copy_geometry(one.header) for one in slices]
     for source in sources:
-        for keyword in MAY_BE_EMPTY:
-            if keyword not in source:
-                setattr(source, keyword, "")
         source.SpacingBetweenSlices = apart
-        source.SliceThickness = number(source, "SliceThickness") or apart
+        source.SliceThickness = source.SliceThickness or apart
         source.ImageOrientationPatient, source.PixelSpacing = (
             first.ImageOrientationPatient,
             first.PixelSpacing,
         )
+    sources[0].update(clean_patient_and_study(first)[0])
     return sources
 
 

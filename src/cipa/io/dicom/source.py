@@ -1,15 +1,17 @@
 """The files of a study, from a folder or a zip; a zip is read in place and nothing of it is unpacked."""
 
 import io
-import os
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from cipa.errors import DataError
+from cipa.io.dicom.folders import show_name, walk_folders
+from cipa.io.dicom.preamble import begins_like_dicom
+from cipa.readers import guarded, open_regular, shown
 
 DICOM_SUFFIXES = (".dcm", ".ima", ".dicom")
 """A file so named was meant to be DICOM; any other that does not begin like it is left out in silence."""
@@ -24,7 +26,16 @@ MOST_BYTES = 32 * 2**30
 """An archive may unpack to."""
 
 MOST_FILE_BYTES = 2 * 2**30
-"""One file of an archive may unpack to: it is held in memory."""
+"""One file of an archive may unpack to."""
+
+MOST_READ_BYTES = 64 * 2**20
+"""Of one file are read at most: an image of 4096 x 4096 has half as many."""
+
+WHOLE_BYTES = 8 * 2**20
+"""Files of an archive up to this are unpacked at once, which saves time; eight threads do."""
+
+BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Ways of packing that zipfile unpacks piece by piece; 4 KB of bzip2 or LZMA may become gigabytes at once."""
 
 MOST_RATIO, RATIO_FROM_BYTES = 100.0, 2**30
 """An archive that unpacks to more than the second must not do so by more than the first: images never do."""
@@ -35,24 +46,19 @@ class Entry:
     """One file of a study.
 
     Attributes:
-        name: its path below the study, with forward slashes.
+        name: its path below the study, with forward slashes; what is not UTF-8 of it is replaced.
         open: gives its bytes as a seekable stream, on any thread.
     """
 
     name: str
     open: Callable[[], BinaryIO]
 
-    @property
-    def folder(self) -> str:
-        """Path of its folder below the study, `.` for the study itself."""
-        return PurePosixPath(self.name).parent.as_posix()
-
 
 def list_files(path: Path, folders: Sequence[Path] | None = None) -> list[Entry]:
     """List the files of a study, sorted by name; those that file managers of macOS add are left out.
 
     Args:
-        path: a folder, of any nesting (links to folders are not followed), or a zip.
+        path: a folder, of any nesting (links to folders are followed), or a zip.
         folders: those folders below `path` to take files from, not their subfolders; all by default.
 
     Raises:
@@ -60,9 +66,7 @@ def list_files(path: Path, folders: Sequence[Path] | None = None) -> list[Entry]
             holds names that leave it, or would unpack to what no study is.
     """
     if path.is_dir():
-        files = _files_of_folder(path)
-        wanted = None if folders is None else {folder.relative_to(path).as_posix() for folder in folders}
-        return [one for one in files if wanted is None or one.folder in wanted]
+        return _files_of_folder(path, None if folders is None else set(folders))
     if not path.is_file():
         raise DataError(f"{path}: no such folder or zip; give a DICOM study")
     if not zipfile.is_zipfile(path):
@@ -70,18 +74,21 @@ def list_files(path: Path, folders: Sequence[Path] | None = None) -> list[Entry]
     return _files_of_zip(path)
 
 
-def _files_of_folder(root: Path) -> list[Entry]:
+def _files_of_folder(root: Path, wanted: set[Path] | None) -> list[Entry]:
     found = []
-    for folder, _, names in os.walk(root):
-        found += [Path(folder, name) for name in names if not name.startswith("._")]
-    return [Entry(file.relative_to(root).as_posix(), partial(_open_file, file)) for file in sorted(found)]
+    for folder, names in walk_folders(root):
+        if wanted is None or folder in wanted:
+            found += [folder / name for name in names if not name.startswith("._")]
+    return [
+        Entry(show_name(file.relative_to(root).as_posix()), partial(_open_file, file))
+        for file in sorted(found)
+    ]
 
 
 def _files_of_zip(path: Path) -> list[Entry]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise DataError(f"{path}: a damaged zip; copy it again") from error
+    archive = guarded(path, "a zip, or a damaged one", "copy it again", lambda: zipfile.ZipFile(path))
+    if not all(member.filename for member in archive.infolist()):
+        raise DataError(f"{path}: holds a file without a name; copy or pack it again")
     members = [member for member in archive.infolist() if not member.is_dir()]
     _check_members(path, members)
     kept = [member for member in members if not PurePosixPath(member.filename).name.startswith("._")]
@@ -92,38 +99,79 @@ def _files_of_zip(path: Path) -> list[Entry]:
 
 
 def looks_like_dicom(path: Path) -> bool:
-    """Tell by name, or by the four letters after the preamble, whether a file is meant to be DICOM."""
+    """Tell by name, or by how it begins, whether a file is meant to be DICOM."""
     suffix = path.suffix.lower()
     if suffix in DICOM_SUFFIXES or suffix in OTHER_SUFFIXES:
         return suffix in DICOM_SUFFIXES
     try:
-        with path.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
+        with open_regular(path) as stream:
+            return begins_like_dicom(stream.read(140))
+    except (OSError, DataError):
         return False
 
 
 def _open_file(path: Path) -> BinaryIO:
-    return path.open("rb")
+    file = open_regular(path)
+    if path.stat().st_size <= MOST_READ_BYTES:
+        return file
+    return cast(BinaryIO, io.BufferedReader(_Beginning(file, str(path))))
 
 
 def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
-    return io.BytesIO(archive.read(member))
+    if member.file_size <= WHOLE_BYTES:
+        return io.BytesIO(archive.read(member))
+    stream = cast(BinaryIO, archive.open(member))
+    return cast(BinaryIO, io.BufferedReader(_Beginning(stream, member.filename), 2**16))
+
+
+class _Beginning(io.RawIOBase):
+    """A file, of which no more than `MOST_READ_BYTES` can be read before it is refused."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        super().__init__()
+        self.stream, self.name, self.left = stream, name, MOST_READ_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self.stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.stream.tell()
+
+    def readinto(self, buffer: Any, /) -> int:
+        content = self.stream.read(min(len(buffer), 2**20))
+        self.left -= len(content)
+        if self.left < 0:
+            raise DataError(f"{self.name}: larger than an image of 4096 x 4096; take it out of the study")
+        buffer[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        self.stream.close()
+        super().close()
 
 
 def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
     for member in members:
+        name = repr(shown(member.filename))
         if _leaves(member.filename):
-            raise DataError(f"{path}: {member.filename!r} is a path that leaves the archive; do not trust it")
+            raise DataError(f"{path}: {name} is a path that leaves the archive; do not trust it")
         if member.flag_bits & 1:
-            raise DataError(f"{path}: {member.filename!r} is encrypted; unpack it and give the folder")
+            raise DataError(f"{path}: {name} is encrypted; unpack it and give the folder")
         if member.file_size > MOST_FILE_BYTES:
             size = _size(member.file_size)
+            raise DataError(f"{path}: {name} unpacks to {size}, more than an image is; remove it")
+        if member.compress_type not in BOUNDED:
             raise DataError(
-                f"{path}: {member.filename!r} unpacks to {size}, more than an image is; remove it"
+                f"{path}: {name} is packed neither by deflate nor plainly; unpack it and give the folder"
             )
     unpacked = sum(member.file_size for member in members)
-    packed = max(1, sum(member.compress_size for member in members))
+    packed = max(1, path.stat().st_size)  # what members say of themselves need not be so
     is_bomb = unpacked > RATIO_FROM_BYTES and unpacked / packed > MOST_RATIO
     if len(members) > MOST_FILES or unpacked > MOST_BYTES or is_bomb:
         raise DataError(

@@ -15,8 +15,12 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from cipa.errors import DataError
-from cipa.io.dicom.series import Series, Slice, group_series
+from cipa.io.dicom.folders import show_name
+from cipa.io.dicom.identity import NO_SECRETS, Secrets, find_secrets
+from cipa.io.dicom.preamble import begins_like_data_set, complete_meta
+from cipa.io.dicom.series import Series, group_series
 from cipa.io.dicom.silence import quiet
+from cipa.io.dicom.slices import Slice
 from cipa.io.dicom.source import DICOM_SUFFIXES, Entry, list_files
 from cipa.io.dicom.tags import text
 
@@ -45,12 +49,19 @@ class Study:
     Attributes:
         path: the folder or zip.
         series: all series, usable or not, by number.
-        damaged: names of files that are meant to be DICOM and cannot be read.
+        damaged: names of files that are meant to be DICOM and cannot be read, without the patient's identity.
+        secrets: what must not show of the text of its headers, files and folders.
     """
 
     path: Path
     series: tuple[Series, ...]
     damaged: tuple[str, ...]
+    secrets: Secrets = NO_SECRETS
+
+    @property
+    def source(self) -> str:
+        """The path as it may be shown: without the patient's identity, every letter printable."""
+        return self.secrets.scrub(show_name(str(self.path)))
 
 
 @quiet()
@@ -73,9 +84,12 @@ def read_study(path: str | os.PathLike[str], folders: Sequence[Path] | None = No
     slices = [one for one in found if one is not None and one.header]
     damaged = tuple(entry.name for entry, one in zip(entries, found, strict=True) if one is None)
     if not slices and not damaged:
-        raise DataError(f"{path}: no DICOM files among {len(entries)}; give the folder that holds them")
+        raise DataError(
+            f"{show_name(str(path))}: no DICOM files among {len(entries)}; give the folder that holds them"
+        )
+    secrets = find_secrets([one.header for one in slices])
     images = [one for one in slices if text(one.header, "SOPClassUID") != DIRECTORY]
-    return Study(path, tuple(group_series(images)), damaged)
+    return Study(path, tuple(group_series(images, secrets)), tuple(map(secrets.scrub, damaged)), secrets)
 
 
 @quiet()
@@ -99,19 +113,19 @@ def choose_pair(study: Study, ct: str | None = None, pet: str | None = None) -> 
         return pairs[0]
     if not pairs:
         raise DataError(
-            f"{study.path}: no CT and PET in one frame of reference (0020,0052) of one study "
+            f"{study.source}: no CT and PET in one frame of reference (0020,0052) of one study "
             f"({_titles(cts)}; {_titles(pets)}); give one PET-CT study, as the scanner made it"
         )
     studies = {text(one.header, "StudyInstanceUID") for one, _ in pairs}
     if len(studies) > 1:
-        raise DataError(f"{study.path}: {len(studies)} studies in one place; give one study's folder")
+        raise DataError(f"{study.source}: {len(studies)} studies in one place; give one study's folder")
     several = [one for one in cts if any(one is pair[0] for pair in pairs)]
     option = "--ct-series"
     if len(several) == 1:
         several = [one for one in pets if any(one is pair[1] for pair in pairs)]
         option = "--pet-series"
     raise DataError(
-        f"{study.path}: {len(several)} candidates ({_titles(several)}); choose with {option} NUMBER"
+        f"{study.source}: {len(several)} candidates ({_titles(several)}); choose with {option} NUMBER"
     )
 
 
@@ -146,7 +160,8 @@ def _head(entry: Entry) -> bytes | None:
 def _read_header(entry: Entry, head: bytes) -> Slice | None:
     """Parse a header; an empty one stands for a file that is not DICOM, None for one too damaged to use."""
     try:
-        one = _parsed(entry, head)
+        one = _parse(entry, head)
+        complete_meta(one.header, _is_encapsulated(entry, one, head))
         return one if text(one.header, "SOPClassUID") and text(one.header, "SeriesInstanceUID") else None
     except InvalidDicomError:
         return None if entry.name.lower().endswith(DICOM_SUFFIXES) else Slice(entry, Dataset())
@@ -154,28 +169,42 @@ def _read_header(entry: Entry, head: bytes) -> Slice | None:
         return None
 
 
-def _parsed(entry: Entry, head: bytes) -> Slice:
+def _parse(entry: Entry, head: bytes) -> Slice:
+    without_preamble = begins_like_data_set(head)
     stream = BytesIO(head)
     with suppress(EOFError, ValueError, OSError, struct.error):  # a header that is cut off
-        header = dcmread(stream, stop_before_pixels=True)
+        header = dcmread(stream, stop_before_pixels=True, force=without_preamble)
         if stream.tell() < HEAD:
             return Slice(entry, header, stream.tell())
     with entry.open() as file:
-        return Slice(entry, dcmread(file, stop_before_pixels=True), file.tell())
+        header = dcmread(file, stop_before_pixels=True, force=without_preamble)
+        return Slice(entry, header, file.tell())
+
+
+def _is_encapsulated(entry: Entry, one: Slice, head: bytes) -> bool:
+    """Tell whether Pixel Data has no length, as only compressed pixels do; asked where no syntax is named."""
+    if "TransferSyntaxUID" in getattr(one.header, "file_meta", ()):
+        return False
+    start = head[one.pixels_at : one.pixels_at + 12]
+    if len(start) < 12:
+        with entry.open() as file:
+            file.seek(one.pixels_at)
+            start = file.read(12)
+    return b"\xff\xff\xff\xff" in (start[4:8], start[8:12])
 
 
 def _usable(study: Study, modality: str, wanted: str | None) -> list[Series]:
     there = [one for one in study.series if one.modality == modality]
     if not there:
-        raise DataError(f"{study.path}: no {modality} series; give the folder of the whole PET-CT study")
+        raise DataError(f"{study.source}: no {modality} series; give the folder of the whole PET-CT study")
     if wanted is not None:
         there = [one for one in there if wanted in (one.number, text(one.header, "SeriesInstanceUID"))]
         if not there:
-            raise DataError(f"{study.path}: no {modality} series {wanted}; cipa info lists what is there")
+            raise DataError(f"{study.source}: no {modality} series {wanted}; cipa info lists what is there")
     usable = [one for one in there if not one.problems]
     if not usable:
         worst = max(there, key=lambda one: len(one.slices))
-        raise DataError(f"{study.path}: {worst.title}: {worst.problems[0]}")
+        raise DataError(f"{study.source}: {worst.title}: {worst.problems[0]}")
     return usable
 
 

@@ -8,12 +8,11 @@ import numpy as np
 
 from cipa.errors import DataError
 from cipa.io.checks import doubts_of, doubts_of_region
-from cipa.io.dicom.identity import scrubbed, secrets_of
+from cipa.io.dicom.seg import check_seg
 from cipa.io.dicom.series import Series
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.study import Study, read_study
 from cipa.io.dicom.syntax import compression_of
-from cipa.io.dicom.tags import text
 from cipa.io.dicom.volumes import PetCt, read_pet_ct
 from cipa.io.orientation import spacing
 
@@ -28,49 +27,48 @@ def summarise(path: Path, folders: Sequence[Path] | None = None, **options: Any)
         options: as `read_pet_ct` takes them.
 
     Returns:
-        `study`, `usable`, `series` (a row each), `suv` (None, or `factor` as the mean over slices, `factors`
-        by slice, `how` and `range`), `notes` (harmless) and `problems` (why it cannot be segmented).
+        `study`, `usable`, `series` (a row each), `suv` (None, or as `suv_facts`), `notes` (all that
+        prediction will say) and `problems` (why it cannot be segmented).
 
     Raises:
         DataError: there is no study to speak of, as `read_study`.
     """
     study = read_study(path, folders)
     pair, problems = None, []
-    doubts: list[str] = []
+    lines: list[str] = []
     try:
         pair = read_pet_ct(study, **options)
-        part = text(pair.ct_series.header, "BodyPartExamined")
-        doubts = doubts_of(pair.ct, pair.pet) + doubts_of_region(pair.ct, part)
+        lines = doubts_of(pair.ct, pair.pet) + doubts_of_region(
+            pair.ct, pair.ct_series.text("BodyPartExamined")
+        )
     except DataError as error:
-        problems.append(str(error).removeprefix(f"{path}: "))
-    notes = notes_of(study, pair) + doubts
-    secrets = secrets_of(study.series[0].header) if study.series else ()
+        problems.append(str(error))
+    start = f"{study.source}: "
     return {
-        "study": str(path),
+        "study": study.source,
         "usable": not problems,
         "series": [_row(series, pair) for series in study.series],
         "suv": None if pair is None else suv_facts(pair),
-        "notes": [scrubbed(line.removeprefix(f"{path}: "), secrets) for line in notes],
-        "problems": [scrubbed(line, secrets) for line in problems],
+        "notes": [line.removeprefix(start) for line in collect_warnings(study, pair) + lines],
+        "problems": [line.removeprefix(start) for line in problems],
     }
 
 
 def _row(series: Series, pair: PetCt | None) -> dict[str, Any]:
-    header = series.header
     chosen = {"CT": pair.ct_series, "PET": pair.pet_series} if pair else {}
     return {
         "number": series.number,
-        "uid": text(header, "SeriesInstanceUID"),
+        "uid": series.text("SeriesInstanceUID"),
         "kind": series.modality,
-        "description": text(header, "SeriesDescription"),
+        "description": series.text("SeriesDescription"),
         **vendor_of(series),
-        "body_part": text(header, "BodyPartExamined"),
-        "compression": compression_of(header),
+        "body_part": series.text("BodyPartExamined"),
+        "compression": compression_of(series.header),
         "shape": list(series.shape),
         "spacing_mm": None if series.affine is None else list(spacing(series.affine)),
         "use": next((use for use, other in chosen.items() if other is series), None),
         "problems": list(series.problems),
-        "notes": list(series.notes),
+        "notes": list(series.warnings),
     }
 
 
@@ -78,23 +76,37 @@ def _row(series: Series, pair: PetCt | None) -> dict[str, Any]:
 def vendor_of(series: Series) -> dict[str, str]:
     """Return who made the scanner and what it is called."""
     keywords = {"vendor": "Manufacturer", "scanner": "ManufacturerModelName"}
-    return {name: text(series.header, keyword) for name, keyword in keywords.items()}
+    return {name: series.text(keyword) for name, keyword in keywords.items()}
 
 
 def suv_facts(pair: PetCt) -> dict[str, Any]:
-    """Return the `factor` (mean over slices), `factors` by slice, `how` it came about, and `range` in SUV."""
-    factors = pair.scale.factors
+    """Return how SUV was computed, and of what.
+
+    Returns:
+        `factor` (mean over slices, SUV per stored unit), `factors` by slice, `how` they came about, `range`
+        in SUV, `tracer` and `nuclide` (empty if the header does not name them), and `uptake_minutes` from
+        injection to scan (None if not known).
+    """
+    scale = pair.scale
     return {
-        "factor": float(np.mean(factors)),
-        "factors": factors.tolist(),
-        "how": pair.scale.how,
+        "factor": float(np.mean(scale.factors)),
+        "factors": scale.factors.tolist(),
+        "how": scale.how,
         "range": [float(np.min(pair.pet.array)), float(np.max(pair.pet.array))],
+        "tracer": scale.tracer.name,
+        "nuclide": scale.tracer.nuclide,
+        "uptake_minutes": None if scale.uptake_minutes is None else round(scale.uptake_minutes, 2),
     }
 
 
 @quiet()
-def notes_of(study: Study, pair: PetCt | None = None) -> list[str]:
-    """Return what is odd about a study and does not keep it from being used, one line each."""
+def collect_warnings(study: Study, pair: PetCt | None = None) -> list[str]:
+    """Return what is odd about a study and does not keep it from being used, one line each.
+
+    What a DICOM SEG of it will lack is among it.
+    """
     damaged = [f"{name} cannot be read and is left out" for name in study.damaged]
-    odd = [f"{series.title}: {note}" for series in study.series for note in series.notes]
-    return damaged + odd + list(pair.notes if pair else ())
+    odd = [f"{series.title}: {line}" for series in study.series for line in series.warnings]
+    if pair is None:
+        return damaged + odd
+    return damaged + odd + list(pair.warnings) + list(check_seg(pair.ct_slices))

@@ -5,34 +5,41 @@
 The reference time is the one that the stored values are decay corrected to (DICOM PS3.3, C.8.9.1, Decay
 Correction): the scan's start (START), the injection (ADMIN), or none, when every slice holds the mean
 activity while its own frame was acquired (NONE). What cannot be known from the headers is an error, never a
-guess.
+guess; what contradicts something else is a warning.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
+from cipa.io.dicom.injection import find_injection
+from cipa.io.dicom.suv_checks import (
+    PHILIPS,
+    PHILIPS_BQML,
+    PHILIPS_SUV,
+    decay_warnings,
+    philips_warnings,
+    series_warnings,
+)
 from cipa.io.dicom.suv_tags import (
-    dose_bq_of,
-    frame_seconds,
-    half_life_of,
+    dose_warnings,
+    find_dose,
+    find_tracer,
+    find_weight,
+    read_frame_seconds,
     shared_text,
-    tracer_of,
-    weight_kg_of,
 )
 from cipa.io.dicom.tags import name_of, private_number, text
-from cipa.io.dicom.times import acquisition, injection, scan_start
-
-PHILIPS = (0x7053, "Philips PET Private Group")
-"""Group and creator of Philips' private factors of values in counts."""
-
-PHILIPS_SUV, PHILIPS_BQML = 0x00, 0x09
-"""Elements (7053,1000), counts to SUV, and (7053,1009), counts to Bq/mL."""
+from cipa.io.dicom.time_tags import find_zone
+from cipa.io.dicom.times import Moment, find_scan_start, read_acquisition
+from cipa.io.dicom.tracer import UNKNOWN, Tracer, read_half_life, read_tracer, uptake_warnings
 
 
 @dataclass(frozen=True)
@@ -41,14 +48,20 @@ class SuvScale:
 
     Attributes:
         factors: float64 (slices,), in the order of the headers; SUV per stored unit.
-        how: the numbers it was computed from and where they stood, one line, no identity in it.
+        how: the numbers it was computed from and where they stood, one line.
+        warnings: what was assumed or contradicts something else, one line each.
+        tracer: what was injected.
+        uptake_minutes: from the injection to the start of the scan, None where it is not known.
     """
 
     factors: npt.NDArray[np.float64]
     how: str
+    warnings: tuple[str, ...] = ()
+    tracer: Tracer = UNKNOWN
+    uptake_minutes: float | None = None
 
 
-def suv_scale(
+def compute_suv_scale(
     headers: Sequence[Dataset], weight_kg: float | None = None, dose_mbq: float | None = None
 ) -> SuvScale:
     """Compute the body-weight SUV factor of every slice of a PET series.
@@ -62,16 +75,17 @@ def suv_scale(
         A factor a slice.
 
     Raises:
-        DataError: a tag that is needed is missing or cannot be, named with what to do; Units are none of
-            BQML, CNTS and GML; GML stands for another SUV than that by body weight.
+        DataError: a tag that is needed is missing, malformed or cannot be, named with what to do; Units are
+            none of BQML, CNTS and GML; GML stands for another SUV than that by body weight.
     """
     units = shared_text(headers, "Units").upper()
     if units == "GML":
-        return _already_suv(headers)
+        return _about_tracer(_already_suv(headers), headers)
     if units == "CNTS":
         return _from_counts(headers, weight_kg, dose_mbq)
     if units == "BQML":
-        return _from_activity(headers, weight_kg, dose_mbq)
+        scale = _from_activity(headers, weight_kg, dose_mbq)
+        return replace(scale, warnings=scale.warnings + philips_warnings(headers, scale.factors))
     raise DataError(f"{name_of('Units')} is {units!r}; export the PET in BQML, CNTS (Philips) or GML")
 
 
@@ -85,44 +99,91 @@ def _already_suv(headers: Sequence[Dataset]) -> SuvScale:
 
 
 def _from_counts(headers: Sequence[Dataset], weight_kg: float | None, dose_mbq: float | None) -> SuvScale:
-    direct = [private_number(header, *PHILIPS, PHILIPS_SUV) for header in headers]
-    if all(direct):
+    direct = [private_number(header, *PHILIPS, PHILIPS_SUV) or 0.0 for header in headers]
+    if min(direct) > 0:
         how = "Units CNTS: Philips private SUV factor (7053,1000)"
-        return SuvScale(np.array(direct, dtype=np.float64), how)
-    activity = [private_number(header, *PHILIPS, PHILIPS_BQML) for header in headers]
-    if not all(activity):
+        return _about_tracer(SuvScale(np.array(direct, dtype=np.float64), how), headers)
+    activity = [private_number(header, *PHILIPS, PHILIPS_BQML) or 0.0 for header in headers]
+    if min(activity) <= 0:
         raise DataError(
             "Units are CNTS and neither Philips private (7053,1000) nor (7053,1009) is there; export the PET "
             "with its private tags, or in Bq/mL"
         )
     scale = _from_activity(headers, weight_kg, dose_mbq)
     factors = scale.factors * np.array(activity, dtype=np.float64)
-    return SuvScale(factors, f"Units CNTS: Philips private Bq/mL factor (7053,1009); {scale.how}")
+    how = f"Units CNTS: Philips private Bq/mL factor (7053,1009); {scale.how}"
+    return replace(scale, factors=factors, how=how)
 
 
 def _from_activity(headers: Sequence[Dataset], weight_kg: float | None, dose_mbq: float | None) -> SuvScale:
-    tracer = tracer_of(headers[0])
-    grams = 1000 * weight_kg_of(headers[0], weight_kg)
-    dose = dose_bq_of(tracer, dose_mbq)
-    given = f"weight {grams / 1000:g} kg{_by_user(weight_kg)}, dose {dose / 1e6:g} MBq{_by_user(dose_mbq)}"
+    item = find_tracer(headers)
+    weight, dose = find_weight(headers, weight_kg), find_dose(item, dose_mbq)
+    grams = 1000 * weight
+    given = f"weight {weight:g} kg{_by_user(weight_kg)}, dose {dose / 1e6:g} MBq{_by_user(dose_mbq)}"
     correction = shared_text(headers, "DecayCorrection").upper()
+    warnings = series_warnings(headers[0]) + dose_warnings(headers[0], weight, dose)
     if correction == "ADMIN":
-        return SuvScale(np.full(len(headers), grams / dose), f"{given}, decay corrected to injection (ADMIN)")
-    half_life = half_life_of(tracer)
-    scan = scan_start(headers)
-    injected = injection(tracer, scan.when, half_life)
+        scale = SuvScale(
+            np.full(len(headers), grams / dose), f"{given}, decay corrected to injection (ADMIN)"
+        )
+        return _about_tracer(replace(scale, warnings=warnings), headers)
+    if correction not in ("START", "NONE"):
+        raise DataError(
+            f"{name_of('DecayCorrection')} is {correction!r}, not START, ADMIN or NONE; correct that tag"
+        )
+    timing = _read_timing(headers, item)
+    scan, injected, half_life = timing.scan, timing.injected, timing.half_life
     given += f", half-life {half_life:g} s, injected {injected}"
     if correction == "START":
         left = 2 ** (-(scan.when - injected.when).total_seconds() / half_life)
-        return SuvScale(np.full(len(headers), grams / (dose * left)), f"{given}, scan began {scan}")
-    if correction == "NONE":
-        elapsed = [(acquisition(header) - injected.when).total_seconds() for header in headers]
-        frames = zip(elapsed, map(frame_seconds, headers), strict=True)
+        factors, how = np.full(len(headers), grams / (dose * left)), f"{given}, scan began {scan}"
+        warnings += timing.warnings + scan.warnings
+        warnings += decay_warnings(headers, timing.began, scan.when, half_life)
+    else:
+        elapsed = [(one - injected.when).total_seconds() for one in timing.began]
+        if min(elapsed) < 0:
+            raise DataError(f"injected {injected}, after a frame began to be acquired; correct that tag")
+        frames = zip(elapsed, map(read_frame_seconds, headers), strict=True)
         remaining = np.array([_mean_activity(start, length, half_life) for start, length in frames])
-        return SuvScale(grams / (dose * remaining), f"{given}, not decay corrected (NONE): a factor a slice")
-    raise DataError(
-        f"{name_of('DecayCorrection')} is {correction!r}, not START, ADMIN or NONE; correct that tag"
-    )
+        factors, how = grams / (dose * remaining), f"{given}, not decay corrected (NONE): a factor a slice"
+        warnings += timing.warnings
+    tracer = read_tracer(item)
+    warnings += uptake_warnings(tracer, timing.uptake_minutes)
+    return SuvScale(factors, how, warnings, tracer, timing.uptake_minutes)
+
+
+@dataclass(frozen=True)
+class _Timing:
+    """When things happened, and what is doubtful about that."""
+
+    scan: Moment
+    injected: Moment
+    began: tuple[datetime, ...]
+    half_life: float
+    warnings: tuple[str, ...]
+
+    @property
+    def uptake_minutes(self) -> float:
+        return (self.scan.when - self.injected.when) / timedelta(minutes=1)
+
+
+def _read_timing(headers: Sequence[Dataset], item: Dataset) -> _Timing:
+    half_life, doubtful = read_half_life(item)
+    scan, acquired = find_scan_start(headers, read_acquisition(headers))
+    injected = find_injection(item, scan.when, half_life, find_zone(headers[0]))
+    warnings = doubtful + acquired.warnings + injected.warnings
+    return _Timing(scan, injected, acquired.began, half_life, warnings)
+
+
+def _about_tracer(scale: SuvScale, headers: Sequence[Dataset]) -> SuvScale:
+    """Add what can be told of tracer and uptake where the factor does not depend on them."""
+    tracer, minutes = UNKNOWN, None
+    with suppress(DataError):
+        item = find_tracer(headers)
+        tracer = read_tracer(item)
+        minutes = _read_timing(headers, item).uptake_minutes
+    warnings = scale.warnings + uptake_warnings(tracer, minutes)
+    return replace(scale, tracer=tracer, uptake_minutes=minutes, warnings=warnings)
 
 
 def _mean_activity(start: float, length: float, half_life: float) -> float:

@@ -1,27 +1,54 @@
-"""The numbers of an SUV, each from its tag or from the user; what is absent or cannot be is named."""
+"""The numbers of an SUV, each from its tag or from the user; what is missing or cannot be is named."""
 
 from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
-from cipa.io.dicom.tags import name_of, number, text, value
+from cipa.io.dicom.raw_values import tag_of
+from cipa.io.dicom.tags import MalformedTag, given, name_of, raw_bytes, read_number, text, value
 
 WEIGHT_KG = (0.3, 500.0)
 """Weights believed to be kilograms: below are headers in tonnes or placeholders, above grams."""
 
-DOSE_BQ = (1e5, 1e12)
-"""Doses believed to be becquerels: below are headers in MBq, mCi or placeholders."""
+DOSE_BQ = (1e6, 2e10)
+"""Doses believed to be becquerels: below are headers in MBq, kBq, mCi or placeholders."""
+
+MBQ_PER_KG = (0.2, 60.0)
+"""Doses that are met: from zirconium-89 in adults to oxygen-15 and rubidium-82."""
+
+BODY_MASS_INDEX = (8.0, 75.0)
+"""kg/m2 believed to be of a patient: outside, weight is in pounds or height in another unit."""
 
 
-def tracer_of(header: Dataset) -> Dataset:
+TRACER = "RadiopharmaceuticalInformationSequence"
+
+MUST_BE_SHARED = (
+    *("RadionuclideTotalDose", "RadionuclideHalfLife"),
+    *("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime"),
+)
+"""By the tracer of all slices."""
+
+
+def find_tracer(headers: Sequence[Dataset]) -> Dataset:
     """Return the item that describes the tracer.
 
     Raises:
-        DataError: there is none, or more than one.
+        DataError: there is none, or more than one, or slices differ in dose, half-life or injection.
     """
-    items = value(header, "RadiopharmaceuticalInformationSequence")
-    name = name_of("RadiopharmaceuticalInformationSequence")
+    distinct: dict[object, Dataset] = {}
+    for index, header in enumerate(headers):
+        raw = header.get_item(tag_of(TRACER)).value if TRACER in header else None
+        distinct.setdefault(raw if isinstance(raw, bytes) else index, header)  # parsed only if it differs
+    items = [_find_item(header) for header in distinct.values()]
+    for keyword in MUST_BE_SHARED:
+        if len({given(item, keyword) for item in items}) > 1:
+            raise DataError(f"{name_of(keyword)} differs between slices; export one series")
+    return items[0]
+
+
+def _find_item(header: Dataset) -> Dataset:
+    items, name = value(header, TRACER), name_of(TRACER)
     if items is None:
         raise DataError(
             f"{name} is missing, with dose, half-life and injection; export the PET again with it"
@@ -31,53 +58,72 @@ def tracer_of(header: Dataset) -> Dataset:
     return items[0]
 
 
-def weight_kg_of(header: Dataset, given: float | None) -> float:
-    """Return the patient's weight in kg, `given` before Patient's Weight (0010,1030).
+def find_weight(headers: Sequence[Dataset], weight_kg: float | None) -> float:
+    """Return the patient's weight in kg, `weight_kg` before Patient's Weight (0010,1030).
 
     Raises:
-        DataError: there is none, or it cannot be kilograms.
+        DataError: there is none, it is malformed, differs between slices, or cannot be kilograms.
     """
-    weight = number(header, "PatientWeight") if given is None else given
+    name, weight = name_of("PatientWeight"), weight_kg
+    if weight_kg is None:
+        distinct = {raw_bytes(header, "PatientWeight"): header for header in headers}
+        found = {_or_way_out(header, "PatientWeight", "--weight-kg") for header in distinct.values()}
+        if len(found) > 1:
+            raise DataError(f"{name} differs between slices; give --weight-kg")
+        (weight,) = found
     if weight is None:
-        raise DataError(f"{name_of('PatientWeight')} is missing; give --weight-kg")
+        raise DataError(f"{name} is missing; give --weight-kg")
     if not WEIGHT_KG[0] <= weight <= WEIGHT_KG[1]:
-        raise DataError(f"weight {weight:g} kg ({name_of('PatientWeight')}) cannot be; give --weight-kg")
+        raise DataError(f"weight {weight:g} kg ({name}) cannot be; give --weight-kg")
     return weight
 
 
-def dose_bq_of(tracer: Dataset, given_mbq: float | None) -> float:
+def find_dose(tracer: Dataset, given_mbq: float | None) -> float:
     """Return the injected activity in Bq, `given_mbq` before Radionuclide Total Dose (0018,1074).
 
     Raises:
-        DataError: there is none, or it cannot be becquerels.
+        DataError: there is none, it is malformed, or cannot be becquerels.
     """
-    dose = number(tracer, "RadionuclideTotalDose") if given_mbq is None else 1e6 * given_mbq
+    keyword = "RadionuclideTotalDose"
+    dose = _or_way_out(tracer, keyword, "--dose-mbq") if given_mbq is None else 1e6 * given_mbq
     if dose is None:
-        raise DataError(f"{name_of('RadionuclideTotalDose')} is missing; give --dose-mbq")
+        raise DataError(f"{name_of(keyword)} is missing; give --dose-mbq")
     if not DOSE_BQ[0] <= dose <= DOSE_BQ[1]:
-        raise DataError(f"dose {dose:g} Bq ({name_of('RadionuclideTotalDose')}) cannot be; give --dose-mbq")
+        raise DataError(f"dose {dose:g} Bq ({name_of(keyword)}) cannot be; give --dose-mbq")
     return dose
 
 
-def half_life_of(tracer: Dataset) -> float:
-    """Return the half-life in seconds.
+def dose_warnings(header: Dataset, weight_kg: float, dose_bq: float) -> tuple[str, ...]:
+    """Say where dose, weight and height do not fit each other, though each could be."""
+    lines = []
+    per_kg = dose_bq / 1e6 / weight_kg
+    if not MBQ_PER_KG[0] <= per_kg <= MBQ_PER_KG[1]:
+        lines.append(
+            f"{name_of('RadionuclideTotalDose')} {dose_bq / 1e6:g} MBq at {weight_kg:g} kg is {per_kg:.3g} "
+            "MBq/kg, which is unusual: are both right?"
+        )
+    try:
+        height = read_number(header, "PatientSize")
+    except MalformedTag:
+        height = None
+    if height and height > 0:
+        metres = height / 100 if height > 3 else height
+        index = weight_kg / metres**2
+        if metres > 1.2 and not BODY_MASS_INDEX[0] <= index <= BODY_MASS_INDEX[1]:
+            lines.append(
+                f"weight {weight_kg:g} kg at {name_of('PatientSize')} {metres:g} m is a body mass index of "
+                f"{index:.0f}, which is unusual: are both right?"
+            )
+    return tuple(lines)
 
-    Raises:
-        DataError: it is missing.
-    """
-    half_life = number(tracer, "RadionuclideHalfLife")
-    if half_life is None or half_life <= 0:
-        raise DataError(f"{name_of('RadionuclideHalfLife')} is missing; export the PET again with it")
-    return half_life
 
-
-def frame_seconds(header: Dataset) -> float:
+def read_frame_seconds(header: Dataset) -> float:
     """Return how long the frame of a slice was acquired.
 
     Raises:
-        DataError: it is missing.
+        DataError: it is missing or malformed.
     """
-    milliseconds = number(header, "ActualFrameDuration")
+    milliseconds = read_number(header, "ActualFrameDuration")
     if milliseconds is None or milliseconds <= 0:
         raise DataError(
             f"{name_of('ActualFrameDuration')} is missing, which PET without decay correction needs; "
@@ -99,3 +145,11 @@ def shared_text(headers: Sequence[Dataset], keyword: str) -> str:
         values = ", ".join(sorted(found))
         raise DataError(f"{name_of(keyword)} differs between slices ({values}); export one series")
     return found.pop()
+
+
+def _or_way_out(header: Dataset, keyword: str, option: str) -> float | None:
+    """Read a number; the error for a malformed one says how to give it."""
+    try:
+        return read_number(header, keyword)
+    except MalformedTag as error:
+        raise MalformedTag(f"{str(error).partition(';')[0]}; give {option}") from error

@@ -1,12 +1,17 @@
 """How pixels are compressed, and whether a decoder for it is installed."""
 
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder
-from pydicom.uid import UID
+from pydicom.pixels.utils import get_j2k_parameters
+from pydicom.uid import UID, JPEG2000TransferSyntaxes, RLELossless
 
 from cipa.io.dicom.jpeg_ls import use_imagecodecs
 
 use_imagecodecs()
+
+SOF_MARKERS = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7)
+"""Second bytes of the markers that begin the frame header of JPEG, and of JPEG-LS."""
 
 
 def undecodable(header: Dataset) -> str | None:
@@ -47,3 +52,30 @@ def decoder_of(header: Dataset) -> str:
         return ""
     there = get_decoder(uid).available_plugins
     return next((name for name in there if name != "gdcm"), *there[:1])
+
+
+def sample_bits(image: Dataset) -> int | None:
+    """Return how many bits a sample of a compressed frame has by the frame itself; None if all are kept.
+
+    Args:
+        image: with its pixels and file meta information.
+    """
+    uid = UID(image.file_meta.TransferSyntaxUID)
+    if not uid.is_encapsulated or uid == RLELossless:
+        return None
+    frame = get_frame(image.PixelData, 0, number_of_frames=1)
+    if uid in JPEG2000TransferSyntaxes:
+        bits = get_j2k_parameters(frame).get("precision")
+        return None if bits is None else int(bits)
+    return _bits_of_jpeg(frame)
+
+
+def _bits_of_jpeg(frame: bytes) -> int | None:
+    """Return the sample precision in the frame header of JPEG or JPEG-LS (ISO/IEC 10918-1, B.2.2)."""
+    at = 2
+    while at + 4 < len(frame) and frame[at] == 0xFF:
+        marker = frame[at + 1]
+        if marker in SOF_MARKERS:
+            return frame[at + 4]
+        at += 1 if marker == 0xFF else 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
+    return None

@@ -1,32 +1,47 @@
-"""Values of a DICOM header as numbers, words and moments; what is absent, empty or malformed is None.
+"""Values of a DICOM header as numbers and words.
 
-Scanners and archives write headers that break the standard; pydicom converts a value when it is asked for and
-raises then. Whether an absent value matters is for the caller to say, by the name of its tag.
+A tag is absent (or empty, which DICOM means by it), malformed, or used. Where that makes a difference,
+`given` tells what stands there as written, and `read_number` and the readers of times refuse what is
+malformed; the plain readers `text`, `number` and `words` give nothing for both.
 """
 
 import math
 import re
-from datetime import datetime, timedelta
 from typing import Any
 
-from pydicom.datadict import dictionary_description, tag_for_keyword
+from pydicom.datadict import dictionary_description
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 
-TIME = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?(\.\d{1,6})?$")
-"""Value representation TM; colons were written by ACR-NEMA and are still met."""
+from cipa.errors import DataError
+from cipa.io.dicom.raw_values import plain_integer, plain_text, tag_of
 
-DATE = re.compile(r"(\d{4})[.]?(\d{2})[.]?(\d{2})$")
-"""Value representation DA, and the old form with dots."""
+PADDING = " \0\t\r\n"
 
-DATE_TIME = re.compile(r"(\d{8})(\d{2}[\d.]*)([+-]\d{4})?$")
-"""Value representation DT with at least an hour. Its offset from UTC is left out: DA and TM are local too."""
+QUOTED = re.compile(r"[\d.,:+\-/eE ]{1,40}")
+"""A value that a message may hold: numbers, dates and times. Other text may be a name in the wrong tag."""
+
+
+class MalformedTag(DataError):
+    """A tag is there, and what it holds cannot be what it must be."""
 
 
 def name_of(keyword: str) -> str:
-    """Return a tag as errors write it: `Patient's Weight (0010,1030)`."""
-    tag = Tag(tag_for_keyword(keyword) or 0)
+    """Return a tag as messages write it: `Patient's Weight (0010,1030)`."""
+    tag = Tag(tag_of(keyword))
     return f"{dictionary_description(tag)} ({tag.group:04X},{tag.element:04X})"
+
+
+def malformed(keyword: str, found: str, wanted: str) -> MalformedTag:
+    """Return the error that a tag does not hold, say, `a time`; its value is quoted if it holds no words."""
+    return MalformedTag(f"{name_of(keyword)} is {quote(found)}, which is not {wanted}; correct that tag")
+
+
+def quote(found: str) -> str:
+    """Return a value as a message may hold it."""
+    return repr(found) if QUOTED.fullmatch(found) else f"{len(found)} characters of text"
 
 
 def value(header: Dataset, keyword: str) -> Any:
@@ -40,6 +55,9 @@ def value(header: Dataset, keyword: str) -> Any:
 
 def text(header: Dataset, keyword: str) -> str:
     """Return a tag's value as one line of text, empty where there is none."""
+    plain = plain_text(header, keyword)
+    if plain is not None and plain.isprintable() and "\\" not in plain:
+        return plain
     found = value(header, keyword)
     if found is None:
         return ""
@@ -51,20 +69,87 @@ def text(header: Dataset, keyword: str) -> str:
 
 def words(header: Dataset, keyword: str) -> tuple[str, ...]:
     """Return the values of a tag of several code strings, in capitals."""
+    plain = plain_text(header, keyword)
+    if plain is not None:
+        return tuple(word.strip().upper() for word in plain.split("\\")) if plain else ()
     found = value(header, keyword)
     if found is None:
         return ()
     return tuple(str(word).strip().upper() for word in ([found] if isinstance(found, str) else found))
 
 
+def raw_bytes(header: Dataset, keyword: str) -> bytes:
+    """Return a tag's value as the file holds it, before any conversion; empty where it is absent."""
+    tag = tag_of(keyword)
+    if tag not in header:
+        return b""
+    found = header.get_item(tag).value
+    if isinstance(found, bytes):
+        return found
+    original = getattr(found, "original_string", None)  # of a person's name, kept by pydicom
+    if isinstance(original, bytes) and original:
+        return original
+    several = isinstance(found, MultiValue)
+    return ("\\".join(map(str, found)) if several else str(found or "")).encode("utf-8", "replace")
+
+
+def given(header: Dataset, keyword: str) -> tuple[str, ...]:
+    """Return the values of a tag of numbers, dates or times as written, without padding and what is empty."""
+    tag = tag_of(keyword)
+    if tag not in header:
+        return ()
+    item = header.get_item(tag)
+    found = item.value
+    if isinstance(item, RawDataElement):
+        found = (found or b"").decode("latin-1").split("\\")
+    elif found is None or isinstance(found, str) or not hasattr(found, "__iter__"):
+        found = [] if found is None else str(found).split("\\")
+    elif isinstance(found, bytes):
+        found = found.decode("latin-1").split("\\")
+    return tuple(plain for one in found if (plain := str(one).strip(PADDING)))
+
+
+def given_once(header: Dataset, keyword: str) -> str:
+    """Return the one value of a tag as written, empty where it is absent.
+
+    Raises:
+        MalformedTag: it holds several that differ.
+    """
+    found = set(given(header, keyword))
+    if len(found) > 1:
+        values = ", ".join(quote(one) for one in sorted(found))
+        raise MalformedTag(
+            f"{name_of(keyword)} holds {len(found)} values ({values}) for one; correct that tag"
+        )
+    return found.pop() if found else ""
+
+
+def read_number(header: Dataset, keyword: str) -> float | None:
+    """Return a tag's value as a finite number, None where it is absent.
+
+    Raises:
+        MalformedTag: it is there and is no number.
+    """
+    found = given_once(header, keyword)
+    converted = _as_number(found) if found else None
+    if found and converted is None:
+        raise malformed(keyword, found, "a number")
+    return converted
+
+
 def number(header: Dataset, keyword: str) -> float | None:
-    """Return a tag's value as a finite number, or None."""
+    """Return a tag's value as a finite number, None where it is absent or malformed."""
+    plain = plain_text(header, keyword)
+    integer = plain_integer(header, keyword) if plain is None else None
+    if plain is not None or integer is not None:
+        return _as_number(integer if plain is None else plain)
     return _as_number(value(header, keyword))
 
 
 def numbers(header: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
     """Return a tag's values as finite numbers, or None unless there are `count` of them."""
-    found = value(header, keyword)
+    plain = plain_text(header, keyword)
+    found = value(header, keyword) if plain is None else plain.split("\\")
     if found is None or isinstance(found, str) or not hasattr(found, "__len__") or len(found) != count:
         return None
     converted = [_as_number(one) for one in found]
@@ -85,40 +170,12 @@ def private(header: Dataset, group: int, creator: str, offset: int) -> str:
     except Exception:  # as in `value`, and KeyError where it is absent
         return ""
     found = raw.decode("ascii", "replace") if isinstance(raw, bytes) else str("" if raw is None else raw)
-    return found.strip(" \0")
+    return found.strip(PADDING)
 
 
 def private_number(header: Dataset, group: int, creator: str, offset: int) -> float | None:
     """Return the value of a private element as a finite number, or None."""
     return _as_number(private(header, group, creator, offset))
-
-
-def moment(date: str, time: str) -> datetime | None:
-    """Join a DA and a TM value; None where either is absent or malformed."""
-    day, clock = DATE.match(date.strip()), time_of_day(time)
-    if day is None or clock is None:
-        return None
-    try:
-        return datetime(int(day[1]), int(day[2]), int(day[3])) + clock
-    except ValueError:
-        return None
-
-
-def date_time(found: str) -> datetime | None:
-    """Read a DT value that holds at least an hour; None where it is absent or malformed."""
-    parts = DATE_TIME.match(found.strip())
-    return None if parts is None else moment(parts[1], parts[2])
-
-
-def time_of_day(found: str) -> timedelta | None:
-    """Read a TM value as the time since midnight; None where it is absent or malformed."""
-    parts = TIME.match(found.strip())
-    if parts is None:
-        return None
-    hours, minutes, seconds = (int(part or 0) for part in parts.groups()[:3])
-    if hours > 23 or minutes > 59 or seconds > 60:
-        return None
-    return timedelta(hours=hours, minutes=minutes, seconds=seconds + float(parts[4] or 0))
 
 
 def _private_element(header: Dataset, group: int, creator: str, offset: int) -> Any:

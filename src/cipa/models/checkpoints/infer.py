@@ -8,16 +8,27 @@ from pathlib import Path
 from torch import Tensor
 
 from cipa.errors import DataError
-from cipa.models.config import SIGMA_VARIANTS, VARIANTS, CIPAConfig, SigmaConfig, Variant, VMambaConfig
+from cipa.models.config import (
+    MOST_CLASSES,
+    MOST_IMAGE_SIZE,
+    MOST_WIDTH,
+    SIGMA_VARIANTS,
+    VARIANTS,
+    CIPAConfig,
+    SigmaConfig,
+    Variant,
+    VMambaConfig,
+)
 from cipa.models.vmamba import PATCH
 
 EMBEDDING = "encoder.patch_embedding.projection.weight"
 OUTPUT = "decoder.output.weight"
 SIGMA = ("cross.", "concat.")
 """What the names of Sigma's own modules begin with."""
-_BLOCK = re.compile(r"^encoder\.stages\.(\d+)\.blocks\.(\d+)\.")
-_MAP_NORM = re.compile(r"^crm\.(\d+)\.map_norm\.weight$")
-_MAP_PROJ = re.compile(r"^crm\.\d+\.map_proj\.weight$")
+_BLOCK = re.compile(r"^encoder\.stages\.([0-3])\.blocks\.(\d{1,3})\.")
+_MAP_NORM = re.compile(r"^crm\.([0-3])\.map_norm\.weight$")
+_MAP_PROJ = re.compile(r"^crm\.[0-3]\.map_proj\.weight$")
+"""A name with another stage is of no module of a network, and is reported as left over."""
 
 
 def infer_config(tensors: Mapping[str, Tensor], path: Path) -> VMambaConfig:
@@ -34,10 +45,12 @@ def infer_config(tensors: Mapping[str, Tensor], path: Path) -> VMambaConfig:
         DataError: these are neither CIPA's nor Sigma's, or no variant has this encoder.
     """
     for name in (EMBEDDING, OUTPUT):
-        if name not in tensors:
+        if name not in tensors or not tensors[name].ndim:
             raise DataError(f"{path} holds no CIPA network: it has no tensor for {name}")
     dim, depths = tensors[EMBEDDING].shape[0], _depths(tensors)
     classes = tensors[OUTPUT].shape[0]
+    if classes > MOST_CLASSES:
+        raise DataError(f"{path}: {OUTPUT} is for {classes} classes, more than {MOST_CLASSES}: not a network")
     if any(name.startswith(SIGMA) for name in tensors):
         return SigmaConfig.of_variant(_variant(SIGMA_VARIANTS, dim, depths, path), num_classes=classes)
     crm = any(name.startswith("crm.") for name in tensors)
@@ -74,7 +87,13 @@ def _crm_sizes(tensors: Mapping[str, Tensor], path: Path) -> dict[str, int]:
             side = math.isqrt(tensor.numel())
             if side * side != tensor.numel():
                 raise DataError(f"{path}: {name} has {tensor.numel()} values, which is no square map")
-            sizes["image_size"] = side * PATCH * 2 ** int(match[1])
-        if _MAP_PROJ.match(name):
-            sizes["crm_width"] = tensor.shape[0]
+            sizes["image_size"] = _at_most(side * PATCH * 2 ** int(match[1]), MOST_IMAGE_SIZE, name, path)
+        if _MAP_PROJ.match(name) and tensor.ndim:
+            sizes["crm_width"] = _at_most(tensor.shape[0], MOST_WIDTH, name, path)
     return sizes
+
+
+def _at_most(size: int, most: int, name: str, path: Path) -> int:
+    if not 0 < size <= most:
+        raise DataError(f"{path}: {name} is for a size of {size}, which no network has")
+    return size

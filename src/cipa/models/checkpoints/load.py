@@ -1,15 +1,26 @@
 """A network from any file this project reads."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
+from torch import Tensor
+
 from cipa.errors import DataError
-from cipa.models.checkpoints.folder import read_config, read_tensors
+from cipa.models.checkpoints.folder import (
+    CONFIG_NAME,
+    WEIGHTS_NAME,
+    read_config,
+    read_tensors,
+)
 from cipa.models.checkpoints.infer import infer_config
+from cipa.models.checkpoints.locate import locate_weights
 from cipa.models.checkpoints.match import build
 from cipa.models.checkpoints.published import published_name, read_published
 from cipa.models.checkpoints.resample import resample_crm as resample
-from cipa.models.config import CIPAConfig
-from cipa.models.pretrained import CONFIG_NAME, WEIGHTS_NAME, PretrainedFolder
+from cipa.models.config import CIPAConfig, NetworkConfig
+from cipa.models.pretrained import PretrainedFolder
+from cipa.models.registry import network_of
 
 
 def load_model(
@@ -18,9 +29,10 @@ def load_model(
     """Build the network a file holds; variant, ablation and sizes come with it.
 
     Args:
-        path: a folder of ours or the `.safetensors` file in it, of any network of `cipa models`; or a
-            published checkpoint or bare state dict (`.pth`), whose variant, ablation and image size are
-            inferred from its tensors.
+        path: a folder of ours or the `.safetensors` file in it, of any network of `cipa models`; the folder
+            of a training run, whose best weights are taken, else the last; "bundled" for the weights that
+            come with the package; or a published checkpoint or bare state dict (`.pth`), whose variant,
+            ablation and image size are inferred from its tensors.
         image_size: side of the images the network shall take, in pixels; by default the one it was made for.
         resample_crm: if that is another size, resample the CRM's weights to it (see `resample`) instead of
             refusing.
@@ -33,7 +45,7 @@ def load_model(
             missing, left over or mis-shaped, or made for another image size.
         UsageError: image_size is not a multiple of 128, or MONAI is needed and not installed.
     """
-    path = Path(path)
+    path = locate_weights(path)
     model = _read(path)
     if image_size is None or image_size == model.config.image_size:
         return model
@@ -43,19 +55,25 @@ def load_model(
 def _read(path: Path) -> PretrainedFolder:
     if path.is_dir() or path.suffix == ".safetensors":
         weights = path / WEIGHTS_NAME if path.is_dir() else path
-        return build(read_config(weights.with_name(CONFIG_NAME)), read_tensors(weights), path, named=str)
+        return _build(read_config(weights.with_name(CONFIG_NAME)), read_tensors(weights), path, named=str)
     tensors = read_published(path)
-    return build(infer_config(tensors, path), tensors, path, named=published_name)
+    return _build(infer_config(tensors, path), tensors, path, named=published_name)
 
 
 def _at_size(model: PretrainedFolder, image_size: int, resample_crm: bool, path: Path) -> PretrainedFolder:
     config = model.config.replaced(image_size=image_size)
     if not isinstance(config, CIPAConfig) or not config.crm:
-        return build(config, model.state_dict(), path, named=str)
+        return _build(config, model.state_dict(), path, named=str)
     if not resample_crm:
         made_for = model.config.image_size
         raise DataError(
             f"{path} is for images of {made_for} x {made_for}, not {image_size} x {image_size}: resize the "
             "images, or ask for the CRM's weights to be resampled (resample_crm=True)"
         )
-    return build(config, resample(model.state_dict(), config.grids), path, named=str)
+    return _build(config, resample(model.state_dict(), config.grids), path, named=str)
+
+
+def _build(
+    config: NetworkConfig, tensors: Mapping[str, Tensor], path: Path, named: Callable[[str], str]
+) -> PretrainedFolder:
+    return build(partial(network_of, config), tensors, path, named)

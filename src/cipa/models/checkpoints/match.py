@@ -2,27 +2,31 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cipa.errors import DataError
-from cipa.models.config import NetworkConfig
-from cipa.models.pretrained import PretrainedFolder
-from cipa.models.registry import network_of
+from cipa.readers import shown
 
 LISTED = 3
 """Names an error message shows before it only counts."""
 
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""Types that weights may be stored in."""
+
+Network = TypeVar("Network", bound=nn.Module)
+
 
 def build(
-    config: NetworkConfig, tensors: Mapping[str, Tensor], path: Path, named: Callable[[str], str]
-) -> PretrainedFolder:
+    make: Callable[[], Network], tensors: Mapping[str, Tensor], path: Path, named: Callable[[str], str]
+) -> Network:
     """Build a network around existing tensors.
 
     Args:
-        config: of the network.
-        tensors: by our names; floating ones may be of any floating type.
+        make: builds it.
+        tensors: by our names; floating ones may be of any type of `FLOATING`.
         path: where they come from, for messages.
         named: how the file calls a tensor of ours, for messages.
 
@@ -30,49 +34,80 @@ def build(
         The network with float32 weights, in eval mode on the CPU.
 
     Raises:
-        DataError: a tensor is missing, left over, of another shape, or not finite.
+        DataError: a tensor is missing, left over, of another shape or type, or not finite.
         UsageError: MONAI is needed and not installed.
     """
     # Shapes only: no weight is drawn to be thrown away. MONAI draws some all the same: put the stream back.
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        model = network_of(config)
-    expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    require_match(expected, tensors, path, named)
+        model = make()
+    require_match(model.state_dict(), tensors, path, named)
     model.load_state_dict({name: _as_float32(tensor) for name, tensor in tensors.items()}, assign=True)
     return model.eval()
 
 
 def require_match(
-    expected: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], path: Path, named: Callable[[str], str]
+    expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path, named: Callable[[str], str]
 ) -> None:
-    """Compare names, shapes and values with what a network needs.
+    """Compare names, shapes, types and values with what a network needs.
+
+    Values are looked at only where shape and type are right: a tensor of another shape may claim a terabyte.
+
+    Args:
+        expected: the network's own, of which shapes and types are read; on any device.
+        tensors: what a file holds.
+        path: of the file, for messages.
+        named: how the file calls a tensor of ours, for messages.
 
     Raises:
-        DataError: naming what is missing, left over, mis-shaped or not finite, the first few of each.
+        DataError: naming what is missing, left over, of a wrong shape or type or not finite, the first few of
+            each.
     """
     both = [name for name in expected if name in tensors]
-    wrong = [name for name in both if tensors[name].shape != expected[name]]
+    shapes = {name for name in both if tensors[name].shape != expected[name].shape}
+    types = {name for name in both if not _is_of_type(tensors[name], expected[name])}
+    sound = [name for name in both if name not in shapes | types]
     complaints = [
         _list("missing", [named(name) for name in expected if name not in tensors]),
-        _list("left over", [named(name) for name in tensors if name not in expected]),
+        _list("left over", [shown(named(name)) for name in tensors if name not in expected]),
         _list(
             "of a wrong shape",
-            [f"{named(name)} {list(tensors[name].shape)}, must be {list(expected[name])}" for name in wrong],
+            [
+                f"{named(name)} {shown(list(tensors[name].shape))}, must be {list(expected[name].shape)}"
+                for name in both
+                if name in shapes
+            ],
         ),
-        _list("not finite", [named(name) for name in both if not torch.isfinite(tensors[name]).all()]),
+        _list("of a wrong type", [f"{named(name)} {_type(tensors[name])}" for name in both if name in types]),
+        _list("not finite", [named(name) for name in sound if not torch.isfinite(tensors[name]).all()]),
     ]
     complaint = "; ".join(filter(None, complaints))
     if complaint:
         raise DataError(f"{path} does not fit the network: {complaint}")
 
 
+def _is_of_type(tensor: Tensor, expected: Tensor) -> bool:
+    """Say whether a tensor holds values as the network's does: floating for floating, whole for whole."""
+    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        return False
+    if expected.is_floating_point():
+        return tensor.dtype in FLOATING
+    return not (tensor.is_floating_point() or tensor.is_complex())
+
+
+def _type(tensor: Tensor) -> str:
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if tensor.layout != torch.strided:
+        return f"{kind}, sparse"
+    return kind if tensor.device.type == "cpu" else f"{kind} on {tensor.device.type}"
+
+
 def _list(kind: str, names: Iterable[str]) -> str:
     names = list(names)
     if not names:
         return ""
-    shown = ", ".join(names[:LISTED])
+    listed = ", ".join(names[:LISTED])
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"{len(names)} {kind} ({shown}{more})"
+    return f"{len(names)} {kind} ({listed}{more})"
 
 
 def _as_float32(tensor: Tensor) -> Tensor:

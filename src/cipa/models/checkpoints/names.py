@@ -1,12 +1,13 @@
 """The published tensor names and ours, in one table that reads both ways.
 
 Published names come in dialects: two modules were renamed once (`cross_mamba` is also `CRM`,
-`channel_attn_mamba` also `DCIM`), a network trained on several GPUs prefixes everything with `module.`, and
-VMamba's ImageNet files have older names. `canonical` and `canonical_imagenet` bring all of them to the names
-in `MODULES`.
+`channel_attn_mamba` also `DCIM`), a network that was trained in a wrapper has its prefix before everything
+(`module.`), and VMamba's ImageNet files have older names. `unwrap_names`, `canonical` and
+`canonical_imagenet` bring all of them to the names in `MODULES`.
 """
 
 import re
+from collections.abc import Iterable
 
 from cipa.models.checkpoints.sigma_names import SIGMA_MODULES
 
@@ -82,6 +83,33 @@ _IMAGENET = (
     (re.compile(r"\.self_attention\."), ".op."),
 )
 _CLASSIFIER = re.compile(r"^(norm|head|classifier)\.")
+
+
+WRAPPERS = ("module.", "model.", "_orig_mod.", "network.", "net.")
+"""What wrappers of a network put before all of its names: DataParallel, Lightning, torch.compile, others."""
+
+_COMPILED = re.compile(r"(?<![^.])_orig_mod\.")
+_COUNTERS = re.compile(r"(?<![^.])(total_ops|total_params|n_averaged)$")
+"""What thop and PyTorch's averaging leave beside the weights."""
+
+
+def unwrap_names(names: Iterable[str]) -> dict[str, str]:
+    """Take away what wrappers put around the names of a network's tensors.
+
+    Args:
+        names: as a file has them.
+
+    Returns:
+        Each name with what the network itself calls the tensor; counters that are no weights are left out. A
+        prefix is a wrapper's where all names have it.
+    """
+    bare = {name: _COMPILED.sub("", name) for name in names if not _COUNTERS.search(name)}
+    while prefix := next(
+        (wrapper for wrapper in WRAPPERS if bare and all(new.startswith(wrapper) for new in bare.values())),
+        "",
+    ):
+        bare = {name: new.removeprefix(prefix) for name, new in bare.items()}
+    return bare
 
 
 def canonical(name: str) -> str:

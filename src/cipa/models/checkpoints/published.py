@@ -13,6 +13,7 @@ from cipa.models.checkpoints.names import canonical, canonical_imagenet, to_ours
 from cipa.models.checkpoints.torch_file import read_torch_file
 from cipa.models.config import VMambaConfig
 from cipa.models.pretrained import PretrainedFolder
+from cipa.readers import shown
 
 DIRECTIONS = ((re.compile(r"\.channel_weights\."), 1), (re.compile(r"\.channel_attn_mamba\.\d+\.op\."), 2))
 """Modules whose scans have another number of directions than SS2D's 4: CIPA's CRM, Sigma's Concat Mamba."""
@@ -53,7 +54,7 @@ def init_encoder(model: PretrainedFolder, path: str | Path) -> None:
     tensors = _rename([(name, tensor) for name, tensor in named if name], path)
     state = model.get_submodule("encoder").state_dict()
     own = {f"encoder.{name}": tensor for name, tensor in state.items()}
-    needed = {name: tensor.shape for name, tensor in own.items() if ".output_norm." not in name}
+    needed = {name: tensor for name, tensor in own.items() if ".output_norm." not in name}
     require_match(needed, tensors, path, published_name)
     with torch.no_grad():
         for name in needed:
@@ -70,7 +71,9 @@ def _rename(published: Sequence[tuple[str, Tensor]], path: Path) -> dict[str, Te
     for name, tensor in published:
         new = to_ours(name) or name
         if new in ours:
-            raise DataError(f"{path} has {name} twice, once by an older name: keep one and save it again")
+            raise DataError(
+                f"{path} has {shown(name)} twice, once by another name: keep one and save it again"
+            )
         ours[new] = _in_our_shape(name, tensor)
     return ours
 
@@ -83,6 +86,6 @@ def _in_our_shape(name: str, tensor: Tensor) -> Tensor:
     if leaf not in ("A_logs", "Ds"):
         return tensor
     directions = next((count for module, count in DIRECTIONS if module.search(name)), 4)
-    if tensor.shape[0] % directions:
+    if not tensor.ndim or tensor.shape[0] % directions:
         return tensor  # its shape is wrong, and reported as such later
     return tensor.unflatten(0, (directions, -1))

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cipa.models.config import NetworkConfig, require
+from cipa.models.config import MOST_WIDTH, NetworkConfig, require, require_within
 
 SWIN_LEVELS = 6
+MOST_LEVELS = 10
+"""More than halve the largest image to a pixel."""
 LARGEST_WIDTH = 512
 """nnU-Net's cap on the channels of a 2-D network."""
 SMALLEST_MAP = 4
@@ -27,8 +29,8 @@ class BaselineConfig(NetworkConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.width > 0, f"width {self.width}: must be 1 or more")
-        require(self.levels >= 3, f"levels {self.levels}: must be 3 or more")
+        require_within("width", self.width, 1, MOST_WIDTH)
+        require_within("levels", self.levels, 3, MOST_LEVELS)
         if self.variant == "swin-unetr":
             require(self.width % 12 == 0, f"width {self.width}: swin-unetr takes multiples of 12")
             require(self.levels == SWIN_LEVELS, f"levels {self.levels}: swin-unetr has {SWIN_LEVELS}")

@@ -10,7 +10,7 @@ import triton.language as tl
 from torch import Tensor
 
 from cipa.ops.fused.add_norm import ScaledBranch
-from cipa.ops.scan.triton.plan import multiprocessors
+from cipa.ops.gpu import multiprocessors
 
 ELEMENTS = 2048
 """Values a program holds at once: rows times channels, the latter rounded up to a power of two."""
@@ -24,7 +24,7 @@ WARPS_PER_UNIT = 20
 
 @triton.jit
 def load_beside(vector, d, mask):
-    """Load a vector's values for each place of a tile, float32: mask is the tile's, d (1, channels).
+    """Load a vector's values for each index of a tile, float32: mask is the tile's, d (1, channels).
 
     Loaded once and spread, it would be the vector that says which lane holds what, and every tile would pass
     through shared memory to get there. These reads hit the cache.
@@ -72,13 +72,16 @@ def add_norm_forward(
     d = tl.arange(0, BD)[None, :]
     mask = (row < rows) & (d < channels)
     at = (image * rows + row) * channels + d
+    # x: (rows, D), a tile (ROWS, BD)
     value = tl.load(x + at, mask=mask, other=0.0).to(tl.float32)
     if SKIP:
         value *= load_beside(skip, d, mask)
     if BRANCH:
+        # branch: (rows, D), a tile (ROWS, BD)
         added = tl.load(branch + at, mask=mask, other=0.0).to(tl.float32)
         if SCALED:
             added += load_beside(branch_bias, d, mask)
+            # factors: (images, D), one row for the whole tile
             added *= load_beside(factors + image * channels, d, mask)
         value += added
         tl.store(total + at, value.to(total.dtype.element_ty), mask=mask)
@@ -100,7 +103,9 @@ def add_norm_backward(
     """
     d = tl.arange(0, BD)[None, :]
     known = d < channels
+    # weight: (D,), a row (1, BD); read once, as it serves every tile of the loop
     scale = tl.load(weight + d, mask=known, other=0.0).to(tl.float32)
+    # skip: (D,), a row (1, BD)
     factor = tl.load(skip + d, mask=known, other=0.0).to(tl.float32) if SKIP else scale
     weight_sum = tl.zeros([ROWS, BD], tl.float32)
     bias_sum = tl.zeros([ROWS, BD], tl.float32)
@@ -109,6 +114,7 @@ def add_norm_backward(
         row = (block * ROWS + tl.arange(0, ROWS)).to(tl.int64)[:, None]
         mask = (row < rows) & known
         at = row * channels + d
+        # total, dout, dtotal, x: (rows, D), tiles (ROWS, BD); all reads go out before the first is used
         value = tl.load(total + at, mask=mask, other=0.0).to(tl.float32)
         upstream = tl.load(dout + at, mask=mask, other=0.0).to(tl.float32)
         if TOTAL:
@@ -125,6 +131,7 @@ def add_norm_backward(
             skip_sum += gradient * source
             tl.store(dx + at, (gradient * factor).to(dx.dtype.element_ty), mask=mask)
     out = tl.program_id(0) * channels + d
+    # dweight, dbias, dskip: (programs, D); a fixed order of sums gives the same bits each run
     tl.store(dweight + out, tl.sum(weight_sum, axis=0)[None, :], mask=known)
     tl.store(dbias + out, tl.sum(bias_sum, axis=0)[None, :], mask=known)
     if SKIP:

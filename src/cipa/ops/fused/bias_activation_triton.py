@@ -1,6 +1,7 @@
 """Bias and activation of a channel-last map: kernel and launch.
 
 PyTorch's own sum of a map and a bias reads single values, not vectors, and the activation is one pass more.
+Letters: rows are all pixels of all images, D = CHANNELS.
 """
 
 import triton
@@ -24,7 +25,9 @@ def bias_activation(
     d = tl.arange(0, BD)[None, :]
     mask = (row < rows) & (d < CHANNELS)
     at = row * CHANNELS + d
+    # x: (rows, CHANNELS), a tile (ROWS, BD)
     value = tl.load(x + at, mask=mask, other=0.0).to(tl.float32)
+    # bias: (CHANNELS,)
     value += load_beside(bias, d, mask)
     tl.store(out + at, activate(value, ACTIVATION).to(out.dtype.element_ty), mask=mask)
 

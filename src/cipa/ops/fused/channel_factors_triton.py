@@ -1,7 +1,7 @@
 """Channel attention's factors: kernels and launch.
 
 The first kernel leaves each chunk of pixels its sums and maxima, the second joins an image's chunks and runs
-the perceptron on them.
+the perceptron on them. Letters: B images, D channels, R = narrow hidden channels.
 """
 
 import torch
@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from cipa.ops.scan.triton.plan import multiprocessors
+from cipa.ops.gpu import multiprocessors
 
 MOST_ROWS, TILE = 16, 2048
 """Pixels of a tile at the most, and its values: more would not stay in registers."""
@@ -33,11 +33,13 @@ def pool_chunks(x, parts, pixels, chunk, channels, ROWS: tl.constexpr, BD: tl.co
     for start in range(first, end, ROWS):
         pixel = start + tl.arange(0, ROWS)[:, None]
         mask = (pixel < end) & (d < channels)
+        # x: (B, pixels, D), a tile (ROWS, BD)
         value = tl.load(x + (image * pixels + pixel) * channels + d, mask=mask, other=0.0).to(tl.float32)
         total += value
         largest = tl.maximum(largest, tl.where(mask, value, float("-inf")))
     at = parts + (image * tl.num_programs(0) + tl.program_id(0)) * 2 * channels + tl.arange(0, BD)
     known = tl.arange(0, BD) < channels
+    # parts: (B, chunks, 2, D), sums then maxima
     tl.store(at, tl.sum(total, axis=0), mask=known)
     tl.store(at + channels, tl.max(largest, axis=0), mask=known)
 
@@ -56,6 +58,7 @@ def attend(
         part = start + tl.arange(0, ROWS)[:, None]
         at = parts + (tl.program_id(0) * chunks + part) * 2 * channels + d[None, :]
         mask = (part < chunks) & known[None, :]
+        # parts: (B, chunks, 2, D), tiles (ROWS, BD) of sums and, D further on, of maxima
         total += tl.load(at, mask=mask, other=0.0)
         largest = tl.maximum(largest, tl.load(at + channels, mask=mask, other=float("-inf")))
     mean = tl.sum(total, axis=0) / pixels
@@ -66,10 +69,12 @@ def attend(
         peak += shift
     r = tl.arange(0, BR)[:, None]
     mask = (r < narrow) & known[None, :]
+    # down: (R, D), a tile (BR, BD)
     weight = tl.load(down + r * channels + d[None, :], mask=mask, other=0.0).to(tl.float32)
     of_mean = tl.sum(weight * mean[None, :], axis=1)
     of_peak = tl.sum(weight * peak[None, :], axis=1)
     hidden = of_mean * tl.sigmoid(of_mean) + of_peak * tl.sigmoid(of_peak)
+    # up: (D, R), read transposed as (BR, BD), so that both sums stay within the tile
     weight = tl.load(up + d[None, :] * narrow + r, mask=mask, other=0.0).to(tl.float32)
     factor = tl.sigmoid(tl.sum(weight * hidden[:, None], axis=0))
     tl.store(out + tl.program_id(0) * channels + d, factor.to(out.dtype.element_ty), mask=known)

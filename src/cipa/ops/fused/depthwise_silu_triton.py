@@ -3,9 +3,10 @@
 A program fetches a band of rows, and one above and below, into its registers before it computes: enough reads
 are then on their way to keep memory busy, and a value serves the three rows that need it.
 
-The way back takes two passes, each of three reads or writes of a map. The first is the convolution again, for
+The backward pass takes two, each of three reads or writes of a map: the first is the convolution again, for
 the slope of SiLU. In the second the nine neighbours of a pixel in the gradient before SiLU make, with the
 pixel itself, all that goes to x, weight and bias.
+Letters: B images, H x W grid, D channels; a tile is BW columns x BD channels, a band BH rows of such tiles.
 """
 
 import torch
@@ -14,7 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from cipa.ops.fused.activations_triton import silu
-from cipa.ops.scan.triton.plan import multiprocessors
+from cipa.ops.gpu import multiprocessors
 
 ROWS = 8
 ROWS_BACK = 4
@@ -30,6 +31,7 @@ def load_taps(weight, d, channels, FLIP: tl.constexpr):
     taps = ()
     for tap in tl.static_range(9):
         row = weight + (8 - tap if FLIP else tap) * channels
+        # weight: (9, D), a row (1, BD)
         taps = taps + (tl.load(row + d, mask=d < channels, other=0.0).to(tl.float32),)
     return taps
 
@@ -44,6 +46,7 @@ def load_band(x, i, j, place, here, height, width, channels, BH: tl.constexpr):
     for row in tl.static_range(BH + 2):
         there = here & (i + row >= 1) & (i + row <= height)
         at = x + (i + row - 1) * width * channels + place
+        # x: (B, H, W, D), three tiles (BW, BD) shifted by a pixel each
         band = band + (tl.load(at - channels, mask=there & (j > 0), other=0.0),)
         band = band + (tl.load(at, mask=there, other=0.0),)
         band = band + (tl.load(at + channels, mask=there & (j < width - 1), other=0.0),)
@@ -78,6 +81,7 @@ def depthwise_forward(
     upstream = ()
     for row in tl.static_range(BH if BACK else 0):
         at = dout + start + (first + row) * width * channels + place
+        # dout: (B, H, W, D), a tile (BW, BD) a row of the band
         upstream = upstream + (tl.load(at, mask=here & (first + row < height), other=0.0),)
     taps = load_taps(weight, d, channels, False)
     shift = tl.load(bias + d, mask=d < channels, other=0.0).to(tl.float32)
@@ -118,6 +122,7 @@ def depthwise_backward(
         sources = ()
         for row in tl.static_range(BH):
             at = x + start + (first + row) * width * channels + place
+            # x: (B, H, W, D), a tile (BW, BD) a row of the band
             sources = sources + (tl.load(at, mask=here & (first + row < height), other=0.0),)
         for row in tl.static_range(BH):
             value = convolve(band, row, taps)
@@ -129,6 +134,7 @@ def depthwise_backward(
                 grown = grown + (parts[tap] + sources[row].to(tl.float32) * neighbour,)
             parts = grown + (parts[9] + band[3 * row + 4].to(tl.float32),)
     for part in tl.static_range(10):
+        # sums: (programs, 10, D), nine taps and the bias
         total = tl.sum(parts[part], axis=0)[None, :]
         tl.store(sums + (tl.program_id(0) * 10 + part) * channels + d, total, mask=known)
 

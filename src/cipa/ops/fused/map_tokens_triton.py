@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cipa.ops.fused.activations_triton import activate
 from cipa.ops.fused.add_norm_triton import load_beside, tile_of
-from cipa.ops.scan.triton.plan import multiprocessors
+from cipa.ops.gpu import multiprocessors
 
 PIXELS = {True: 32, False: 64}
 """Pixels a step of the first kernel takes, by whether they are float32."""
@@ -43,6 +43,7 @@ def project_pieces(
     c = block * BC + tl.arange(0, BC)[None, :]
     w = tl.arange(0, BW)[:, None]
     start = x + image * PIXELS * channels
+    # a channel's first value, (BP, BC): sums of values less it lose nothing where a channel is constant
     shift = load_beside(start, c, tl.broadcast_to(c < channels, (BP, BC)))
     total = tl.zeros([BW, BC], tl.float32)
     moment = tl.zeros([ROWS, BC], tl.float32)
@@ -52,6 +53,7 @@ def project_pieces(
     for first in range(piece * chunk, end, BP):
         p = first + tl.arange(0, BP)
         row, column = p[:, None], p[None, :]
+        # weight: (width, L), a tile (BW, BP)
         factor = tl.load(weight + w * PIXELS + column, mask=(w < width) & (column < end), other=0.0)
         if SCALED:
             beside = tl.load(scale + column, mask=column < end, other=0.0)
@@ -61,6 +63,7 @@ def project_pieces(
         if first_of_all:
             weights += tl.sum(factor.to(tl.float32), axis=1)
         mask = (row < end) & (c < channels)
+        # x: (2B, L, C), a tile (BP, BC)
         value = tl.load(start + row * channels + c, mask=mask, other=0.0)
         less = tl.where(mask, value.to(tl.float32) - shift, 0.0)
         moment += tl.sum(tl.reshape(less, (BP // ROWS, ROWS, BC)), axis=0)
@@ -95,12 +98,15 @@ def join_pieces(
         own = (image * pieces + piece)[:, None]
         at = ((own * width)[:, :, None] + w[None, None, :]) * channels + c[None, :, None]
         mask = there[:, :, None] & known[None, :, None] & wide[None, None, :]
+        # parts: (2B, S, width, C), a block (BS, BC, BW)
         total += tl.sum(tl.load(parts + at, mask=mask, other=0.0), axis=0)
         mask = there & known[None, :]
         at = moments + own * 2 * channels + c[None, :]
+        # moments: (2B, S, 2, C), tiles (BS, BC) of sums and, C further on, of squares
         moment += tl.sum(tl.load(at, mask=mask, other=0.0), axis=0)
         square += tl.sum(tl.load(at + channels, mask=mask, other=0.0), axis=0)
         at = sums + piece[:, None] * width + w[None, :]
+        # sums: (S, width), a tile (BS, BW)
         weights += tl.sum(tl.load(at, mask=there & wide[None, :], other=0.0), axis=0)
     mean = moment / pixels
     deviation = tl.rsqrt(tl.maximum(square / pixels - mean * mean, 0.0) + eps)
@@ -108,6 +114,7 @@ def join_pieces(
         mean += tl.load(x + image * pixels * channels + c, mask=known, other=0.0).to(tl.float32)
     y = (total - mean[:, None] * weights[None, :]) * deviation[:, None]
     y += tl.load(bias + w, mask=wide, other=0.0).to(tl.float32)[None, :]
+    # an image of the second map has its tokens behind those of the first
     token = image % batch * 2 * channels + image // batch * channels + c
     at = out + token[:, None] * width + w[None, :]
     tl.store(at, activate(y, "gelu").to(out.dtype.element_ty), mask=known[:, None] & wide[None, :])
@@ -121,7 +128,9 @@ def amplify_forward(x, logits, out, batch, pixels, channels, ROWS: tl.constexpr,
     d = tl.arange(0, BD)[None, :]
     mask = (row < pixels) & (d < channels)
     at = (image * pixels + row) * channels + d
+    # x: (2B, L, C), a tile (ROWS, BD)
     value = tl.load(x + at, mask=mask, other=0.0).to(tl.float32)
+    # logits: (B, 2C), both maps' channels in a row
     logit = load_beside(logits + (image % batch * 2 + image // batch) * channels, d, mask)
     tl.store(out + at, (value * (1.0 + tl.sigmoid(logit))).to(out.dtype.element_ty), mask=mask)
 

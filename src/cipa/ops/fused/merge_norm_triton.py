@@ -1,4 +1,7 @@
-"""LayerNorm of 2 x 2 neighbours as one pixel, read where they lie: kernel and launch."""
+"""LayerNorm of 2 x 2 neighbours as one pixel, read where they lie: kernel and launch.
+
+Letters: B images, H x W grid, C channels; corners 0 to 3 of a merged pixel column by column.
+"""
 
 import torch
 import triton
@@ -23,12 +26,14 @@ def merge_norm_forward(
     j = pixel % columns * 2 + corner // 2
     known = (pixel < pixels) & (corner >= 0) & (d < channels)
     source = ((image * height + i) * width + j).to(tl.int64) * channels + d
+    # x: (B, H, W, C), a block (ROWS, 4, BD); beyond an odd border is zero, and counts in the mean
     value = tl.load(x + source, mask=known & (i < height) & (j < width), other=0.0).to(tl.float32)
     mean = tl.sum(tl.sum(value, axis=2), axis=1) / (4 * channels)
     centred = tl.where(known, value - mean[:, None, None], 0.0)
     variance = tl.sum(tl.sum(centred * centred, axis=2), axis=1) / (4 * channels)
     at = corner * channels + d
     spread = tl.broadcast_to(at, known.shape)
+    # weight, bias: (4 C,), spread over the block so that no value passes through shared memory
     scale = tl.load(weight + spread, mask=known, other=0.0).to(tl.float32)
     shift = tl.load(bias + spread, mask=known, other=0.0).to(tl.float32)
     y = centred * tl.rsqrt(variance + eps)[:, None, None] * scale + shift

@@ -11,6 +11,8 @@ and the sums outside of tensor cores are: those cut sums off in place of roundin
 step of 32 channels each. float16 lacks exponents, not bits: weights are scaled by a power of two to fill its
 range, activations by 2^-4, so that magnitudes to a million fit (beyond, the result is infinite or NaN) and
 what is lost of small ones is below 2^-31. Weights are split once, ahead; activations in registers.
+
+Letters: M rows of the map, N output and K input channels, TAPS 1 or 9, BM x BN a program's tile, BK a step.
 """
 
 import math
@@ -20,7 +22,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from cipa.ops.scan.triton.plan import multiprocessors
+from cipa.ops.gpu import multiprocessors
 
 ROW_COST = 32
 """What it costs to load and split a row of x for one tile, in columns of products."""
@@ -86,11 +88,14 @@ def product(
             there = (m < rows) & (row >= 0) & (row < height) & (column >= 0) & (column < width)
             source = (image * height + row) * width + column
         known = n[:, None] < columns
+        # K is a compile-time constant: where it is a multiple of BK the masks of the inner loop vanish
         if K % BK != 0:
             there = there & (k < K)
             known = known & (k < K)
+        # x: (M, K), or (B H W, K) at a tap's pixel; a tile (BM, BK)
         value = tl.load(x + source * K + k, mask=there, other=0.0) * SHRINK
         at = n[:, None] * (TAPS * K) + tap * K + k
+        # high, low: (N, TAPS K), tiles (BN, BK), transposed in registers
         high_w = tl.load(high + at, mask=known, other=0.0).T
         low_w = tl.load(low + at, mask=known, other=0.0).T
         high_x = value.to(tl.float16)
@@ -101,6 +106,7 @@ def product(
         total += tl.dot(high_x, high_w) + small * (1.0 / LOW)
     y = total * scale
     if BIAS:
+        # bias: (N,), a row (BN,)
         y += tl.load(bias + n, mask=n < columns, other=0.0)[None, :]
     tl.store(out + m * columns + n[None, :], y, mask=(m < rows) & (n[None, :] < columns))
 

@@ -7,7 +7,7 @@ the map, so that with centred pixels c_k = x_k - mean(x_k) its logits are, up to
 
 and each product of the sums serves every doubled pixel it is met in. The first kernel makes them, of a pixel
 with itself, its neighbours and the projections, for a quarter of the instructions that doubled pixels took;
-the second weighs them.
+the second weighs them. Letters: pixels of all images, C channels.
 """
 
 import torch
@@ -36,12 +36,15 @@ def neighbour_products(
     right = tl.where(pixel % width < width - 1, 1, 0)
     left = tl.where(pixel % width > 0, -1, 0)
     down = tl.where(pixel // width % height < height - 1, width, 0)
+    # x: (pixels, C), a tile (ROWS, BD)
     value = tl.load(x + pixel[:, None].to(tl.int64) * channels + d, mask=mask, other=0.0).to(tl.float32)
     centred = tl.where(mask, value - (tl.sum(value, axis=1) / channels)[:, None], 0.0)
+    # products: (PLANES + CLASSES, pixels)
     tl.store(products + pixel, tl.sum(centred * centred, axis=1), mask=there)
     offsets = (right, down, down + right, down + left)
     for place in tl.static_range(4):
         beside = (pixel + offsets[place])[:, None].to(tl.int64)
+        # x: the neighbours' tile (ROWS, BD); these reads hit the cache
         value = tl.load(x + beside * channels + d, mask=mask, other=0.0).to(tl.float32)
         at = products + (place + 1) * pixels.to(tl.int64) + pixel
         tl.store(at, tl.sum(centred * value, axis=1), mask=there)
@@ -83,11 +86,13 @@ def weigh_products(
     place_far = (image + lower) * width + right
     own, beside, below, across = (1.0 - a) * (1.0 - b), (1.0 - a) * b, a * (1.0 - b), a * b
     step = pixels.to(tl.int64)
+    # products: plane 0, (OUTPUTS,) a source pixel
     total = own * own * tl.load(products + place, mask=there, other=0.0)
     total += beside * beside * tl.load(products + place_right, mask=there, other=0.0)
     total += below * below * tl.load(products + place_down, mask=there, other=0.0)
     total += across * across * tl.load(products + place_far, mask=there, other=0.0)
     at = products + RIGHT * step
+    # each pair of sources occurs twice in the quadratic form, hence 2 pairs below
     pairs = own * beside * tl.load(at + place, mask=there, other=0.0)
     pairs += below * across * tl.load(at + place_down, mask=there, other=0.0)
     at = products + DOWN * step
@@ -104,6 +109,7 @@ def weigh_products(
         value += beside * tl.load(at + place_right, mask=there, other=0.0)
         value += below * tl.load(at + place_down, mask=there, other=0.0)
         value += across * tl.load(at + place_far, mask=there, other=0.0)
+        # projection: (CLASSES, C), a row (BD,)
         factor = tl.load(projection + k * channels + d, mask=d < channels, other=0.0).to(tl.float32)
         tl.store(
             logits + output.to(tl.int64) * CLASSES + k, value * scale + tl.sum(shift * factor), mask=there

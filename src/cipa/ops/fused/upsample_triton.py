@@ -1,11 +1,12 @@
-"""Bilinear doubling of channel-last maps, and the way back through LayerNorm and projection behind it.
+"""Bilinear doubling of channel-last maps, and the backward pass through LayerNorm and projection behind it.
 
 Corners are not aligned: output 2i takes a quarter of input i-1 and three quarters of i, output 2i+1 three
 quarters of i and a quarter of i+1; at a border the missing neighbour is the border itself. The gradient
 gathers, each input pixel from the outputs it went into: no atomic addition.
 
 The last map of the decoder, 512 x 512 x 96, is 50 MB a slice in bfloat16 and only the logits of it are
-wanted: it is never written (`upsample_logits.py`), and on the way back made again in registers.
+wanted: it is never written (`upsample_logits_triton.py`), and the backward pass recomputes it in registers.
+Letters: B images, H x W grid of the source, D channels.
 """
 
 import torch
@@ -14,7 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from cipa.ops.fused.add_norm_triton import norm_backward
-from cipa.ops.scan.triton.plan import multiprocessors
+from cipa.ops.gpu import multiprocessors
 
 PIXELS = 16
 CHANNELS = 64
@@ -29,6 +30,7 @@ def doubled(x, image, i, j, d, mask, height, width, channels):
     other_column = tl.minimum(tl.maximum(column + (j % 2) * 2 - 1, 0), width - 1)
     here = (image * height + row) * width
     beside = (image * height + other_row) * width
+    # x: (B, H, W, D), four tiles (BW, BD): here, beside, above or below, across
     a = tl.load(x + (here + column) * channels + d, mask=mask, other=0.0).to(tl.float32)
     b = tl.load(x + (here + other_column) * channels + d, mask=mask, other=0.0).to(tl.float32)
     e = tl.load(x + (beside + column) * channels + d, mask=mask, other=0.0).to(tl.float32)
@@ -51,12 +53,12 @@ def double_forward(x, out, height, width, channels, BW: tl.constexpr, BD: tl.con
 
 
 @triton.jit
-def share(place, size, tap: tl.constexpr):
-    """Return the output (clamped) that `place` went into at tap 0 to 3, and its weight; 0 beyond borders."""
-    output = 2 * place - 1 + tap
+def share(index, size, tap: tl.constexpr):
+    """Return the output (clamped) that `index` went into at tap 0 to 3, and its weight; 0 beyond borders."""
+    output = 2 * index - 1 + tap
     usual: tl.constexpr = 0.25 if tap == 0 or tap == 3 else 0.75
     inside = (output >= 0) & (output < 2 * size)
-    at_border = ((place == 0) & (output == 0)) | ((place == size - 1) & (output == 2 * size - 1))
+    at_border = ((index == 0) & (output == 0)) | ((index == size - 1) & (output == 2 * size - 1))
     weight = tl.where(at_border, 1.0, usual)
     return tl.minimum(tl.maximum(output, 0), 2 * size - 1), tl.where(inside, weight, 0.0)
 
@@ -75,6 +77,7 @@ def double_backward(dout, dx, height, width, channels, BW: tl.constexpr, BD: tl.
         row, row_weight = share(i, height, tap // 4)
         column, column_weight = share(j, width, tap % 4)
         at = ((image * 2 * height + row) * (2 * width) + column) * channels + d
+        # dout: (B, 2H, 2W, D), a tile (BW, BD); 16 gathers, so that no sum needs an atomic addition
         total += row_weight * column_weight * tl.load(dout + at, mask=mask, other=0.0).to(tl.float32)
     tl.store(dx + ((image * height + i) * width + j) * channels + d, total.to(dx.dtype.element_ty), mask=mask)
 
@@ -106,8 +109,10 @@ def double_norm_project_backward(
         upstream = tl.zeros([BW, BD], tl.float32)
         slopes = ()
         for c in tl.static_range(CLASSES):
+            # dlogits: (B, 2H, 2W, CLASSES), (BW,)
             dlogit = tl.load(dlogits + at * CLASSES + c, mask=j < 2 * width, other=0.0)
             slopes = slopes + (dlogit.to(tl.float32)[:, None],)
+            # projection: (CLASSES, D), a row (1, BD)
             factor = tl.load(projection + c * channels + d, mask=known, other=0.0).to(tl.float32)
             upstream += slopes[c] * factor
         normed, gradient = norm_backward(value, upstream * scale, mask, channels, eps)
@@ -119,6 +124,7 @@ def double_norm_project_backward(
         bias_sum += upstream
         tl.store(ddoubled + at[:, None] * channels + d, gradient.to(ddoubled.dtype.element_ty), mask=mask)
     out = tl.program_id(0) * channels + d
+    # dweight, dbias: (programs, D), dprojection: (programs, CLASSES, D); the caller adds them up
     tl.store(dweight + out, tl.sum(weight_sum, axis=0)[None, :], mask=known)
     tl.store(dbias + out, tl.sum(bias_sum, axis=0)[None, :], mask=known)
     for c in tl.static_range(CLASSES):

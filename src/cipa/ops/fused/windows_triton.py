@@ -1,4 +1,7 @@
-"""Windows of a map, cut and normalised or put back and added, one read and one write: kernels, launches."""
+"""Windows of a map, cut and normalised or put back and added, one read and one write: kernels, launches.
+
+Letters: B images, H x W grid, C channels, SIDE pixels of a window's side.
+"""
 
 import torch
 import triton
@@ -21,11 +24,13 @@ def window_norm_forward(x, weight, bias, out, columns, channels, eps, SIDE: tl.c
     i = window // columns * SIDE + pixel // SIDE
     j = window % columns * SIDE + pixel % SIDE
     source = (i * (columns * SIDE) + j).to(tl.int64) * channels + d
+    # x: (B H, W, C), a window (SIDE^2, BD)
     value = tl.load(x + source, mask=mask, other=0.0).to(tl.float32)
     count = SIDE * SIDE * channels
     centred = tl.where(mask, value - tl.sum(value) / count, 0.0)
     scale = tl.rsqrt(tl.sum(centred * centred) / count + eps)
     at = pixel * channels + d
+    # weight, bias: (SIDE^2, C), the whole window's: the norm is over all its values
     factor = tl.load(weight + at, mask=mask, other=0.0).to(tl.float32)
     shift = tl.load(bias + at, mask=mask, other=0.0).to(tl.float32)
     y = centred * scale * factor + shift
@@ -46,11 +51,14 @@ def add_windows_forward(
     window = i // SIDE * columns + j // SIDE
     within = (i % SIDE) * SIDE + j % SIDE
     at = pixel.to(tl.int64) * channels + d
+    # x, y, z: (pixels, C), tiles (ROWS, BD)
     total = tl.load(x + at, mask=mask, other=0.0).to(tl.float32)
     total += tl.load(y + at, mask=mask, other=0.0).to(tl.float32)
     total += tl.load(z + at, mask=mask, other=0.0).to(tl.float32)
+    # regions: (windows, C), a window's one value for each of its pixels
     total += tl.load(regions + window.to(tl.int64) * channels + d, mask=mask, other=0.0).to(tl.float32)
     own = (window * (SIDE * SIDE) + within).to(tl.int64) * channels + d
+    # windows: (windows, SIDE^2, C)
     total += tl.load(windows + own, mask=mask, other=0.0).to(tl.float32)
     tl.store(out + at, total.to(out.dtype.element_ty), mask=mask)
 

@@ -7,10 +7,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cipa.ops.backend import backend_for, require_fit
+from cipa.ops.backend import backend_for, require_fit, scan_backend_for
 from cipa.ops.fused.add_norm import EPS
 from cipa.ops.fused.depthwise_silu import depthwise_silu
-from cipa.ops.scan.norm_gate import norm_gate_backward, scan_backward, scan_norm_gate_forward, ss2d_norm_gate
+from cipa.ops.scan.norm_gate import (
+    NormGate,
+    norm_gate_backward,
+    scan_backward,
+    scan_norm_gate_forward,
+    ss2d_norm_gate,
+)
+from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.ss2d import ALL_DIRECTIONS, check_scan
 
 
@@ -89,21 +96,23 @@ def project(x: Tensor, x_proj: Tensor) -> Tensor:
 
 
 class _Recomputing(torch.autograd.Function):
-    """The passes of the other ops; on the way back the first two and the gate run a second time."""
+    """The passes of the other ops; the backward pass runs the first two and the gate a second time."""
 
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> Tensor:
         x, taps, taps_bias, x_proj, *parts, out_proj, directions, eps = arguments
-        x = x.contiguous()
-        convolved, projection = _inputs(x, taps, taps_bias, x_proj)
         dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias = parts
-        check_scan(convolved, projection, dt_weight, dt_bias, A_logs, Ds, directions)
+        x = x.contiguous()
+        convolved, projection = _convolve_project(x, taps, taps_bias, x_proj)
+        parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
+        norm_gate = NormGate(gate, norm_weight, norm_bias, eps)
+        check_scan(convolved, projection, parameters)
+        backend = scan_backend_for(x, A_logs)
         gated, merged, states = scan_norm_gate_forward(
-            convolved, projection, dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias,
-            directions, eps, keep=True,
-        )  # fmt: skip
+            convolved, projection, parameters, norm_gate, backend, keep=True
+        )
         ctx.save_for_backward(x, taps, taps_bias, x_proj, *parts, out_proj, merged, states)
-        ctx.settings = directions, eps
+        ctx.settings = directions, eps, backend
         with torch.autocast(x.device.type, enabled=False):
             return F.linear(gated, out_proj.to(gated.dtype))
 
@@ -111,17 +120,19 @@ class _Recomputing(torch.autograd.Function):
     def backward(ctx: Any, dout: Tensor) -> Any:
         from cipa.ops.fused.depthwise_silu_triton import launch_depthwise_backward
 
-        x, taps, taps_bias, x_proj, *scan, gate, weight, bias, out_proj, merged, states = ctx.saved_tensors
-        directions, eps = ctx.settings
-        gated = torch.empty_like(x)  # its product comes before the scan's way back, which needs the memory
+        x, taps, taps_bias, x_proj, *parts, out_proj, merged, states = ctx.saved_tensors
+        dt_weight, dt_bias, A_logs, Ds, gate, weight, bias = parts
+        directions, eps, backend = ctx.settings
+        gated = torch.empty_like(x)  # multiplied before the scan's backward pass, which needs the memory
         with torch.autocast(x.device.type, enabled=False):
             dgated = dout @ out_proj.to(dout.dtype)
-            dmerged, *dgate = norm_gate_backward(dgated, gate, weight, bias, merged, eps, gated)
+            dmerged, *dgate = norm_gate_backward(dgated, NormGate(gate, weight, bias, eps), merged, gated)
             dout_proj = (dout.flatten(0, 2).t() @ gated.flatten(0, 2)).to(out_proj.dtype)
         del dgated, gated
-        convolved, projection = _inputs(x, taps, taps_bias, x_proj)
+        convolved, projection = _convolve_project(x, taps, taps_bias, x_proj)
+        parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
         dconvolved, dprojection, *dscan = scan_backward(
-            dmerged, (convolved, projection, *scan), states, directions
+            dmerged, convolved, projection, parameters, states, backend
         )
         dconvolved, dx_proj = _project_backward(dconvolved, dprojection, convolved, x_proj)
         dx, dtaps, dtaps_bias = launch_depthwise_backward(dconvolved, x, taps, taps_bias)
@@ -129,7 +140,7 @@ class _Recomputing(torch.autograd.Function):
         return (dx, dtaps, dtaps_bias, dx_proj, *dscan, *dgate, dout_proj, None, None)
 
 
-def _inputs(x: Tensor, taps: Tensor, taps_bias: Tensor, x_proj: Tensor) -> tuple[Tensor, Tensor]:
+def _convolve_project(x: Tensor, taps: Tensor, taps_bias: Tensor, x_proj: Tensor) -> tuple[Tensor, Tensor]:
     """Return the convolved map and its projection, both in x's type."""
     from cipa.ops.fused.depthwise_silu_triton import launch_depthwise
 

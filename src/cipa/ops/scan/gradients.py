@@ -11,7 +11,7 @@ class ScanGradients(NamedTuple):
     Attributes:
         x: (B, H, W, D).
         projection: (B, H, W, K, R + 2 N).
-        dt: (B, H, W, D), None where the step was lifted from the projection.
+        dt: (B, H, W, D), None where the step came from the dt projection.
         dt_weight: (K, D, R).
         dt_bias: (K, D).
         A_logs: (K, D, N).
@@ -25,3 +25,23 @@ class ScanGradients(NamedTuple):
     dt_bias: Tensor
     A_logs: Tensor
     Ds: Tensor
+
+
+class WalkGradients(NamedTuple):
+    """What the walks of a GPU's backward pass leave, not yet summed; letters as above, L = H W.
+
+    Attributes:
+        dx: of x, each direction's part, (B, L, K, D).
+        d_raw: of the step before bias and softplus, (B, L, K, D).
+        dvalues: of B and C, for each block of channels, (B, L, K, blocks, 2 N), float32.
+        dA_logs: (groups, chunks, K, N, D), float32, in parts to be added up like the next two.
+        dbias: (groups, chunks, K, D).
+        dskip: (groups, chunks, K, D).
+    """
+
+    dx: Tensor
+    d_raw: Tensor
+    dvalues: Tensor
+    dA_logs: Tensor
+    dbias: Tensor
+    dskip: Tensor

@@ -1,15 +1,32 @@
 """SS2D's scan with what follows it: the sum over directions, LayerNorm and the gate: `ss2d_norm_gate`."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cipa.ops.backend import backend_for, require_fit
+from cipa.ops.backend import backend_for, launcher, require_fit, scan_backend_for
 from cipa.ops.fused.add_norm import EPS
+from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.ss2d import ALL_DIRECTIONS, check_scan, ss2d
+
+
+class NormGate(NamedTuple):
+    """What follows the scan: LayerNorm over D channels, times SiLU(gate).
+
+    Attributes:
+        gate: (B, H, W, D).
+        weight: the norm's, (D,).
+        bias: the norm's, (D,).
+        eps: added to the variance.
+    """
+
+    gate: Tensor
+    weight: Tensor
+    bias: Tensor
+    eps: float
 
 
 def ss2d_norm_gate(
@@ -50,7 +67,8 @@ def ss2d_norm_gate(
         ValueError: shapes that do not fit together, named.
         UsageError: a forced kernel that cannot run on this tensor.
     """
-    scan = (x, projection, dt_weight, dt_bias, A_logs, Ds)
+    parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, tuple(directions))
+    norm_gate = NormGate(gate, norm_weight, norm_bias, eps)
     width = (x.shape[-1],)
     require_fit(
         "ss2d_norm_gate",
@@ -64,105 +82,106 @@ def ss2d_norm_gate(
     if backend_for(x) != "triton":
         dtype = x.dtype
         if dtype == torch.float16:  # a trained network's scan reaches 1e10, float16 ends at 65504
-            scan = (x.float(), projection.float(), dt_weight, dt_bias, A_logs, Ds)
+            x, projection = x.float(), projection.float()
             norm_weight, norm_bias = norm_weight.float(), norm_bias.float()
-        y = F.layer_norm(ss2d(*scan, directions), norm_weight.shape, norm_weight, norm_bias, eps)
+        y = F.layer_norm(ss2d(x, projection, *parameters), norm_weight.shape, norm_weight, norm_bias, eps)
         if dtype == torch.float16:
             y = y.half()
         return y * F.silu(gate)
-    check_scan(*scan, directions)
+    check_scan(x, projection, parameters)
     if torch.is_grad_enabled():
-        return _GatedScan.apply(*scan, gate, norm_weight, norm_bias, tuple(directions), eps)
-    out, _, _ = scan_norm_gate_forward(*scan, gate, norm_weight, norm_bias, directions, eps, keep=False)
+        return _GatedScan.apply(x, projection, *parameters, *norm_gate)
+    backend = scan_backend_for(x, A_logs)
+    out, _, _ = scan_norm_gate_forward(x, projection, parameters, norm_gate, backend, keep=False)
     return out
 
 
 def scan_norm_gate_forward(
     x: Tensor,
     projection: Tensor,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    gate: Tensor,
-    norm_weight: Tensor,
-    norm_bias: Tensor,
-    directions: Sequence[int],
-    eps: float,
+    parameters: ScanParameters,
+    norm_gate: NormGate,
+    backend: str,
     *,
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Run the two kernels of `ss2d_norm_gate`, whose arguments these are.
+    """Run the two kernels of `ss2d_norm_gate`, whose arguments these are, the scan's of `backend`.
 
     Returns:
-        The result and, if `keep`, what the way back needs: the sum over directions and the scan's states.
+        The result and, if `keep`, what the backward pass needs: sum over directions and the scan's states.
     """
-    from cipa.ops.scan.triton.launch import launch_scan
     from cipa.ops.scan.triton.norm_gate import launch_merge_norm_gate
 
-    y, states = launch_scan(x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, keep)
-    out, merged = launch_merge_norm_gate(y, gate, norm_weight, norm_bias, eps, keep, x.dtype)
+    gate, weight, bias, eps = norm_gate
+    y, states = launcher(backend).launch_scan(x, projection, None, parameters, keep)
+    out, merged = launch_merge_norm_gate(y, gate, weight, bias, eps, keep, x.dtype)
     return out.view(x.shape), merged, states
 
 
 def norm_gate_backward(
-    dout: Tensor,
-    gate: Tensor,
-    norm_weight: Tensor,
-    norm_bias: Tensor,
-    merged: Tensor,
-    eps: float,
-    again: Tensor | None = None,
+    dout: Tensor, norm_gate: NormGate, merged: Tensor, recomputed: Tensor | None = None
 ) -> tuple[Tensor, ...]:
     """Return the gradients of the sum over directions, gate, weight and bias of `scan_norm_gate_forward`.
 
     Args:
         dout: gradient of its result.
-        gate: as it took it, like the next two.
-        norm_weight: (D,).
-        norm_bias: (D,).
+        norm_gate: as it took it.
         merged: the sum that it kept.
-        eps: as it took it.
-        again: filled with its result, made once more, where given.
+        recomputed: filled with its result, computed once more, where given.
     """
     from cipa.ops.scan.triton.norm_gate import launch_norm_gate_backward
 
-    found = launch_norm_gate_backward(dout, merged, gate, norm_weight, norm_bias, eps, again)
+    gate, weight, bias, eps = norm_gate
+    found = launch_norm_gate_backward(dout, merged, gate, weight, bias, eps, recomputed)
     return (
         found.merged.view(dout.shape), found.gate.view(gate.shape).to(gate.dtype),
-        found.weight.to(norm_weight.dtype), found.bias.to(norm_bias.dtype),
+        found.weight.to(weight.dtype), found.bias.to(bias.dtype),
     )  # fmt: skip
 
 
 def scan_backward(
-    dmerged: Tensor, scan: Sequence[Tensor], states: Tensor, directions: Sequence[int]
+    dmerged: Tensor,
+    x: Tensor,
+    projection: Tensor,
+    parameters: ScanParameters,
+    states: Tensor,
+    backend: str,
 ) -> tuple[Tensor, ...]:
-    """Return the gradients of the six tensors that were scanned.
+    """Return the gradients of x, projection, dt_weight, dt_bias, A_logs and Ds.
 
     Args:
-        dmerged: gradient of the sum over directions.
-        scan: x, projection, dt_weight, dt_bias, A_logs and Ds.
+        dmerged: gradient of the sum over directions, (B, H, W, D).
+        x: (B, H, W, D).
+        projection: (B, H, W, K, R + 2 N).
+        parameters: the scan's tensors and its K directions.
         states: as `scan_norm_gate_forward` kept them.
-        directions: K codes.
+        backend: that of the forward pass: autograd's thread does not know what a block has forced.
     """
-    from cipa.ops.scan.triton.launch import launch_backward
-
-    x, projection, dt_weight, dt_bias, A_logs, Ds = scan
-    found = launch_backward(dmerged, x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, states)
+    found = launcher(backend).launch_backward(dmerged, x, projection, None, parameters, states)
     return found.x, found.projection, found.dt_weight, found.dt_bias, found.A_logs, found.Ds
 
 
 class _GatedScan(torch.autograd.Function):
+    """The two kernels with their backward pass; autograd wants its arguments flat."""
+
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> Tensor:
-        out, merged, states = scan_norm_gate_forward(*arguments, keep=True)
-        ctx.save_for_backward(*arguments[:-2], merged, states)
-        ctx.settings = arguments[-2:]
+        x, projection, dt_weight, dt_bias, A_logs, Ds, directions, gate, weight, bias, eps = arguments
+        tensors = (x, projection, dt_weight, dt_bias, A_logs, Ds, gate, weight, bias)
+        parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
+        backend = scan_backend_for(x, A_logs)
+        out, merged, states = scan_norm_gate_forward(
+            x, projection, parameters, NormGate(gate, weight, bias, eps), backend, keep=True
+        )
+        ctx.save_for_backward(*tensors, merged, states)
+        ctx.settings = directions, eps, backend
         return out
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
-        *scan, gate, norm_weight, norm_bias, merged, states = ctx.saved_tensors
-        directions, eps = ctx.settings
-        dmerged, *dgated = norm_gate_backward(dout, gate, norm_weight, norm_bias, merged, eps)
-        return (*scan_backward(dmerged, scan, states, directions), *dgated, None, None)
+        x, projection, dt_weight, dt_bias, A_logs, Ds, gate, weight, bias, merged, states = ctx.saved_tensors
+        directions, eps, backend = ctx.settings
+        dmerged, *dgated = norm_gate_backward(dout, NormGate(gate, weight, bias, eps), merged)
+        parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
+        dscan = scan_backward(dmerged, x, projection, parameters, states, backend)
+        return (*dscan, None, *dgated, None)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from cipa.ops.backend import backend_for, launcher
+from cipa.ops.backend import launcher, scan_backend_for
+from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.selective_scan_reference import selective_scan_reference
 
 
@@ -37,7 +38,7 @@ def selective_scan(
     """
     _check(u, dt, A_logs, B, C, D, dt_bias)
     arguments = (u, dt, A_logs, B, C, D, dt_bias)
-    backend = backend_for(u)
+    backend = scan_backend_for(u, A_logs)
     if backend == "reference":
         return selective_scan_reference(*arguments)
     save = torch.is_grad_enabled() and any(argument.requires_grad for argument in arguments)
@@ -58,8 +59,7 @@ def selective_scan_forward(
     backend: str,
 ) -> tuple[Tensor, Tensor]:
     """Return y and, if `save`, the state at each chunk's start (see `selective_scan`), by `backend`."""
-    forward = launcher(backend).launch_forward
-    y, states = forward(*_as_map(u, dt, A_logs, B, C, D, dt_bias), (0,), save)
+    y, states = launcher(backend).launch_forward(*_as_map(u, dt, A_logs, B, C, D, dt_bias), save)
     return y.view(u.shape), states
 
 
@@ -95,8 +95,8 @@ def selective_scan_backward(
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return the gradients of u, dt, A_logs, B, C, D and dt_bias."""
-    backward = launcher(backend).launch_backward
-    gradients = backward(dy.unsqueeze(1), *_as_map(u, dt, A_logs, B, C, D, dt_bias), (0,), states)
+    arguments = _as_map(u, dt, A_logs, B, C, D, dt_bias)
+    gradients = launcher(backend).launch_backward(dy.unsqueeze(1), *arguments, states)
     dB, dC = gradients.projection.view(*B.shape[:2], -1).split(B.shape[-1], dim=-1)
     assert gradients.dt is not None  # the step was given, so it has a gradient
     return (
@@ -152,11 +152,12 @@ def _flops(u: Any, dt: Any, A_logs: Any, *_: Any, **__: Any) -> int:
 
 def _as_map(
     u: Tensor, dt: Tensor, A_logs: Tensor, B: Tensor, C: Tensor, D: Tensor, dt_bias: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """One row of pixels, one direction, and a lift of rank 0: the step is given, not projected."""
-    no_lift = A_logs.new_empty(1, A_logs.shape[0], 0)
+) -> tuple[Tensor, Tensor, Tensor, ScanParameters]:
+    """Return x, projection, dt and parameters of a map: one row, one direction, a dt projection of rank 0."""
+    no_weight = A_logs.new_empty(1, A_logs.shape[0], 0)
     projection = torch.cat([B.float(), C.float()], dim=-1)[:, None, :, None]
-    return (u[:, None], projection, dt[:, None], no_lift, dt_bias[None], A_logs[None], D[None])
+    parameters = ScanParameters(no_weight, dt_bias[None], A_logs[None], D[None], (0,))
+    return u[:, None], projection, dt[:, None], parameters
 
 
 def _check(u: Tensor, dt: Tensor, A_logs: Tensor, B: Tensor, C: Tensor, D: Tensor, dt_bias: Tensor) -> None:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from cipa.ops.backend import backend_for, launcher
+from cipa.ops.backend import launcher, scan_backend_for
+from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.ss2d_reference import ss2d_reference
 
 ALL_DIRECTIONS = (0, 1, 2, 3)
@@ -32,7 +33,7 @@ def ss2d(
     Args:
         x: map, (B, H, W, D), any floating type.
         projection: for each pixel and direction the values [dt_low R, B N, C N], (B, H, W, K, R + 2N).
-        dt_weight: lifts dt_low to the step of each channel, (K, D, R).
+        dt_weight: the dt projection, from dt_low to the step of each channel, (K, D, R).
         dt_bias: added before the softplus, (K, D).
         A_logs: log of -A, (K, D, N).
         Ds: skip weight, (K, D).
@@ -45,9 +46,10 @@ def ss2d(
         ValueError: shapes that do not fit together, named.
         UsageError: a forced kernel that cannot run on this tensor.
     """
-    check_scan(x, projection, dt_weight, dt_bias, A_logs, Ds, directions)
-    arguments = (x, projection, dt_weight, dt_bias, A_logs, Ds)
-    backend = backend_for(x)
+    parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
+    check_scan(x, projection, parameters)
+    arguments = (x, projection, *parameters.tensors)
+    backend = scan_backend_for(x, A_logs)
     if backend == "reference":
         return ss2d_reference(*arguments, directions)
     save = torch.is_grad_enabled() and any(argument.requires_grad for argument in arguments)
@@ -68,8 +70,8 @@ def ss2d_forward(
     backend: str,
 ) -> tuple[Tensor, Tensor]:
     """Return y and, if `save`, the state at each chunk's start (see `ss2d`), by the kernels of `backend`."""
-    forward = launcher(backend).launch_forward
-    return forward(x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, save)
+    parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
+    return launcher(backend).launch_forward(x, projection, None, parameters, save)
 
 
 @ss2d_forward.register_fake
@@ -106,8 +108,8 @@ def ss2d_backward(
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return the gradients of x, projection, dt_weight, dt_bias, A_logs and Ds."""
-    backward = launcher(backend).launch_backward
-    gradients = backward(dy, x, projection, None, dt_weight, dt_bias, A_logs, Ds, directions, states)
+    parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
+    gradients = launcher(backend).launch_backward(dy, x, projection, None, parameters, states)
     return (
         gradients.x, gradients.projection, gradients.dt_weight, gradients.dt_bias, gradients.A_logs,
         gradients.Ds
@@ -151,23 +153,22 @@ ss2d_forward.register_autograd(_backward, setup_context=_setup_context)
 
 @register_flop_formula(torch.ops.cipa.ss2d_forward)
 def _flops(x: Any, projection: Any, dt_weight: Any, dt_bias: Any, A_logs: Any, *_: Any, **__: Any) -> int:
-    """Count 6 operations a state update (exponential apart) and the lift's multiply and add."""
+    """Count 6 operations a state update (exponential apart) and the dt projection's multiply and add."""
     batch, height, width, _channels = x
     directions, channels, states = A_logs
     rank = dt_weight[-1]
     return batch * height * width * directions * channels * (6 * states + 2 * rank)
 
 
-def check_scan(
-    x: Tensor,
-    projection: Tensor,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
-) -> None:
-    """Raise `ValueError` naming the first of the arguments of `ss2d` that does not fit the others."""
+def check_scan(x: Tensor, projection: Tensor, parameters: ScanParameters) -> None:
+    """Raise `ValueError` naming the first of the arguments of `ss2d` that does not fit the others.
+
+    Args:
+        x: (B, H, W, D).
+        projection: (B, H, W, K, R + 2N).
+        parameters: the scan's tensors and its K directions.
+    """
+    dt_weight, dt_bias, A_logs, Ds, directions = parameters
     if x.dim() != 4 or A_logs.dim() != 3 or dt_weight.dim() != 3:
         raise ValueError(
             "ss2d: x must be (B, H, W, D), A_logs (K, D, N) and dt_weight (K, D, R), got "

@@ -33,18 +33,22 @@ def test_projection_and_weight_get_their_gradients(size, dtype, held, device, na
         monkeypatch.setattr(module, "CHANNELS", 16)
     images, pixels, count, channels, rank, states, parts = size
     make = torch.Generator().manual_seed(0)
-    draw = torch.randn(images, pixels, count, channels, generator=make).to(dtype)
+    d_raw = torch.randn(images, pixels, count, channels, generator=make).to(dtype)
     dvalues = torch.randn(images, pixels, count, parts, 2 * states, generator=make)
     shape = (images, pixels, 1, count, rank + 2 * states)
     projection = torch.randn(shape, generator=make).to(dtype)
     weight = torch.randn(count, channels, rank, generator=make).to(dtype).float()
 
-    found, dweight = module.lift_gradients(*(x.to(device) for x in (draw, dvalues, projection, weight)))
+    found, dweight = module.dt_projection_gradients(
+        *(x.to(device) for x in (d_raw, dvalues, projection, weight))
+    )
 
     low = projection.view(images, pixels, count, -1)[..., :rank].double()
-    lifted = torch.einsum("blkd,kdr->blkr", draw.double(), weight.double())
+    lifted = torch.einsum("blkd,kdr->blkr", d_raw.double(), weight.double())
     truth = torch.cat([lifted, dvalues.double().sum(3)], dim=-1).view(shape)
     assert found.dtype == dtype
     assert dweight.dtype == torch.float32
     assert relative_error(found.cpu(), truth) < TYPES[dtype][0]
-    assert relative_error(dweight.cpu(), torch.einsum("blkd,blkr->kdr", draw.double(), low)) < TYPES[dtype][1]
+    assert (
+        relative_error(dweight.cpu(), torch.einsum("blkd,blkr->kdr", d_raw.double(), low)) < TYPES[dtype][1]
+    )

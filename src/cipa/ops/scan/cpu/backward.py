@@ -9,16 +9,16 @@ A):
     ddelta_l = sum over states of g_l decay_l h_{l-1} A + u_l dw_l
     du_l     = D dy_l + delta_l dw_l                      dD    = sum over l of dy_l u_l
 
-and ddelta goes on through softplus and the lift to dt_low, dt_weight and dt_bias. The sums over channels stay
-sixteen lanes wide until every block of the chunk has added to them: a horizontal sum is
-then needed once a position instead of once a block.
+and ddelta goes on through softplus and the dt projection to dt_low, dt_weight and dt_bias. The sums over
+channels stay sixteen lanes wide until every block of the chunk has added to them: a horizontal sum is then
+needed once a position instead of once a block.
 """
 
 import numpy as np
 from numba import njit
 
 from cipa.ops.scan.cpu.compiled import compiled
-from cipa.ops.scan.cpu.forward import CHUNK, gather_rows, lift
+from cipa.ops.scan.cpu.forward import CHUNK, gather_rows, project_dt
 from cipa.ops.scan.cpu.functions import exp2, sigmoid, softplus
 from cipa.ops.scan.cpu.simd import LANES, fma, load, splat, store, totals
 
@@ -101,7 +101,7 @@ def scan_backward(
                     for t in range(count):
                         pixel = (image * length + order[t]) * channels + lane
                         if rank:
-                            step = lift(rows[t], weight_flat, bias_flat, rank, k, channels, lane)
+                            step = project_dt(rows[t], weight_flat, bias_flat, rank, k, channels, lane)
                         else:
                             step = load(dt_flat, pixel) + load(bias_flat, parameter)
                         u = load(x_flat, pixel)
@@ -224,7 +224,7 @@ def _retreat(
 
 @njit(nogil=True, inline="always")
 def _lower(count, adding, rows, drows, r, dstep, weight, dweight, place):
-    """Gradient of one row of the lift: dt_weight of this rank, and dt_low of each position."""
+    """Gradient of one row of the dt projection: dt_weight of this rank, and dt_low of each position."""
     lanes, gradient = load(weight, place), load(dweight, place)
     for t in range(count):
         step = load(dstep, t * LANES)

@@ -84,7 +84,7 @@ def scan_forward(
                     for t in range(count):
                         pixel = (image * length + order[t]) * channels + lane
                         if rank:
-                            step = lift(rows[t], weight_flat, bias_flat, rank, k, channels, lane)
+                            step = project_dt(rows[t], weight_flat, bias_flat, rank, k, channels, lane)
                         else:
                             step = load(dt_flat, pixel) + load(bias_flat, k * channels + lane)
                         step = softplus(step)
@@ -139,7 +139,7 @@ def gather_rows(projection, place, order, rank, given, rows):
 
 
 @njit(nogil=True, inline="always")
-def lift(row, weight, bias, rank, k, channels, lane):
+def project_dt(row, weight, bias, rank, k, channels, lane):
     """The step of sixteen channels before softplus: bias + dt_weight @ dt_low."""
     step = load(bias, k * channels + lane)
     for r in range(rank):

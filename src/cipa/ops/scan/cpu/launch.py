@@ -4,7 +4,6 @@ Parameters as the ops take them are (K, D, ...); the kernels want channels last 
 them.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from cipa.ops.scan.cpu.functions import LOG2E
 from cipa.ops.scan.cpu.simd import LANES
 from cipa.ops.scan.cpu.threads import run_in_threads, thread_count
 from cipa.ops.scan.gradients import ScanGradients
+from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.ss2d_reference import scan_order
 
 STATES_AT_ONCE = 4
@@ -51,11 +51,7 @@ def launch_forward(
     x: Tensor,
     projection: Tensor,
     dt: Tensor | None,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
+    parameters: ScanParameters,
     save: bool,
 ) -> tuple[Tensor, Tensor]:
     """Scan a map on the CPU in float32.
@@ -64,20 +60,16 @@ def launch_forward(
         x: (B, H, W, D), any floating type.
         projection: (B, H, W, K, R + 2 N).
         dt: (B, H, W, D) the step before bias and softplus when R is 0, else None.
-        dt_weight: (K, D, R).
-        dt_bias: (K, D).
-        A_logs: (K, D, N).
-        Ds: (K, D).
-        directions: K codes of `scan_order`.
+        parameters: the scan's tensors and its K directions.
         save: keep the state at the start of each chunk for `launch_backward`.
 
     Returns:
         y (B, H, W, D) in x's type, and the chunk states (empty unless saved).
     """
-    inputs = _prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds, tuple(directions))
+    inputs = _prepare(x, projection, dt, parameters)
     batch, length, channels = inputs.x.shape
     y = torch.empty(batch, length, channels)
-    shape = state_shape(batch, length, channels, len(directions), A_logs.shape[-1], x.device)
+    shape = state_shape(batch, length, channels, len(parameters.directions), parameters.states, x.device)
     states = torch.empty(shape if save else (0, 0, 0, 0, 0))
     groups = _channel_groups(batch, channels)
 
@@ -93,11 +85,7 @@ def launch_backward(
     x: Tensor,
     projection: Tensor,
     dt: Tensor | None,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
+    parameters: ScanParameters,
     states: Tensor,
 ) -> ScanGradients:
     """Gradients of `launch_forward`, whose arguments these are, with `states` as it saved them.
@@ -107,17 +95,13 @@ def launch_backward(
         x: (B, H, W, D).
         projection: (B, H, W, K, R + 2 N).
         dt: (B, H, W, D) when R is 0, else None.
-        dt_weight: (K, D, R).
-        dt_bias: (K, D).
-        A_logs: (K, D, N).
-        Ds: (K, D).
-        directions: K codes of `scan_order`.
+        parameters: the scan's tensors and its K directions.
         states: what `launch_forward` saved.
 
     Returns:
         The gradient of every tensor.
     """
-    inputs = _prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds, tuple(directions))
+    inputs = _prepare(x, projection, dt, parameters)
     batch, _length, channels = inputs.x.shape
     groups = _channel_groups(batch, channels)
     upstream = _map(dy, channels)
@@ -125,8 +109,8 @@ def launch_backward(
     dprojection = np.empty((groups, *inputs.projection.shape), np.float32)
     ddt = np.empty_like(inputs.dt)
     shares = thread_count(batch * groups)
-    parameters = (inputs.dt_weight, inputs.dt_bias, inputs.a, inputs.skip)
-    sums = [np.zeros((shares, *parameter.shape), np.float32) for parameter in parameters]
+    read = (inputs.dt_weight, inputs.dt_bias, inputs.a, inputs.skip)
+    sums = [np.zeros((shares, *parameter.shape), np.float32) for parameter in read]
 
     def work(share: int, first: int, last: int) -> None:
         scan_backward(
@@ -135,7 +119,8 @@ def launch_backward(
         )  # fmt: skip
 
     run_in_threads(work, batch * groups)
-    width, depth = x.shape[-1], A_logs.shape[-1]
+    dt_weight, dt_bias, A_logs, Ds = parameters.tensors
+    width, depth = x.shape[-1], parameters.states
     dt_weight_sum, dt_bias_sum, a_sum, skip_sum = (torch.from_numpy(part).sum(0) for part in sums)
     da = a_sum[:, :depth, :width].transpose(1, 2)
     return ScanGradients(
@@ -153,15 +138,13 @@ def _prepare(
     x: Tensor,
     projection: Tensor,
     dt: Tensor | None,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: tuple[int, ...],
+    parameters: ScanParameters,
 ) -> ScanInputs:
     batch, height, width, channels = x.shape
+    dt_weight, dt_bias, A_logs, Ds = parameters.tensors
+    directions = tuple(parameters.directions)
     padded = _round_up(channels, LANES)
-    states = _round_up(A_logs.shape[-1], STATES_AT_ONCE)
+    states = _round_up(parameters.states, STATES_AT_ONCE)
     a = (-torch.exp(A_logs.float()) * float(LOG2E)).transpose(1, 2)
     return ScanInputs(
         x=_map(x, padded),

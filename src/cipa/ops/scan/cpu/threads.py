@@ -18,8 +18,19 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="cipa-ops")
 
 
+def _begin_child() -> None:
+    """Let a forked child work: it has none of its parent's threads.
+
+    GNU OpenMP waits for its own for ever (fork after a prediction hung, twice of twice), but starts none for
+    one thread. Before the first scan no thread has begun, and the child keeps the number it has.
+    """
+    if _pool.cache_info().currsize:
+        torch.set_num_threads(1)
+        _pool.cache_clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has none of its parent's threads
+    os.register_at_fork(after_in_child=_begin_child)
 
 
 def thread_count(tasks: int) -> int:

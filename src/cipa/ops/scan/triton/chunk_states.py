@@ -1,4 +1,7 @@
-"""The states at the borders of chunks, from what each chunk does by itself."""
+"""The states at the borders of chunks, from what each chunk does by itself.
+
+Letters: B images, S chunks, K directions, N states, D channels, a block of BD of them a program.
+"""
 
 import triton
 import triton.language as tl
@@ -11,7 +14,7 @@ def join_chunks(
     borders, sums, A_logs, channels, chunks,
     K: tl.constexpr, N: tl.constexpr, BD: tl.constexpr, FORWARDS: tl.constexpr,
 ):  # fmt: skip
-    """Turn borders (B, S, K, N, D), in place, from what leaves each chunk alone into what enters it.
+    """Turn borders (B, S, K, N, D), in index, from what leaves each chunk alone into what enters it.
 
     The decay of a whole chunk is exp(A sum(delta)), with sums (B, S, K, D): N exponentials, not N a position.
     A program walks the chunks of one image, direction, state and block of channels. Reads of TOGETHER chunks
@@ -24,6 +27,7 @@ def join_chunks(
     k = (program // blocks) % K
     b = (program // (blocks * K)).to(tl.int64)
     inside = d < channels
+    # A_logs: (K, D, N), one state of a block of channels, (BD,)
     logs = tl.load(A_logs + (k * channels + d) * N + n, mask=inside, other=0.0).to(tl.float32)
     rate = -1.4426950408889634 * tl.exp(logs)
     state = tl.zeros([BD], tl.float32)
@@ -33,7 +37,9 @@ def join_chunks(
             c = group + i if FORWARDS else chunks - 1 - group - i
             live = inside & (group + i < chunks)
             at = (b * chunks + c) * K + k
+            # sums: (B, S, K, D), (BD,)
             totals = totals + (tl.load(sums + at * channels + d, mask=live, other=0.0),)
+            # borders: (B, S, K, N, D), (BD,)
             leaving = leaving + (tl.load(borders + (at * N + n) * channels + d, mask=live, other=0.0),)
         for i in tl.static_range(TOGETHER):
             c = group + i if FORWARDS else chunks - 1 - group - i

@@ -1,18 +1,19 @@
-"""The first pass of the scan's way back over chunks: what reaches a chunk's start from within it."""
+"""The first pass of the scan's backward pass over chunks: what reaches a chunk's start from within it."""
 
 import triton
 import triton.language as tl
+
 from cipa.ops.scan.triton.forward import AHEAD, RUN, load_rates, load_run
-from cipa.ops.scan.triton.traversal import fetch_ahead, place_of, step_from, stride_of, sum_fetched
+from cipa.ops.scan.triton.traversal import advance, fetch_ahead, index_at, stride_of, sum_fetched
 
 
 @triton.jit(do_not_specialize=["unit", "height", "width", "chunk", "chunks"])
-def chunk_passes(
-    delta, values, dy, A_logs, unit, passes, sums, sink,
+def chunk_states_backward(
+    delta, values, dy, A_logs, unit, carried, sums, sink,
     height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr, DIRECTIONS: tl.constexpr,
 ):  # fmt: skip
-    """Fill passes (B, S, K, N, D), p at each chunk's first position where nothing comes from beyond its last.
+    """Fill carried (B, S, K, N, D), p at each chunk's first position, nothing coming from beyond its last.
 
     sums (B, S, K, D) takes the sum of the chunk's steps.
     """
@@ -32,43 +33,46 @@ def chunk_passes(
     first = c * chunk
     last = tl.minimum(first + chunk, length)
     stride = -stride_of(direction, width)
-    place = place_of(last - 1, direction, height, width)
+    index = index_at(last - 1, direction, height, width)
     dy += b * length * channels
     delta += (b * length * K + k) * channels
     values += (b * length * K + k) * (2 * N) + N
-    next_dys, next_steps = load_run(dy, delta, place, stride, length, d, inside, channels, K, RUN)
-    passed = tl.zeros([BD, NP], tl.float32)
+    next_dys, next_steps = load_run(dy, delta, index, stride, length, d, inside, channels, K, RUN)
+    carry = tl.zeros([BD, NP], tl.float32)
     total = tl.zeros([BD], tl.float32)
     valid = tl.minimum(channels - block * BD, BD)
     touched = tl.zeros([AHEAD], tl.float32)
     for done in range(0, last - first, AHEAD):
-        places = place_of(
+        indices = index_at(
             tl.maximum(last - 1 - done - AHEAD - tl.arange(0, AHEAD), 0), direction, height, width
         )
-        ahead_dy = fetch_ahead(dy + block * BD, places, channels, valid, BD)
-        ahead_step = fetch_ahead(delta + block * BD, places, K * channels, valid, BD)
-        ahead_out = fetch_ahead(values, places, 2 * K * N, N, N)
+        ahead_dy = fetch_ahead(dy + block * BD, indices, channels, valid, BD)
+        ahead_step = fetch_ahead(delta + block * BD, indices, K * channels, valid, BD)
+        ahead_out = fetch_ahead(values, indices, 2 * K * N, N, N)
         for run in range(done, tl.minimum(done + AHEAD, last - first), RUN):
             dys, steps = next_dys, next_steps
-            run_places = ()
+            run_indices = ()
             for _ in tl.static_range(RUN):
-                run_places = run_places + (place,)
-                place = step_from(place, stride, length)
+                run_indices = run_indices + (index,)
+                index = advance(index, stride, length)
             next_dys, next_steps = load_run(
-                dy, delta, place, stride, length, d, inside, channels, K, RUN
+                dy, delta, index, stride, length, d, inside, channels, K, RUN
             )  # fmt: skip
             for i in tl.static_range(RUN):
                 # Before the walk's first position nothing decays and nothing comes in.
                 live = run + i < last - first
                 upstream = tl.where(live, dys[i].to(tl.float32), 0.0)
                 step = tl.where(live, steps[i].to(tl.float32), 0.0)
-                weight_out = tl.load(values + run_places[i] * (2 * K * N) + n, mask=n < N, other=0.0)
-                gradient = upstream[:, None] * weight_out.to(tl.float32)[None, :] + passed
-                passed = tl.exp2(step[:, None] * rate) * gradient
+                # C of values: (B, L, K, 2 N), a row (NP,)
+                weight_out = tl.load(values + run_indices[i] * (2 * K * N) + n, mask=n < N, other=0.0)
+                gradient = upstream[:, None] * weight_out.to(tl.float32)[None, :] + carry
+                carry = tl.exp2(step[:, None] * rate) * gradient
                 total += step
         touched += sum_fetched(ahead_dy) + sum_fetched(ahead_step) + sum_fetched(ahead_out)
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     out = (b * chunks + c) * K + k
+    # sums: (B, S, K, D)
     tl.store(sums + out * channels + d, total, mask=inside)
     mask = inside[:, None] & (n < N)[None, :]
-    tl.store(passes + (out * N + n[None, :]) * channels + d[:, None] * unit, passed, mask=mask)
+    # carried: (B, S, K, N, D), written from a tile (BD, NP)
+    tl.store(carried + (out * N + n[None, :]) * channels + d[:, None] * unit, carry, mask=mask)

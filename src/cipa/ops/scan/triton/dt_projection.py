@@ -1,6 +1,7 @@
 """What the scan reads: delta = softplus(dt_weight dt_low + dt_bias), and B and C in float32.
 
-The lift is a product with an inner dimension of R, 6 to 64: inside the scan it costs as much as the scan.
+The dt projection is a product with an inner dimension of R, 6 to 64: inside the scan it costs as much as the
+scan. Letters: rows are the L pixels of all images, K directions, D channels, N states, R rank.
 """
 
 import triton
@@ -34,15 +35,15 @@ def softplus(x, EXACT: tl.constexpr):
 
 
 @triton.jit(do_not_specialize=["rows"])
-def lift_steps(
+def dt_projection_forward(
     projection, dt, weight, bias, delta, values, rows, channels,
     K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, RANK: tl.constexpr, PAIR: tl.constexpr,
     ROWS: tl.constexpr, BD: tl.constexpr,
 ):  # fmt: skip
     """Fill delta (rows, K, channels) and values (rows, K, 2 N), float32.
 
-    The first R of the projection (rows, K, R + 2 N) are lifted by `weight` (K, channels, R); where R is 0 the
-    step before bias and softplus is given, dt (rows, channels). RANK and PAIR are R and 2 N as the next
+    The first R of the projection (rows, K, R + 2 N) are multiplied by `weight` (K, channels, R); where R is 0
+    the step before bias and softplus is given, dt (rows, channels). RANK and PAIR are R and 2 N as the next
     powers of two, RANK at least 16.
     """
     row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]
@@ -51,22 +52,27 @@ def lift_steps(
     inside = (row < rows) & (d < channels)[None, :]
     if R > 0:
         r = tl.arange(0, RANK)
+        # dt_low of projection: (rows, K, R + 2 N), a tile (ROWS, RANK)
         low = tl.load(
             projection + (row * K + k) * (R + 2 * N) + r[None, :],
             mask=(row < rows) & (r < R)[None, :], other=0.0,
         )  # fmt: skip
-        lifting = tl.load(
+        # weight: (K, D, R), read transposed as (RANK, BD)
+        dt_weight = tl.load(
             weight + (k * channels + d)[None, :] * R + r[:, None],
             mask=(d < channels)[None, :] & (r < R)[:, None], other=0.0,
         )  # fmt: skip
-        raw = tl.dot(low, lifting.to(low.dtype), input_precision="tf32x3")
+        raw = tl.dot(low, dt_weight.to(low.dtype), input_precision="tf32x3")
     else:
+        # dt: (rows, D), a tile (ROWS, BD)
         raw = tl.load(dt + row * channels + d[None, :], mask=inside, other=0.0).to(tl.float32)
+    # bias: (K, D), (BD,)
     shift = tl.load(bias + k * channels + d, mask=d < channels, other=0.0).to(tl.float32)
     steps = softplus(raw + shift[None, :], delta.dtype.element_ty == tl.float32)
     tl.store(delta + (row * K + k) * channels + d[None, :], steps.to(delta.dtype.element_ty), mask=inside)
     if tl.program_id(2) == 0:
         n = tl.arange(0, PAIR)[None, :]
         mask = (row < rows) & (n < 2 * N)
+        # B and C of projection: (rows, K, R + 2 N), a tile (ROWS, PAIR)
         pair = tl.load(projection + (row * K + k) * (R + 2 * N) + R + n, mask=mask, other=0.0)
         tl.store(values + (row * K + k) * (2 * N) + n, pair.to(values.dtype.element_ty), mask=mask)

@@ -6,10 +6,11 @@ Letters: B images, H x W grid, L = H W, D channels, K directions, R rank of the 
 from typing import NamedTuple
 
 import torch
+import triton
 from torch import Tensor
 
-import triton
-from cipa.ops.scan.triton.dt_projection import lift_steps
+from cipa.ops.scan.parameters import ScanParameters
+from cipa.ops.scan.triton.dt_projection import dt_projection_forward
 from cipa.ops.scan.triton.plan import require_indexable
 
 
@@ -35,12 +36,10 @@ def prepare(
     x: Tensor,
     projection: Tensor,
     dt: Tensor | None,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
+    parameters: ScanParameters,
 ) -> Prepared:
     """Lift the steps and lay out the rest; arguments as of `cipa.ops.scan.triton.launch.launch_scan`."""
+    dt_weight, dt_bias, A_logs, Ds = parameters.tensors
     batch, height, width, channels = x.shape
     length = height * width
     count, _, states = A_logs.shape
@@ -52,7 +51,7 @@ def prepare(
     delta = x.new_empty(batch, length, count, channels)
     values = x.new_empty(batch, length, count, 2 * states, dtype=torch.float32)
     rows, block = 64, min(64, triton.next_power_of_2(channels))
-    lift_steps[(triton.cdiv(batch * length, rows), count, triton.cdiv(channels, block))](
+    dt_projection_forward[(triton.cdiv(batch * length, rows), count, triton.cdiv(channels, block))](
         projection, steps, dt_weight.contiguous(), dt_bias.contiguous(), delta, values, batch * length,
         channels, K=count, N=states, R=rank, RANK=max(16, triton.next_power_of_2(rank)),
         PAIR=triton.next_power_of_2(2 * states), ROWS=rows, BD=block,

@@ -6,14 +6,15 @@ Letters: B images, H x W grid, L = H W, D channels, K directions, R rank of the 
 from collections.abc import Sequence
 
 import torch
+import triton
 from torch import Tensor
 
-import triton
-from cipa.ops.scan.gradients import ScanGradients
+from cipa.ops.scan.gradients import ScanGradients, WalkGradients
+from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.triton.backward import scan_chunks_backward
 from cipa.ops.scan.triton.chunk_states import join_chunks
-from cipa.ops.scan.triton.chunk_states_backward import chunk_passes
-from cipa.ops.scan.triton.dt_projection_backward import lift_gradients
+from cipa.ops.scan.triton.chunk_states_backward import chunk_states_backward
+from cipa.ops.scan.triton.dt_projection_backward import dt_projection_gradients
 from cipa.ops.scan.triton.forward import AHEAD, chunk_ends, scan_chunks
 from cipa.ops.scan.triton.inputs import Prepared, prepare
 from cipa.ops.scan.triton.merge_directions import merge_directions
@@ -40,15 +41,11 @@ def launch_forward(
     x: Tensor,
     projection: Tensor,
     dt: Tensor | None,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
+    parameters: ScanParameters,
     save: bool,
 ) -> tuple[Tensor, Tensor]:
     """Scan a map on a GPU along every direction and sum; see `launch_scan`."""
-    y, saved = launch_scan(x, projection, dt, dt_weight, dt_bias, A_logs, Ds, directions, save)
+    y, saved = launch_scan(x, projection, dt, parameters, save)
     return merge_directions(y).view(x.shape).to(x.dtype), saved
 
 
@@ -56,11 +53,7 @@ def launch_scan(
     x: Tensor,
     projection: Tensor,
     dt: Tensor | None,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
+    parameters: ScanParameters,
     save: bool,
 ) -> tuple[Tensor, Tensor]:
     """Scan a map on a GPU; state and exponential in float32.
@@ -69,24 +62,25 @@ def launch_scan(
         x: (B, H, W, D), float32, bfloat16 or float16.
         projection: (B, H, W, K, R + 2 N).
         dt: (B, H, W, D) the step before bias and softplus when R is 0, else None.
-        dt_weight: (K, D, R).
-        dt_bias: (K, D).
-        A_logs: (K, D, N).
-        Ds: (K, D).
-        directions: K codes of `scan_order`.
+        parameters: the scan's tensors and its K directions.
         save: keep the state at the start of each segment for `launch_backward`.
 
     Returns:
         y (B, L, K, D), each direction at its pixel, in x's type or, for float16, in float32: a trained
         network's scan reaches 1e10, float16 ends at 65504. And the kept states (empty unless saved).
     """
-    inputs = prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
+    return scan_prepared(prepare(x, projection, dt, parameters), x, parameters.directions, save)
+
+
+def scan_prepared(
+    inputs: Prepared, x: Tensor, directions: Sequence[int], save: bool
+) -> tuple[Tensor, Tensor]:
+    """Return what `launch_scan` returns, from what `prepare` made of its arguments."""
     batch, length, count, channels = inputs.delta.shape
-    states = A_logs.shape[-1]
+    states = inputs.A_logs.shape[-1]
     plan = plan_scan(batch, length, channels, count, states, x.device)
     starts = _chunk_borders(chunk_ends, inputs.x, inputs, plan, x, directions, states)
-    kept = state_shape(batch, length, channels, count, states, x.device) if save else (0,) * 5
-    saved = x.new_empty(kept, dtype=torch.float32)
+    saved = new_states(inputs, save)
     y = torch.empty_like(inputs.delta, dtype=torch.float32 if x.dtype == torch.float16 else x.dtype)
     scan_chunks[_grid(batch, plan, count, channels)](
         *inputs[:4], 1, inputs.skip, starts, saved, y, _sink(_grid(batch, plan, count, channels), x),
@@ -102,11 +96,7 @@ def launch_backward(
     x: Tensor,
     projection: Tensor,
     dt: Tensor | None,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
+    parameters: ScanParameters,
     states: Tensor,
 ) -> ScanGradients:
     """Gradients of `launch_forward`, whose arguments these are, with `states` as it saved them.
@@ -116,25 +106,37 @@ def launch_backward(
         x: (B, H, W, D).
         projection: (B, H, W, K, R + 2 N).
         dt: (B, H, W, D) when R is 0, else None.
-        dt_weight: (K, D, R).
-        dt_bias: (K, D).
-        A_logs: (K, D, N).
-        Ds: (K, D).
-        directions: K codes of `scan_order`.
+        parameters: the scan's tensors and its K directions.
         states: what `launch_forward` saved.
 
     Returns:
         The gradient of every tensor.
     """
-    inputs = prepare(x, projection, dt, dt_weight, dt_bias, A_logs, Ds)
+    inputs = prepare(x, projection, dt, parameters)
+    upstream = dy.reshape(inputs.x.shape).contiguous()
+    walked = backward_prepared(inputs, upstream, x, parameters.directions, states)
+    return sum_gradients(walked, x, projection, dt, parameters)
+
+
+def backward_prepared(
+    inputs: Prepared, upstream: Tensor, x: Tensor, directions: Sequence[int], states: Tensor
+) -> WalkGradients:
+    """Run the backward pass over what `prepare` made of the arguments of `launch_backward`.
+
+    Args:
+        inputs: what the forward pass read.
+        upstream: gradient of the output, (B, L, D), contiguous.
+        x: (B, H, W, D).
+        directions: K codes.
+        states: what the forward pass saved.
+    """
     batch, length, count, channels = inputs.delta.shape
-    depth, blocks = A_logs.shape[-1], -(-channels // CHANNELS)
+    depth, blocks = inputs.A_logs.shape[-1], -(-channels // CHANNELS)
     plan = plan_backward(batch, length, channels, count, SEGMENT, x.device)
-    upstream = dy.reshape(batch, length, channels).contiguous()
-    passes = _chunk_borders(chunk_passes, upstream, inputs, plan, x, directions, depth)
+    carried = _chunk_borders(chunk_states_backward, upstream, inputs, plan, x, directions, depth)
 
     interval = replay_interval(triton.next_power_of_2(depth))
-    dx, draw = torch.empty_like(inputs.delta), torch.empty_like(inputs.delta)
+    dx, d_raw = torch.empty_like(inputs.delta), torch.empty_like(inputs.delta)
     dvalues = x.new_empty(batch, length, count, blocks, 2 * depth, dtype=torch.float32)
     groups = -(-batch // plan.images)
     dA_logs = x.new_empty(groups, plan.chunks, count, depth, channels, dtype=torch.float32)
@@ -147,22 +149,37 @@ def launch_backward(
         dtype=torch.float32,
     )
     scan_chunks_backward[grid](
-        inputs.x, inputs.delta, inputs.values, upstream, inputs.A_logs, 1, inputs.skip, states, passes,
-        scratch, dx, draw, dvalues, dA_logs, dbias, dskip, _sink(grid, x),
+        inputs.x, inputs.delta, inputs.values, upstream, inputs.A_logs, 1, inputs.skip, states, carried,
+        scratch, dx, d_raw, dvalues, dA_logs, dbias, dskip, _sink(grid, x),
         batch, plan.images, x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks, segment,
         **_constants(count, depth, directions), T=interval, SAVED=states.numel() > 0,
         SECTORS=max(1, triton.next_power_of_2(depth) // 4), num_warps=1,
     )  # fmt: skip
-    dprojection, dweight = lift_gradients(draw, dvalues, projection, dt_weight)
+    return WalkGradients(dx, d_raw, dvalues, dA_logs, dbias, dskip)
+
+
+def sum_gradients(
+    walked: WalkGradients, x: Tensor, projection: Tensor, dt: Tensor | None, parameters: ScanParameters
+) -> ScanGradients:
+    """Return the gradients of the arguments of `launch_forward` from those of the walks."""
+    dt_weight, dt_bias, A_logs, Ds = parameters.tensors
+    dprojection, dweight = dt_projection_gradients(walked.d_raw, walked.dvalues, projection, dt_weight)
     return ScanGradients(
-        x=merge_directions(dx).view(x.shape),
+        x=merge_directions(walked.dx).view(x.shape),
         projection=dprojection,
-        dt=None if dt is None else draw.view(dt.shape).to(dt.dtype),
+        dt=None if dt is None else walked.d_raw.view(dt.shape).to(dt.dtype),
         dt_weight=dweight.to(dt_weight.dtype),
-        dt_bias=dbias.sum((0, 1)).to(dt_bias.dtype),
-        A_logs=dA_logs.sum((0, 1)).transpose(1, 2).to(A_logs.dtype).contiguous(),
-        Ds=dskip.sum((0, 1)).to(Ds.dtype),
+        dt_bias=walked.dbias.sum((0, 1)).to(dt_bias.dtype),
+        A_logs=walked.dA_logs.sum((0, 1)).transpose(1, 2).to(A_logs.dtype).contiguous(),
+        Ds=walked.dskip.sum((0, 1)).to(Ds.dtype),
     )
+
+
+def new_states(inputs: Prepared, save: bool) -> Tensor:
+    """Return room for the state at each segment's start; none where it is not kept."""
+    batch, length, count, channels = inputs.delta.shape
+    kept = state_shape(batch, length, channels, count, inputs.A_logs.shape[-1], inputs.x.device)
+    return inputs.values.new_empty(kept if save else (0,) * 5)
 
 
 def replay_interval(states: int) -> int:
@@ -192,11 +209,24 @@ def _chunk_borders(
         x.shape[1], x.shape[2], channels, plan.chunk, plan.chunks,
         **_constants(count, states, directions), num_warps=1,
     )  # fmt: skip
+    join_borders(borders, sums, inputs.A_logs, forwards=forwards)
+    return borders
+
+
+def join_borders(borders: Tensor, sums: Tensor, A_logs: Tensor, *, forwards: bool) -> None:
+    """Turn what leaves each chunk alone, (B, S, K, N, D), into what enters it, in place.
+
+    Args:
+        borders: states, or what the backward pass carries.
+        sums: of each chunk's steps, (B, S, K, D).
+        A_logs: (K, D, N).
+        forwards: which way chunks are walked.
+    """
+    batch, chunks, count, states, channels = borders.shape
     join_chunks[(batch * count * -(-channels // JOINED), states)](
-        borders, sums, inputs.A_logs, channels, plan.chunks,
+        borders, sums, A_logs, channels, chunks,
         K=count, N=states, BD=JOINED, FORWARDS=forwards, num_warps=1,
     )  # fmt: skip
-    return borders
 
 
 def _sink(grid: tuple[int], x: Tensor) -> Tensor:

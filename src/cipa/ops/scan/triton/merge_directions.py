@@ -1,10 +1,9 @@
 """The sum over directions, in one read."""
 
 import torch
-from torch import Tensor
-
 import triton
 import triton.language as tl
+from torch import Tensor
 
 
 @triton.jit(do_not_specialize=["rows"])
@@ -15,6 +14,7 @@ def sum_directions(source, out, rows, channels, K: tl.constexpr, ROWS: tl.conste
     mask = (row < rows) & (d < channels)
     total = tl.zeros([ROWS, BD], tl.float32)
     for k in tl.static_range(K):
+        # source: (rows, K, D), a tile (ROWS, BD)
         total += tl.load(source + (row * K + k) * channels + d, mask=mask, other=0.0).to(tl.float32)
     tl.store(out + row * channels + d, total.to(out.dtype.element_ty), mask=mask)
 

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
-
 import triton
 import triton.language as tl
+from torch import Tensor
+
 from cipa.ops.fused.activations_triton import silu
 from cipa.ops.fused.add_norm_triton import load_beside, norm_backward, plan_backward, standardise, tile_of
 

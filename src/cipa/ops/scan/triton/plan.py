@@ -1,9 +1,10 @@
 """How a scan is cut into programs: a rule on shapes and the GPU's size. Nothing is tuned at run time."""
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
+
+from cipa.ops.gpu import multiprocessors
 
 CHANNELS = 32
 """Channels a program scans: one a lane."""
@@ -43,14 +44,6 @@ class Plan(NamedTuple):
     images: int
 
 
-@lru_cache(maxsize=16)
-def multiprocessors(device: torch.device) -> int:
-    """Return how many multiprocessors a GPU has; 2 for the CPU, where the interpreter takes them in turn."""
-    if device.type != "cuda":
-        return 2
-    return torch.cuda.get_device_properties(device).multi_processor_count
-
-
 def plan_scan(
     batch: int, length: int, channels: int, directions: int, states: int, device: torch.device
 ) -> Plan:
@@ -84,7 +77,7 @@ def plan_scan(
 def plan_backward(
     batch: int, length: int, channels: int, directions: int, segment: int, device: torch.device
 ) -> Plan:
-    """Cut a scan's way back likewise, at segments.
+    """Cut a scan's backward pass likewise, at segments.
 
     Args:
         batch: images.

@@ -1,15 +1,18 @@
-"""How a scan walks a map: which pixel comes at a position of a direction, and which one next."""
+"""How a scan walks a map: which pixel comes at a position of a direction, and which one next.
+
+Letters: positions 0 to L - 1 along a direction, indices 0 to L - 1 of the raster, L = height width.
+"""
 
 import triton
 import triton.language as tl
 
 
 @triton.jit
-def place_of(position, direction, height, width):
+def index_at(position, direction, height, width):
     """Return the raster index visited at `position`; directions as `ss2d_reference.scan_order`."""
     length = height * width
-    place = tl.where(direction < 2, position, length - 1 - position)
-    return tl.where(direction % 2 == 1, (place % height) * width + place // height, place)
+    index = tl.where(direction < 2, position, length - 1 - position)
+    return tl.where(direction % 2 == 1, (index % height) * width + index // height, index)
 
 
 @triton.jit
@@ -20,21 +23,21 @@ def stride_of(direction, width):
 
 
 @triton.jit
-def step_from(place, stride, length):
+def advance(index, stride, length):
     """Return the raster index after a step of `stride`.
 
     Leaving a column at either end leads to the next column. A step past the end of the walk gives some pixel
     of the map: values are fetched one step ahead, and that fetch must stay inside.
     """
-    place = place + stride
-    place = tl.where(place >= length, place - length + 1, place)
-    place = tl.where(place < 0, place + length - 1, place)
-    return tl.minimum(tl.maximum(place, 0), length - 1)
+    index = index + stride
+    index = tl.where(index >= length, index - length + 1, index)
+    index = tl.where(index < 0, index + length - 1, index)
+    return tl.minimum(tl.maximum(index, 0), length - 1)
 
 
 @triton.jit
-def fetch_ahead(rows, places, row_stride, valid, WIDTH: tl.constexpr):
-    """Read a value of every 32-byte sector of the rows at `places`, a tuple of tiles (positions,).
+def fetch_ahead(rows, indices, row_stride, valid, WIDTH: tl.constexpr):
+    """Read a value of every 32-byte sector of the rows at `indices`, a tuple of tiles (positions,).
 
     A walk down the columns meets a new line of memory at each position. Read one position early it comes from
     device memory in about 1,000 cycles, eight times what a position's arithmetic takes; read a group of
@@ -42,10 +45,11 @@ def fetch_ahead(rows, places, row_stride, valid, WIDTH: tl.constexpr):
     of which `valid` are inside.
     """
     per_sector: tl.constexpr = 256 // rows.dtype.element_ty.primitive_bitwidth
-    offset = rows + places * row_stride
+    offset = rows + indices * row_stride
+    # rows: (WIDTH,) at each of the `indices`, one value a 32-byte sector: (positions,)
     seen = (tl.load(offset),)
     for sector in tl.static_range(per_sector, WIDTH, per_sector):
-        seen = seen + (tl.load(offset + sector, mask=places * 0 + sector < valid, other=0.0),)
+        seen = seen + (tl.load(offset + sector, mask=indices * 0 + sector < valid, other=0.0),)
     return seen
 
 

@@ -3,7 +3,7 @@
 A plain reduction adds each value up by five exchanges, 160 instructions and 160 additions for 32 values. Here
 lanes halve the values at every exchange: each keeps half of them, gives its other half away and takes the
 same from its partner, so that after log2(N) exchanges a lane holds one value's partial sum: 62 instructions
-for 16 values in place of 160.
+for 16 values in index of 160.
 
 Triton has no operation for it; PTX written inline does. Triton does not promise in which order it hands a
 tile's values to inline PTX: `pytest -m gpu tests/ops` holds the gradients that come of it against the
@@ -14,7 +14,6 @@ at a time.
 import os
 
 import torch
-
 import triton
 import triton.language as tl
 
@@ -50,7 +49,7 @@ PTX_1, PTX_2, PTX_4, PTX_8, PTX_16 = PTX.values()
 
 
 @triton.jit
-def sum_lanes(tile, NP: tl.constexpr):
+def warp_sums(tile, NP: tl.constexpr):
     """Sum a tile (32, NP), a channel a lane, over its lanes.
 
     Returns:
@@ -84,7 +83,7 @@ def sum_lanes(tile, NP: tl.constexpr):
 
 @triton.jit
 def value_of_lane(lane, NP: tl.constexpr):
-    """Return which of NP values `sum_lanes` leaves at a lane; from lane NP on they repeat."""
+    """Return which of NP values `warp_sums` leaves at a lane; from lane NP on they repeat."""
     value = lane * 0
     half: tl.constexpr = NP // 2
     for bit in tl.static_range(5):
@@ -95,7 +94,7 @@ def value_of_lane(lane, NP: tl.constexpr):
 
 @triton.jit
 def store_pair(out, first, second, bound, N: tl.constexpr, NP: tl.constexpr):
-    """Store two results of `sum_lanes`, those below `bound`: `first` at out, `second` from out + N on."""
+    """Store two results of `warp_sums`, those below `bound`: `first` at out, `second` from out + N on."""
     if NP <= 16:
         lane = tl.arange(0, 32)
         value = value_of_lane(lane, NP)

@@ -1,0 +1,31 @@
+"""The network of `cipa predict`, loaded as its options say."""
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from cipa.cli.network_options import PRECISIONS, warn_of_inputs
+from cipa.cli.weights_option import chosen_weights
+
+if TYPE_CHECKING:
+    from cipa.inference.predictor import Predictor
+
+
+def make_predictor(arguments: Namespace, device: str) -> "Predictor":
+    """Load the weights asked for.
+
+    Raises:
+        DataError, UsageError: as `Predictor`.
+    """
+    from cipa.inference.predictor import Predictor
+
+    predictor = Predictor(
+        arguments.weights and [chosen_weights(one) for one in arguments.weights],
+        device=device,
+        batch_size=arguments.batch_size,
+        threshold=arguments.threshold,
+        precision=PRECISIONS[arguments.precision],
+        tta=None if arguments.tta == "none" else arguments.tta,
+        inputs=arguments.inputs,
+    )
+    warn_of_inputs(predictor.models, arguments.inputs)
+    return predictor

@@ -1,0 +1,1 @@
+"""The selective scan: over sequences and over maps, by several backends."""

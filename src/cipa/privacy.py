@@ -1,0 +1,44 @@
+"""The last line of defence of a patient's identity: everything that this process shows is scrubbed.
+
+Text is scrubbed where it enters (`cipa.io.dicom.identity`). What slips through, such as a header's value that
+a library quotes in the message of its exception, is caught on its way to the terminal: whoever reads headers
+registers what hides their secrets.
+"""
+
+from collections.abc import Callable
+from threading import Lock
+
+Scrub = Callable[[str], str]
+
+MOST = 4096
+"""Patients remembered; of a larger run the earliest are forgotten, whose lines are long printed."""
+
+_known: dict[object, Scrub] = {}
+_lock = Lock()
+
+
+def remember(key: object, scrub: Scrub) -> None:
+    """Register what hides a patient's identity in a line.
+
+    Args:
+        key: the same for the same identity, so that it is registered once; hashable.
+        scrub: returns a line with asterisks for every secret.
+    """
+    with _lock:
+        _known.pop(key, None)
+        _known[key] = scrub
+        while len(_known) > MOST:
+            del _known[next(iter(_known))]
+
+
+def scrub_line(line: str) -> str:
+    """Return a line without anything that is registered."""
+    for scrub in list(_known.values()):
+        line = scrub(line)
+    return line
+
+
+def forget() -> None:
+    """Forget all that is registered."""
+    with _lock:
+        _known.clear()

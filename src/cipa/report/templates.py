@@ -1,0 +1,34 @@
+"""Pages from the templates beside this file: whatever headers, names and paths hold is escaped."""
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page as HTML.
+
+    Args:
+        template: name of a file in `templates/`.
+        values: what the template names; a missing one is an error.
+    """
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("cipa.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["or_dash"] = or_dash
+    return environment
+
+
+def or_dash(value: float | None) -> str:
+    """Return a number with one digit, a dash where there is none."""
+    return "–" if value is None else f"{value:.1f}"
