@@ -24,10 +24,11 @@ def run_job(job: dict[str, Any], work: Path, out: Path) -> dict[str, Any]:
 
     Args:
         job: name, recipe, fold [k, n] of the patients to hold out, keep ("weights", "maps").
-        work: folder of sts/, phantoms/ and phantoms-held/.
+        work: folder of sts/ (learnt from, but for the fold), test/, phantoms/ and phantoms-held/.
         out: where to.
     """
     began = time.monotonic()
+    out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     recipe = recipe_from(job["recipe"])
     learnt, held = split(work / "sts", job.get("fold"))
@@ -55,7 +56,11 @@ def run_job(job: dict[str, Any], work: Path, out: Path) -> dict[str, Any]:
     if "weights" in keep:
         _keep_weights(model, out / job["name"])
     _write(out / f"{job['name']}.json", result)
-    sets = {"sts": (work / "sts", held), "phantoms": (work / "phantoms-held", None)}
+    sets = {
+        "sts": (work / "sts", held),
+        "test": (work / "test", None),
+        "phantoms": (work / "phantoms-held", None),
+    }
     for name in job.get("score", ("sts",)):
         folder, names = sets[name]
         if (names is None or names) and folder.is_dir():
@@ -86,11 +91,11 @@ def split(folder: Path, fold: list[int] | None) -> tuple[list[str], list[str]]:
 
 def score_all(model: Any, volumes: Volumes, recipe: Recipe, *, flips: bool) -> dict[str, Any]:
     """Return "rows", patient by patient, and every patient's map in 15 steps of probability."""
-    spacing = (volumes.thickness, volumes.pixel, volumes.pixel)
     found: dict[str, Any] = {"rows": {}}
     for place, name in enumerate(volumes.names):
         maps = predict(model, volumes, place, recipe, flips=flips)
         own = volumes.slices_of(place)
+        spacing = (volumes.thickness[place], volumes.pixel, volumes.pixel)
         truth = volumes.mask[own.start : own.stop].cpu().numpy()
         found["rows"][name] = score(maps, truth, spacing, THRESHOLDS, SMALLEST)
         found[name] = np.rint(maps * 15).astype(np.uint8)

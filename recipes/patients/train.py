@@ -130,7 +130,7 @@ def _gradients(
     def loss_of(ct: Tensor, pet: Tensor, mask: Tensor) -> Tensor:
         with torch.autocast("cuda", torch.bfloat16) if cuda else nullcontext():
             logits = model(ct, pet)
-        return segmentation_loss(logits, mask, pooled=recipe.pooled_dice).mean()
+        return segmentation_loss(logits, mask, "batch" if recipe.pooled_dice else "image").mean()
 
     if recorded:
         return RecordedGradients(loss_of, first, model)

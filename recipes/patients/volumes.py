@@ -22,7 +22,7 @@ class Volumes:
         tumour: (patients, 4) box of all its tumour, mm from the canvas's middle: top, bottom, left, right.
         shows: (N,) bool, whether a slice shows tumour.
         pixel: side of a pixel, mm.
-        thickness: between slices, mm.
+        thickness: between slices of each patient, mm.
     """
 
     names: list[str]
@@ -36,7 +36,7 @@ class Volumes:
     tumour: Tensor
     shows: Tensor
     pixel: float
-    thickness: float
+    thickness: tuple[float, ...]
 
     def slices_of(self, place: int) -> range:
         """Return the slices of a patient."""
@@ -50,8 +50,13 @@ def load_volumes(patients: Iterable[tuple[str, dict[str, NDArray]]], device: tor
     Args:
         patients: name and arrays of each, as `prepare.read_files` yields them.
         device: where to.
+
+    Raises:
+        SystemExit: there is no patient, or their pixels differ in size.
     """
     named = list(patients)
+    if len(pixels := {round(float(arrays["spacing"][1]), 4) for _, arrays in named}) != 1:
+        raise SystemExit(f"patients of {len(pixels)} pixel sizes, not of one: {sorted(pixels)}; prepare anew")
     side = max(max(arrays["ct"].shape[1:]) for _, arrays in named)
     side += -side % 8
     pixel = float(named[0][1]["spacing"][1])
@@ -76,7 +81,7 @@ def load_volumes(patients: Iterable[tuple[str, dict[str, NDArray]]], device: tor
         tumour=torch.from_numpy(boxes).float().to(device),
         shows=mask.flatten(1).amax(1) > 0,
         pixel=pixel,
-        thickness=float(named[0][1]["spacing"][0]),
+        thickness=tuple(float(arrays["spacing"][0]) for _, arrays in named),
     )
 
 
