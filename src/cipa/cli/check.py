@@ -25,6 +25,7 @@ def add_arguments(parser: Parser) -> None:
     add("data", metavar="DATA", help="folder with train.txt, test.txt and a folder a patient")
     add(
         "--image-size",
+        "--size",
         type=int,
         metavar="N",
         help="pixels a side every image must have (default: the commonest)",

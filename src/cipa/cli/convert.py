@@ -72,7 +72,7 @@ def add_arguments(parser: Parser) -> None:
 
 def _add_image_options(parser: Parser) -> None:
     add = parser.add_argument_group("images").add_argument
-    add("--image-size", type=int, default=512, metavar="N", help="pixels a side, a multiple of 128")
+    add("--image-size", "--size", type=int, default=512, metavar="N", help="pixels a side, a multiple of 128")
     add("--fit", default="auto", choices=["auto", "pad", "resample"], help="slices of other sizes")
     add("--field-of-view", type=float, default=500.0, metavar="MM", help="millimetres an image spans")
     add("--slices", default="all", choices=["all", "tumour"], help="which slices to write")
