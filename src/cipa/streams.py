@@ -59,6 +59,10 @@ class SafeStream:
         if self.rich_proxied_file.failure is not None:
             raise self.rich_proxied_file.failure
 
+    def isatty(self) -> bool:
+        """Tell whether the stream below is a terminal."""
+        return self._stream.isatty()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
