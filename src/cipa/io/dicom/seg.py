@@ -171,14 +171,17 @@ def _segment(by: Algorithm, lesion: LesionObject | None = None) -> "SegmentDescr
     drawn = AlgorithmIdentificationSequence(
         name=by.name, family=codes.cid7162.ArtificialIntelligence, version=by.version
     )
-    return SegmentDescription(
+    described = SegmentDescription(
         segment_number=lesion.number if lesion else 1,
         segment_label=lesion.label if lesion else NO_LESION,
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Neoplasm,
         algorithm_type=kind,
-        algorithm_identification=drawn if by.kind == "AUTOMATIC" else None,
+        algorithm_identification=None if by.kind == "MANUAL" else drawn,
         tracking_uid=lesion.uid if lesion else None,
         tracking_id=lesion.label if lesion else None,
         anatomic_regions=[codes.SCT.Lung] if lesion and lesion.is_in_lung else None,
     )
+    if by.kind == "SEMIAUTOMATIC":  # highdicom wants the algorithm's family, which is not known of it
+        del described.SegmentationAlgorithmIdentificationSequence
+    return described
