@@ -89,7 +89,8 @@ def check_seg(slices: Sequence[Slice]) -> tuple[str, ...]:
 
 def load_writer() -> None:
     """Load what `write_seg` needs of highdicom before its first use: half a second, most of it one table."""
-    import highdicom.seg  # noqa: F401
+    import highdicom.seg
+    import highdicom.sr  # noqa: F401
 
     with suppress(ImportError, AttributeError):  # highdicom's own affair: without it the first SEG loads it
         from highdicom._standard_utils import get_module_attribute_map
