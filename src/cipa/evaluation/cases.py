@@ -157,9 +157,14 @@ def _named(studies: Sequence[StudyPlace], source: Path) -> list[Path | None]:
 
 
 def _ids_of(study: StudyPlace) -> list[str]:
-    """Return the ids a study's mask may have: of its name, and of its own folder where that is hidden."""
-    own = study.ct.stem if study.ct.is_file() else study.ct.resolve().name
-    names = (study.name, own) if study.is_dicom else (study.name,)
+    """Return the ids a study's mask may have: of its name, and of its own folders, which that may hide."""
+    names = [study.name]
+    if study.is_dicom:
+        folder = study.ct.resolve()
+        names.append(folder.stem if folder.is_file() else folder.name)
+        while folder.is_dir() and len(inside := list(folder.iterdir())) == 1:  # a folder around one study
+            folder = inside[0]
+            names.append(folder.name)
     return [patient_id(name) for name in names if any(map(str.isalnum, name))]
 
 

@@ -94,6 +94,7 @@ def network_segmenter(
     """Segment studies as `cipa predict` does, with plausibility unless `options` keep all."""
 
     def segment(case: Case, pair: PetCtInput) -> tuple[npt.NDArray[Any], Sequence[str]]:
+        """Predict one study."""
         found = predict_study(predictor, pair, options, progress)
         return found.mask, found.warnings
 
