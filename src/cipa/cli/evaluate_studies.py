@@ -7,13 +7,14 @@ from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cipa.cli.evaluate_options import OF_SLICES, name_scored, refuse_options, today
+from cipa.cli.evaluate_options import OF_SLICES, mask_reading, name_scored, refuse_options, today
 from cipa.cli.predictor import make_predictor
 from cipa.cli.study_options import check_study_options, study_options
 from cipa.cli.terminal import complain, warn
 from cipa.cli.volume_options import volume_options
 from cipa.errors import DataError
 from cipa.progress import study_bars
+from cipa.text import plural
 
 if TYPE_CHECKING:
     from cipa.evaluation.cases import Case
@@ -53,7 +54,7 @@ def evaluate_studies(arguments: Namespace, out: Path) -> int:
     about: dict[str, Any] = {"data": scrub(arguments.data), "without_truth": without}
     if arguments.masks:
         about["masks"] = scrub(arguments.masks)
-    reading = study_evaluation.Reading(study_options(arguments), arguments.truth_label, arguments.resample)
+    reading = study_evaluation.Reading(study_options(arguments), mask_reading(arguments, "truth"))
     with study_bars(len(cases)) as bars:
         done: list[StudyScore] = []
 
@@ -87,7 +88,7 @@ def _parts(arguments: Namespace, cases: list["Case"], about: dict[str, Any], pro
 
     if arguments.masks:
         masks = find_masks_of(cases, Path(arguments.masks))
-        yield cases, file_segmenter(masks, arguments.mask_label, arguments.resample)
+        yield cases, file_segmenter(masks, mask_reading(arguments, "mask"))
     elif arguments.out_of_fold:
         yield from _folds(arguments, cases, about, progress)
     else:
@@ -130,7 +131,7 @@ def _line(study: "StudyScore") -> str:
         return f"{name}: failed: {study.error}"
     row, warnings = study.row, len(study.of_truth) + len(study.of_mask)
     volumes = f"{row['prediction_ml']:.2f} mL for {row['truth_ml']:.2f} mL, {row['fp_ml']:.2f} mL false"
-    noted = f", {warnings} warning{'s' * (warnings != 1)}" if warnings else ""
+    noted = f", {plural(warnings, 'warning')}" if warnings else ""
     return f"{name}: Dice {100 * row['dice']:.1f} %, {volumes}{noted}"
 
 
