@@ -3,9 +3,10 @@
     python -m benchmarks                    all of them
     python -m benchmarks scan network       some
     python -m benchmarks gpu                those of a CUDA device (some minutes)
+    python -m benchmarks gpu --parts scan,first   of network, profile, scan, ops, first, spread, precision
     python -m benchmarks scaling            training on all GPUs against one
     python -m benchmarks study --study DIR  one study from DICOM to its report, stage by stage
-    python -m benchmarks --record           append the rows to benchmarks/results.csv
+    python -m benchmarks --record           write the rows into benchmarks/results.csv, newest of each case
     python -m benchmarks table              write the tables of docs/gpu.md from there
     python -m benchmarks fuzz               10,000 damaged inputs through every reader (about ten minutes)
 
@@ -44,9 +45,14 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
-    parser.add_argument("--record", action="store_true", help="append to benchmarks/results.csv")
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="put the rows into benchmarks/results.csv, each in place of its case's last",
+    )
     for name, what in STUDY_OPTIONS.items():
         parser.add_argument(f"--{name}", help=f"study: {what}")
+    parser.add_argument("--parts", help="gpu: some of its parts, with commas between")
     for name, (kind, default, what) in FUZZ_OPTIONS.items():
         parser.add_argument(f"--{name}", type=kind, default=default, help=f"fuzz: {what}")
     arguments = parser.parse_args()
@@ -58,7 +64,10 @@ def main() -> int:
     unknown = set(arguments.names) - set(NAMES)
     if unknown:
         parser.error(f"no benchmark {sorted(unknown)}: choose from {', '.join(NAMES)}")
-    given = {"study": {name: getattr(arguments, name) for name in STUDY_OPTIONS}}
+    given = {
+        "study": {name: getattr(arguments, name) for name in STUDY_OPTIONS},
+        "gpu": {"parts": arguments.parts},
+    }
     rows, failed = [], False
     for name in arguments.names or NAMES:
         try:

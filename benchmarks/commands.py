@@ -24,6 +24,8 @@ LOG = Path(tempfile.gettempdir()) / f"cipa-kills-{os.getpid()}.log"
 NOT_EQUAL = (".dcm", ".json", ".html", ".csv.gz", "state.pt", "config.yaml", "metrics.csv")
 """Files that name a time, a path or a fresh UID; they are looked at by their length alone."""
 
+FEW = ("--patients", 2, "--image-size", 128, "--tumour-slices", 4, 6)
+
 THRESHOLD = ("--suv-max", 20, "--pet-threshold")
 
 IMPORTED = (
@@ -59,12 +61,8 @@ def make_cases(data: Path) -> dict[str, Case]:
     threshold = ("evaluate", data / "slices", *THRESHOLD, "2.5")
     common = ("--device", "cpu", "--weights", data / "run/last")
     return {
-        "phantom": Case(
-            lambda out: ["phantom", "-o", out, "--patients", 2, "--image-size", 128, "--workers", 1]
-        ),
-        "phantom, 2 workers": Case(
-            lambda out: ["phantom", "-o", out, "--patients", 2, "--image-size", 128, "--workers", 2]
-        ),
+        "phantom": Case(lambda out: ["phantom", "-o", out, *FEW, "--workers", 1]),
+        "phantom, 2 workers": Case(lambda out: ["phantom", "-o", out, *FEW, "--workers", 2]),
         "phantom --dicom": Case(
             lambda out: [
                 "phantom",

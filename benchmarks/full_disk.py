@@ -148,11 +148,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("names", nargs="*", help="commands, as the table names them (all)")
     parser.add_argument("--places", type=int, default=50)
     parser.add_argument("--table", type=Path, help="file for the table, in Markdown")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
-        outcomes = run_full_disks(Path(root), arguments.places)
+        outcomes = run_full_disks(Path(root), arguments.places, tuple(arguments.names))
     found = table(outcomes)
     print(found)
     if arguments.table:

@@ -21,7 +21,7 @@ from benchmarks.harness import Row
 
 GROUPS = {  # in this order: the first whose pattern a kernel's name holds
     "scan": r"scan_(chunks|forward|backward)|chunk_ends|join_chunks|chunk_states_backward|sum_directions",
-    "lift": r"dt_projection_forward|weight_backward|projection_backward",
+    "dt projection": r"dt_projection_forward|weight_backward|projection_backward",
     "copies": r"memcpy|memset|copy_kernel|CatArray|nchwToNhwc|nhwcToNchw|transpose",
     "convolution": r"depthwise|conv|fprop|dgrad|wgrad|im2col",
     "GEMM": r"^product|project_pieces|gemm|gemv|cutlass|cublas|nvjet|splitK",

@@ -17,12 +17,16 @@ from pathlib import Path
 import torch
 
 import cipa
+from cipa.files import atomic_file
 
 RESULTS = Path(__file__).parent / "results.csv"
 
+Record = dict[str, str]
+"""A row of the table by its columns."""
+
 
 class GateFailed(Exception):
-    """The fast form's numbers are not the slow form's: its speed means nothing."""
+    """The fast backend's numbers are not the reference's: its speed means nothing."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Row:
         unit: of the value.
         spread: largest minus smallest of the repeats, in the same unit.
         target: the bound it is held to, "" for none.
-        published: the published code's value on an H200, in the same unit; None where not known.
+        published: the published code's value on such a card, in the same unit; None where not known.
         on: "cpu" or "cuda", where it ran.
     """
 
@@ -83,16 +87,39 @@ def machine(on: str = "cpu") -> dict[str, str]:
 
 
 def record(rows: list[Row], path: Path = RESULTS) -> None:
-    """Append rows and the machine's facts to the table."""
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if file.tell() == 0:
-            writer.writerow([*machine(), *(name for name in Row.__dataclass_fields__ if name != "on")])
-        for row in rows:
-            values = asdict(row) | {"value": f"{row.value:.4g}", "spread": f"{row.spread:.2g}"}
-            values["published"] = "" if row.published is None else f"{row.published:.4g}"
-            values.pop("on")
-            writer.writerow([*machine(row.on).values(), *values.values()])
+    """Add rows and the machine's facts to the table, each in place of the earlier row of its case."""
+    records = []
+    for row in rows:
+        values = {name: str(value) for name, value in asdict(row).items() if name != "on"}
+        values |= {"value": f"{row.value:.4g}", "spread": f"{row.spread:.2g}"}
+        values["published"] = "" if row.published is None else f"{row.published:.4g}"
+        records.append(machine(row.on) | values)
+    names = [*machine(), *(name for name in Row.__dataclass_fields__ if name != "on")]
+    kept = keep_newest([*(read_records(path) if path.exists() else []), *records])
+    with atomic_file(path) as unfinished, unfinished.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept)
+
+
+def read_records(path: Path = RESULTS) -> list[Record]:
+    """Return the rows of the table with the facts of their machines."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def keep_newest(records: list[Record]) -> list[Record]:
+    """Keep the last row of each case, where its first one stood.
+
+    A case is of one device, and on a CPU of one number of threads: what ran elsewhere is another. Date and
+    versions are what a newer row changes.
+    """
+    return list({_case_of(record): record for record in records}.values())
+
+
+def _case_of(record: Record) -> tuple[str, ...]:
+    threads = "" if record["triton"] else record["threads"]
+    return (*(record[name] for name in ("device", "benchmark", "case", "unit")), threads)
 
 
 def _processor() -> str:

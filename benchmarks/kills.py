@@ -19,13 +19,14 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 
 from benchmarks.commands import (
     LOG,
     RECIPE,
-    Case,
     differences,
     make_cases,
     make_inputs,
@@ -33,8 +34,9 @@ from benchmarks.commands import (
     run_in_child,
 )
 
-RELOADS = 16
-"""Of a training run, until it is taken for one that never ends."""
+TRAIN = "train --resume"
+
+Words = Callable[[Path], list[object]]
 
 
 @dataclass
@@ -56,61 +58,91 @@ class Outcome:
     differ: list[str] = field(default_factory=list)
 
 
-def attack(case: Case, root: Path, kills: int, random_: random.Random, until: float) -> Outcome:
-    """Kill one command again and again, each time with a fresh output, and repeat it to its end."""
-    reference = root / "reference" / "out"
-    began = time.monotonic()
-    if run_in_child(case.words(reference)) != 0:
-        raise RuntimeError(f"{case.words(reference)}: failed before any kill: {LOG.read_text()}")
-    seconds = time.monotonic() - began
-    outcome = Outcome()
-    for number in range(kills):
-        if time.monotonic() > until:
-            break
-        folder = root / f"kill{number}"
-        out = folder / "out"
-        code = run_in_child(case.words(out), random_.uniform(0.05, 1.0) * seconds)
+class Attack:
+    """Kills of one command, each with a fresh output, after which it is repeated to its end."""
+
+    def __init__(self, words: Words, root: Path, may_be_partial: bool = False) -> None:
+        self.words = words
+        self.root = root
+        self.may_be_partial = may_be_partial
+        self.outcome = Outcome()
+        self.reference = root / "reference" / "out"
+        self.seconds = seconds_of(words(self.reference))
+
+    def kill(self, random_: random.Random) -> None:
+        """Start the command, kill it at a random moment, look, repeat it, look again."""
+        folder = self.root / f"kill{self.outcome.kills}"
+        out, outcome = folder / "out", self.outcome
+        code = run_in_child(self.words(out), random_.uniform(0.05, 1.0) * self.seconds)
         outcome.kills += 1
         outcome.struck += code == -signal.SIGKILL
-        if out.exists() and differences(out, reference, whole=not case.may_be_partial and any(out.iterdir())):
+        is_begun = out.exists() and any(out.iterdir())
+        if is_begun and differences(out, self.reference, whole=not self.may_be_partial):
             outcome.half += 1
-        run_in_child(case.words(out))  # one that was done already may refuse
+        run_in_child(self.words(out))  # one that was done already may refuse
         outcome.left += len(partials_of(folder))
-        outcome.differ += differences(out, reference, whole=True)
+        outcome.differ += differences(out, self.reference, whole=True)
         shutil.rmtree(folder, ignore_errors=True)
-    return outcome
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
 
 
-def attack_training(data: Path, root: Path, kills: int, random_: random.Random, until: float) -> Outcome:
-    """Kill training runs and resume them until they are done."""
-    train = ("train", data / "slices", *RECIPE, "--epochs", 3)
-    reference = root / "reference"
-    began = time.monotonic()
-    if run_in_child([*train, "-o", reference]) != 0:
-        raise RuntimeError(f"training failed before any kill: {LOG.read_text()}")
-    seconds = time.monotonic() - began
-    outcome, number = Outcome(), 0
-    while outcome.kills < kills and time.monotonic() < until:
-        run = root / f"run{number}"
-        number += 1
-        for _ in range(RELOADS):
-            resumed = ["--resume"] if (run / "config.yaml").is_file() else []
-            if not resumed:
-                shutil.rmtree(run, ignore_errors=True)
-            wait = random_.uniform(0.1, 0.8) * seconds if outcome.kills < kills else None
-            code = run_in_child([*train, "-o", run, *resumed], wait)
-            outcome.kills += wait is not None
-            outcome.struck += code == -signal.SIGKILL
-            if code == 0:
-                break
+class TrainingAttack:
+    """Kills of training runs, each resumed until it is done."""
+
+    def __init__(self, data: Path, root: Path) -> None:
+        self.train = ["train", data / "slices", *RECIPE, "--epochs", 3]
+        self.root = root
+        self.outcome = Outcome()
+        self.reference = root / "reference"
+        self.seconds = seconds_of([*self.train, "-o", self.reference])
+        self.runs = 0
+
+    def kill(self, random_: random.Random) -> None:
+        """Begin or resume a run and kill it at a random moment; look at it once it is done."""
+        code = self._go_on(random_.uniform(0.1, 0.8) * self.seconds)
+        self.outcome.kills += 1
+        self.outcome.struck += code == -signal.SIGKILL
+        if code == 0:
+            self._look()
+
+    def finish(self) -> None:
+        """Resume the latest run to its end."""
+        if self._run.exists():
+            if self._go_on(None) != 0:
+                self.outcome.differ.append(f"{self._run.name}: {LOG.read_text()}")
+                return
+            self._look()
+
+    @property
+    def _run(self) -> Path:
+        return self.root / f"run{self.runs}"
+
+    def _go_on(self, seconds: float | None) -> int:
+        resumed = ["--resume"] if (self._run / "config.yaml").is_file() else []
+        if not resumed:
+            shutil.rmtree(self._run, ignore_errors=True)
+        return run_in_child([*self.train, "-o", self._run, *resumed], seconds)
+
+    def _look(self) -> None:
+        run, outcome = self._run, self.outcome
+        self.runs += 1
         outcome.left += len(partials_of(run))
         for name in ("last/model.safetensors", "best/model.safetensors"):
-            if not filecmp.cmp(run / name, reference / name, shallow=False):
+            if not filecmp.cmp(run / name, self.reference / name, shallow=False):
                 outcome.differ.append(f"{run.name}/{name}")
         for name in ("metrics.csv", "validation.csv"):
-            if rows_of(run / name) != rows_of(reference / name):
+            if rows_of(run / name) != rows_of(self.reference / name):
                 outcome.differ.append(f"{run.name}/{name}")
-    return outcome
+
+
+def seconds_of(words: list[object]) -> float:
+    """Run a command undisturbed; return how long it took."""
+    began = time.monotonic()
+    if run_in_child(words) != 0:
+        raise RuntimeError(f"{words}: failed before any kill: {LOG.read_text()}")
+    return time.monotonic() - began
 
 
 def rows_of(path: Path) -> list[tuple[str, ...]]:
@@ -122,7 +154,7 @@ def rows_of(path: Path) -> list[tuple[str, ...]]:
 def run_kills(
     root: Path, kills: int, seed: int, seconds: float, names: tuple[str, ...] = ()
 ) -> dict[str, Outcome]:
-    """Spread kills over the commands.
+    """Kill the commands in turn.
 
     Args:
         root: empty folder to work in.
@@ -134,21 +166,27 @@ def run_kills(
     Returns:
         What happened to each.
     """
-    until, random_ = time.monotonic() + seconds, random.Random(seed)
-    chosen = names or (*make_cases(root), "train --resume")
-    make_inputs(root / "data", small=not any("predict" in name for name in chosen))
-    cases, outcomes = make_cases(root / "data"), {}
-    for place, name in enumerate(chosen):
-        share = (kills - sum(one.kills for one in outcomes.values())) // (len(chosen) - place)
-        work = root / "work"
-        work.mkdir()
-        if name in cases:
-            outcomes[name] = attack(cases[name], work, share, random_, until)
+    random_, data = random.Random(seed), root / "data"
+    chosen = names or (*make_cases(data), TRAIN)
+    make_inputs(data, small=not any("predict" in name for name in chosen))
+    cases = make_cases(data)
+    attacks: dict[str, Attack | TrainingAttack] = {}
+    for name in chosen:
+        work = root / f"work{len(attacks)}"
+        if name == TRAIN:
+            attacks[name] = TrainingAttack(data, work)
         else:
-            outcomes[name] = attack_training(root / "data", work, share, random_, until)
-        print(name, outcomes[name], file=sys.stderr, flush=True)
-        shutil.rmtree(work)
-    return outcomes
+            attacks[name] = Attack(cases[name].words, work, cases[name].may_be_partial)
+    until = time.monotonic() + seconds
+    for number, name in zip(range(kills), cycle(chosen), strict=False):
+        if time.monotonic() > until:
+            break
+        attacks[name].kill(random_)
+        if number % 20 == 19:
+            print(f"{number + 1} kills", file=sys.stderr, flush=True)
+    for attack in attacks.values():
+        attack.finish()
+    return {name: attack.outcome for name, attack in attacks.items()}
 
 
 def table(outcomes: dict[str, Outcome]) -> str:
@@ -174,13 +212,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("names", nargs="*", help="commands, as the table names them (all)")
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=900)
     parser.add_argument("--table", type=Path, help="file for the table, in Markdown")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
-        outcomes = run_kills(Path(root), arguments.kills, arguments.seed, arguments.seconds)
+        outcomes = run_kills(
+            Path(root), arguments.kills, arguments.seed, arguments.seconds, tuple(arguments.names)
+        )
     found = table(outcomes)
     print(found)
     if arguments.table:

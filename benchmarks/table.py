@@ -1,30 +1,23 @@
 """The table of docs/gpu.md, made from the committed rows: the latest of each case on each GPU."""
 
-import csv
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks.harness import RESULTS
+from benchmarks.harness import RESULTS, Record, keep_newest, read_records
 
 PAGE = Path(__file__).parents[1] / "docs" / "gpu.md"
 START, END = "<!-- python -m benchmarks table: from here -->", "<!-- to here -->"
 
-Record = dict[str, str]
-
 
 def write(page: Path = PAGE, results: Path = RESULTS) -> None:
     """Replace what stands between the page's two marks."""
-    with results.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["triton"]]
+    rows = sorted(
+        (row for row in keep_newest(read_records(results)) if row["triton"]),
+        key=lambda row: (row["device"], row["benchmark"]),
+    )
     before, _, rest = page.read_text().partition(START)
     after = rest.partition(END)[2]
-    page.write_text(f"{before}{START}\n\n{tables(latest(rows))}\n{END}{after}")
-
-
-def latest(rows: list[Record]) -> list[Record]:
-    """Keep the last row of each device, benchmark, case and unit, where the first of them stood."""
-    kept = {tuple(row[key] for key in ("device", "benchmark", "case", "unit")): row for row in rows}
-    return sorted(kept.values(), key=lambda row: (row["device"], row["benchmark"]))
+    page.write_text(f"{before}{START}\n\n{tables(rows)}\n{END}{after}")
 
 
 def tables(rows: list[Record]) -> str:

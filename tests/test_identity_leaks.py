@@ -6,6 +6,7 @@ import io
 import re
 import shutil
 import unicodedata
+import warnings
 import zipfile
 from types import SimpleNamespace
 
@@ -16,7 +17,6 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from torch import nn
 
-import cipa
 from cipa import privacy
 from cipa.cli.main import main
 from studies import write_study
@@ -56,8 +56,6 @@ FORMS = {
     "birth date": (r"1955\W?12\W?31", r"31\W?12\W?1955", r"12\W?31\W?1955"),
     "family name": ("zo?e?rbla?e?xova",),
 }
-
-pending = pytest.mark.xfail(reason="headers' text is not yet scrubbed where it enters", strict=False)
 
 
 class BrightPet(nn.Module):
@@ -117,7 +115,7 @@ FOLDERS = {
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    monkeypatch.setattr(cipa, "load_model", lambda path: BrightPet(), raising=False)
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: BrightPet())
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     privacy.forget()
@@ -188,49 +186,44 @@ def test_the_search_finds_every_secret_however_it_is_written():
     assert leaks("Zoerblaexova 31.12.1955") == ["family name", "birth date"]
 
 
-@pending
 @pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("words", [(), ("--json",), ("--debug",)])
 def test_info_tells_no_secret(here, folder, words):
     code, printed = run("info", write(here / FOLDERS[folder]), *words)
-    assert code == 0
+    assert code == 0, printed
     assert leaks(printed) == []
 
 
-@pending
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_one_study_s_result_tells_no_secret(here, folder):
     code, printed = predict(write(here / FOLDERS[folder]), "-o", "out")
-    assert code == 0
+    assert code == 0, printed
     assert leaks(printed) == []
     assert leaks_of(here / "out") == {}
 
 
-@pending
 @pytest.mark.parametrize("words", [(), ("--debug",)])
 def test_many_studies_results_tell_no_secret(here, words):
     for number, name in enumerate(FOLDERS.values(), start=1):
         write_study(here / "in" / name, **tags() | {"StudyInstanceUID": f"1.2.{number}"})
     code, printed = predict("in", "-o", "out", *words)
-    assert code == 0
+    assert code == 0, printed
     assert leaks(printed) == []
     assert leaks_of(here / "out") == {}
 
 
-@pending
 def test_a_mask_alone_tells_no_secret(here):
     code, printed = predict(write(here / FOLDERS["plain"]), "-o", "mask.nii.gz", "--probability")
-    assert code == 0
+    assert code == 0, printed
     assert leaks(printed) == []
     assert leaks_of(here / "mask.nii.gz") == {}
 
 
-@pending
 @pytest.mark.parametrize("verb", ["info", "predict"])
 def test_a_zip_tells_no_secret(here, verb):
     study = zipped(write(here / FOLDERS["plain"]))
     code, printed = run("info", study) if verb == "info" else predict(study, "-o", "out")
-    assert code == 0
+    assert code == 0, printed
     assert leaks(printed) == []
     assert verb == "info" or leaks_of(here / "out") == {}
 
@@ -266,7 +259,6 @@ FAILURES = {
 }
 
 
-@pending
 @pytest.mark.parametrize("words", [(), ("--debug",)], ids=["plain", "debug"])
 @pytest.mark.parametrize("failure", FAILURES)
 def test_no_refusal_tells_a_secret(here, failure, words):
@@ -281,7 +273,6 @@ def test_no_refusal_tells_a_secret(here, failure, words):
         assert leaks(printed) == []
 
 
-@pending
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -295,14 +286,13 @@ def test_no_refusal_tells_a_secret(here, failure, words):
 def test_an_attribute_that_dicom_seg_refuses_is_not_quoted(here, name, value, words):
     write_study(here / "scan1", **tags())
     for file in (here / "scan1").rglob("*.dcm"):
-        raw = file.read_bytes()
-        header = dcmread(io.BytesIO(raw))
-        header[name] = header.data_element(name) if name in header else header.get(name)
-        with contextlib.suppress(Exception):
-            header[name]._value = value
-        header.save_as(file)
+        header = dcmread(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's own opinion of such values
+            setattr(header, name, value)
+            header.save_as(file)
     code, printed = predict("scan1", "-o", "out", *words)
-    assert code == 0
+    assert code == 0, printed
     assert leaks(printed) == []
     assert leaks_of(here / "out") == {}
 

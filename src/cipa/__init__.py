@@ -6,12 +6,13 @@ Research software, not a medical device.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from cipa.version import __version__
 
 if TYPE_CHECKING:
     from cipa.inference.compiled import compile_model
     from cipa.inference.predictor import Predictor
     from cipa.inference.result import Prediction
+    from cipa.inference.slices import SlicePredictor
     from cipa.models.checkpoints.load import load_model
     from cipa.models.cipa import CIPA
     from cipa.models.config import CIPAConfig
@@ -22,6 +23,7 @@ _HOME = {
     "CIPAConfig": "cipa.models.config",
     "Prediction": "cipa.inference.result",
     "Predictor": "cipa.inference.predictor",
+    "SlicePredictor": "cipa.inference.slices",
     "compile_model": "cipa.inference.compiled",
     "create_model": "cipa.models.registry",
     "load_model": "cipa.models.checkpoints.load",
@@ -32,6 +34,7 @@ __all__ = [
     "CIPAConfig",
     "Prediction",
     "Predictor",
+    "SlicePredictor",
     "__version__",
     "compile_model",
     "create_model",

@@ -1,4 +1,4 @@
-"""The last line of defence of a patient's identity: everything that this process shows is scrubbed.
+"""The last line of defence of a patient's identity: what goes to standard error is scrubbed once more.
 
 Text is scrubbed where it enters (`cipa.io.dicom.identity`). What slips through, such as a header's value that
 a library quotes in the message of its exception, is caught on its way to the terminal: whoever reads headers
@@ -10,8 +10,8 @@ from threading import Lock
 
 Scrub = Callable[[str], str]
 
-MOST = 4096
-"""Patients remembered; of a larger run the earliest are forgotten, whose lines are long printed."""
+MOST = 8
+"""Patients remembered: lines are of the study at hand, and looking for each takes a millisecond a line."""
 
 _known: dict[object, Scrub] = {}
 _lock = Lock()

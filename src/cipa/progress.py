@@ -161,6 +161,7 @@ def _training_bar(console: "Console") -> Any:
 
     class Bar(Progress):
         def get_renderables(self) -> Iterator[Any]:
+            """Yield each task's bar with its numbers on the line below."""
             for task in self.tasks:
                 numbers = Text(task.fields["numbers"], no_wrap=True, overflow="ellipsis")
                 yield Group(self.make_tasks_table([task]), numbers)

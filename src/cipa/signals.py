@@ -39,6 +39,7 @@ def exit_on_termination() -> Iterator[None]:
     last = float("-inf")
 
     def leave(number: int, _: FrameType | None) -> None:
+        """Raise for the first signal; ignore the repeats that follow at once."""
         nonlocal last
         now = time.monotonic()
         if now - last > DEAF:

@@ -31,7 +31,7 @@ _COLOUR = re.compile(r"(\x1b\[(?:0|1;3[0-7])m)")
 
 
 class SafeStream:
-    """A text stream that shows control characters as escapes, and asterisks for a patient's identity.
+    """A text stream that shows control characters as escapes, and on standard error hides identities.
 
     Rich writes what is below, as its bars move the cursor; what it is given to print is made safe by
     `make_rich_safe`.
@@ -42,14 +42,15 @@ class SafeStream:
 
     def __init__(self, stream: TextIO, is_error: bool) -> None:
         self._stream = stream
+        self._is_error = is_error
         self.rich_proxied_file = _RichStream(stream, is_error)
 
     def write(self, text: str) -> int:
         """Write text; the number of characters given is returned."""
-        line = scrub_line(text)
+        line = scrub_line(text) if self._is_error else text
         parts = _COLOUR.split(line) if self._stream.isatty() else [line]
         plain = (part if _COLOUR.fullmatch(part) else _escape_lines(part) for part in parts)
-        self.rich_proxied_file.write_scrubbed("".join(plain))
+        self.rich_proxied_file.write("".join(plain))
         return len(text)
 
     def flush(self) -> None:
@@ -75,17 +76,16 @@ class _RichStream:
         self.failure: OSError | None = None
 
     def write(self, text: str) -> int:
-        self.write_scrubbed(scrub_line(text))
-        return len(text)
-
-    def write_scrubbed(self, text: str) -> None:
+        """Write text, in ASCII with escapes where the stream takes no more."""
         with self._failures():
             try:
                 self._stream.write(text)
             except UnicodeEncodeError:  # a stream that takes ASCII only and was not opened by Python
                 self._stream.write(text.encode("ascii", "backslashreplace").decode())
+        return len(text)
 
     def flush(self) -> None:
+        """Flush the stream below."""
         with self._failures():
             self._stream.flush()
 
@@ -145,6 +145,7 @@ def warn_in_lines() -> None:
     shown: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        """Print a warning's line once."""
         line = printable(" ".join(str(message).split()))
         if line not in shown:
             shown.add(line)
@@ -186,6 +187,7 @@ class _LogLines(logging.Handler):
         self._shown: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Print a log record's line once."""
         with suppress(Exception):
             line = printable(" ".join(record.getMessage().split()))
             if line not in self._shown:

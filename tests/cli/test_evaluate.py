@@ -48,7 +48,7 @@ def data(tmp_path):
 
 @pytest.fixture(autouse=True)
 def weights(monkeypatch):
-    monkeypatch.setitem(vars(cipa), "load_model", lambda path: HotSpots())
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: HotSpots())
 
 
 def evaluate(data, out, *options):
@@ -201,7 +201,7 @@ def test_a_threshold_on_pet_is_scored_like_weights(data, tmp_path, capsys):
 
 def test_weights_and_a_threshold_exclude_each_other(data, tmp_path, capsys):
     assert main(["evaluate", str(data), "-o", str(tmp_path / "out")]) == 2
-    assert "--weights, or --pet-threshold" in one_line(capsys)
+    assert "give one of --weights, --pet-threshold and --masks" in one_line(capsys)
 
 
 def test_a_network_shown_ct_alone_finds_nothing_hot_and_the_user_is_warned(data, tmp_path, capsys):

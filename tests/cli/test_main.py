@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from cipa import __version__
 from cipa.cli import main as command
 from cipa.cli.main import VERBS, main
+from cipa.version import __version__
 
 
 @pytest.fixture

@@ -1,25 +1,35 @@
-"""Score weights, or a threshold on PET, on a data set in PCLT20K layout: masks, tables, panels, metrics.
+"""Score weights, a threshold on PET, or masks that another tool made, against the truth.
+
+DATA is a data set in PCLT20K layout, or a folder of studies as `cipa predict` takes them, each with its
+truth: a NIfTI mask in the study's folder or beside it (truth*, tumour*, GTV*, *mask*), or given by --truth.
 
 The published protocol pools the pixels of all slices. The patient protocol scores each patient in 3-D and in
 mm, with 95 % intervals over patients; it needs the spacing, from --spacing or from DATA/metadata.json:
 {"spacing_mm": [z, y, x]}, or "patients": {"0001": {"spacing_mm": [z, y, x]}}.
 
-Writes OUT/masks/<patient>/<slice>.png (255 is tumour), OUT/per_slice.csv, OUT/per_patient.csv,
-OUT/per_patient_3d.csv, OUT/summary.json and OUT/panels/worst.png, median.png, best.png. OUT
-appears when all of it is done.
+Writes OUT/masks/<patient>/<slice>.png (255 is tumour), of studies OUT/masks/<patient>.nii.gz,
+OUT/per_slice.csv, OUT/per_patient.csv, OUT/per_patient_3d.csv, OUT/summary.json and, of slices,
+OUT/panels/worst.png, median.png, best.png. OUT appears when all of it is done.
 """
 
-from argparse import BooleanOptionalAction, Namespace
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cipa.cli.network_options import PRECISIONS, add_network_options, warn_of_inputs
+from cipa.cli.evaluate_options import (
+    OF_STUDIES,
+    add_evaluate_options,
+    check_what_is_scored,
+    name_scored,
+    refuse_options,
+    today,
+)
+from cipa.cli.network_options import PRECISIONS, warn_of_inputs
 from cipa.cli.parser import Parser
 from cipa.cli.terminal import warn
-from cipa.cli.weights_option import WEIGHTS, chosen_weights
+from cipa.cli.weights_option import chosen_weights
 from cipa.errors import DataError, UsageError
 from cipa.files import refuse_occupied
 from cipa.progress import counting_bar
@@ -35,70 +45,15 @@ if TYPE_CHECKING:
 EXAMPLES = """
 cipa evaluate DATA --weights RUN -o OUT
 cipa evaluate DATA --pet-threshold 41% -o OUT
+cipa evaluate STUDIES --weights RUN -o OUT
+cipa evaluate STUDIES --masks NNUNET_PREDICTIONS --truth labelsTs -o OUT
 """
 
 
 def add_arguments(parser: Parser) -> None:
     """Declare the options of `cipa evaluate`."""
     parser.explain("DATA --weights PATH -o OUT", EXAMPLES)
-    add = parser.add_argument_group("input").add_argument
-    add("data", metavar="DATA", help="folder in PCLT20K layout, with masks")
-    add("--list", choices=["test", "train"], default="test", help="which list of DATA to score")
-    add(
-        "--spacing",
-        type=float,
-        nargs=3,
-        metavar=("Z", "Y", "X"),
-        help="mm between slices, rows and columns of all patients, where DATA/metadata.json does not say it",
-    )
-    add = parser.add_argument_group("what is scored").add_argument
-    add("--weights", action="append", metavar="PATH", help=f"{WEIGHTS}; given again, the mean of all")
-    add(
-        "--out-of-fold",
-        action="store_true",
-        help="the weights are runs of `cipa train --fold`: each patient is scored by those that left it out",
-    )
-    add(
-        "--pet-threshold",
-        metavar="RULE",
-        help="instead of weights: PET at or above a SUV (2.5), a share of the patient's maximum (41%%), or "
-        "the SUV best on the training slices (tuned)",
-    )
-    add(
-        "--suv-max",
-        type=float,
-        metavar="SUV",
-        help="with --pet-threshold: the SUV that is white (default: metadata.json's)",
-    )
-    add_network_options(parser.add_argument_group("network"))
-    _add_output_options(parser)
-
-
-def _add_output_options(parser: Parser) -> None:
-    add = parser.add_argument_group("output").add_argument
-    add("-o", "--out", required=True, metavar="OUT", help="folder to write; it must be new or empty")
-    add("--overwrite", action="store_true", help="replace an earlier evaluation at OUT once this one is done")
-    add(
-        "--protocol",
-        choices=["both", "published", "patient"],
-        default="both",
-        help="which scores to print; patient refuses to run without the spacing",
-    )
-    add(
-        "--tolerance",
-        type=float,
-        default=2.0,
-        metavar="MM",
-        help="mm within which surfaces are the same, for NSD",
-    )
-    add("--masks", action=BooleanOptionalAction, default=True, help="write the predicted masks")
-    add(
-        "--panels",
-        type=int,
-        default=4,
-        metavar="N",
-        help="slices in each of the three panels; 0 for none",
-    )
+    add_evaluate_options(parser)
 
 
 def run(arguments: Namespace) -> int:
@@ -115,22 +70,33 @@ def run(arguments: Namespace) -> int:
     if arguments.panels < 0:
         raise UsageError(f"--panels {arguments.panels}: give 0 for none, or the slices a panel")
 
-    if bool(arguments.weights) == bool(arguments.pet_threshold):
-        raise UsageError("give --weights, or --pet-threshold, to be scored")
-
-    if arguments.pet_threshold and (arguments.out_of_fold or arguments.tta != "none"):
-        raise UsageError("--out-of-fold and --tta go with --weights, not with --pet-threshold")
-
-    from cipa.data.pclt20k import read_ids
+    check_what_is_scored(arguments)
     from cipa.report.evaluation import is_evaluation
 
     refuse_occupied(out, "an evaluation", is_evaluation, arguments.overwrite)
+    if not _is_sliced(arguments.data):
+        from cipa.cli.evaluate_studies import evaluate_studies
+
+        return evaluate_studies(arguments, out)
+    from cipa.data.pclt20k import read_ids
+
+    refuse_options(arguments, OF_STUDIES, "goes with studies, not with slices")
+    arguments.list = arguments.list or "test"
     ids = read_ids(arguments.data, arguments.list)
     patients = _patient_protocol(arguments, ids)
-    score = _score_threshold if arguments.pet_threshold else _score_weights
+    score = _score_weights
+    if not arguments.weights:
+        score = _score_threshold if arguments.pet_threshold else _score_masks
     result = score(arguments, ids, patients, out)
     _print_scores(arguments, result, patients, out)
     return 0
+
+
+def _is_sliced(data: str) -> bool:
+    """Tell slices in PCLT20K layout from studies: they have a list."""
+    from cipa.data.layout import SPLITS, list_path
+
+    return any(list_path(data, split).exists() for split in SPLITS)
 
 
 def _score_weights(
@@ -171,6 +137,7 @@ def _score_folds(
     about: dict[str, Any] = {"weights": arguments.weights, "out_of_fold": []}
 
     def parts() -> Iterator["tuple[PCLT20K, Segmenter]"]:
+        """Yield each fold's slices with the network that did not train on them."""
         for fold in folds:
             own = [slice_id for slice_id in ids if patient_of(slice_id) in fold.patients]
             predictor = _predictor(arguments, own, list(fold.weights))
@@ -244,14 +211,31 @@ def _score_threshold(
         )
 
 
+def _score_masks(
+    arguments: Namespace, ids: Sequence[str], patients: "PatientProtocol | None", out: Path
+) -> "PublishedResult":
+    from cipa.data.pclt20k import PCLT20K
+    from cipa.evaluation.slice_masks import SliceMasks
+    from cipa.report.evaluation import write_evaluation
+
+    source, root = Path(arguments.masks), Path(arguments.data)
+    segment = SliceMasks(source, root, ids, arguments.mask_label, arguments.resample)
+    dataset = PCLT20K(root, ids, _side(arguments.data, ids[0]))
+    options = _options(arguments, patients, {"masks": arguments.masks})
+    with counting_bar("evaluating", len(ids)) as advance:
+        result = write_evaluation(dataset, segment, out, **options, advance=advance)
+    for line in segment.warnings:
+        warn(line)
+    return result
+
+
 def _options(
     arguments: Namespace, patients: "PatientProtocol | None", about: dict[str, Any]
 ) -> dict[str, Any]:
-    from cipa import __version__
+    from cipa.version import __version__
 
-    today = datetime.now().astimezone().date().isoformat()
-    about = {"data": arguments.data, "list": arguments.list, **about, "date": today, "cipa": __version__}
-    shown = {"masks": arguments.masks, "panels": arguments.panels}
+    about = {"data": arguments.data, "list": arguments.list, **about, "date": today(), "cipa": __version__}
+    shown = {"masks": not arguments.no_masks, "panels": arguments.panels}
     return {**shown, "patients": patients, "about": about}
 
 
@@ -303,11 +287,7 @@ def _print_scores(
     from cipa.report.scores import scores_table
 
     console = Console(highlight=False)
-    weights = arguments.weights or []
-    several = f"{len(weights)} runs, out of fold" if arguments.out_of_fold else f"{len(weights)} networks"
-    named = weights[0] if len(weights) == 1 else several
-    scored = named if weights else f"PET threshold {arguments.pet_threshold}"
-    print_whole(console, Text(f"{scored} on {arguments.data} ({arguments.list})", "bold"))
+    print_whole(console, Text(f"{name_scored(arguments)} on {arguments.data} ({arguments.list})", "bold"))
     if arguments.protocol != "patient":
         print_whole(console, scores_table(result))
     if patients is not None:

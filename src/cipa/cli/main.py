@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from cipa import __version__
 from cipa.cli.boundary import guard
 from cipa.cli.suggest import suggestion
 from cipa.errors import UsageError
 from cipa.signals import exit_on_termination
 from cipa.streams import make_rich_safe, safe_streams
+from cipa.version import __version__
 
 VERBS = {
     "demo": "a phantom study from DICOM to measured lesions and a report, offline; or a short training",
     "phantom": "draw practice PET-CT: slices in PCLT20K layout, or DICOM studies",
-    "convert": "turn NIfTI volumes into slices in PCLT20K layout, and masks of slices back into NIfTI",
+    "convert": "turn NIfTI or DICOM studies into slices in PCLT20K layout, and masks of slices back",
     "check": "report every missing, unreadable, mis-sized or mis-split file of a data set",
     "models": "list the networks to train: CIPA, its ablations, Sigma, MONAI's; parameters, GFLOP, papers",
     "train": "train a network on a data set in PCLT20K layout",

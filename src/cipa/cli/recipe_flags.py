@@ -88,6 +88,7 @@ def _or_none(kind: Callable[[str], Any]) -> Callable[[str], Any]:
 
     @wraps(kind, updated=())
     def read(text: str) -> Any:
+        """Read a value, or `none`."""
         return None if text == "none" else kind(text)
 
     return read

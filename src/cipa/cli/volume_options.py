@@ -1,7 +1,7 @@
 """How a study's slices become the network's images; PNG slices are such images already."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cipa.cli.study_options import STUDY_OPTIONS, check_study_options
 from cipa.errors import UsageError
@@ -31,6 +31,11 @@ def add_volume_options(parser: ArgumentParser) -> None:
         metavar="SUV",
         help="SUV that becomes white (default: stored with the weights)",
     )
+    add_lesion_options(parser)
+
+
+def add_lesion_options(parser: ArgumentParser) -> None:
+    """Declare which of the network's marks are lesions."""
     add = parser.add_argument_group("lesions (studies only)").add_argument
     add(
         "--min-suv",
@@ -42,10 +47,10 @@ def add_volume_options(parser: ArgumentParser) -> None:
 
 
 def volume_options(arguments: Namespace) -> "VolumeOptions":
-    """Return the options that `add_volume_options` declared, those not given at their defaults."""
+    """Return the options that either function above declared, those not given at their defaults."""
     from cipa.inference.options import VolumeOptions
 
-    given = {name: getattr(arguments, name) for name in VOLUME_OPTIONS}
+    given: dict[str, Any] = {name: getattr(arguments, name, None) for name in VOLUME_OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     if "ct_window" in given:
         given["ct_window"] = tuple(given["ct_window"])

@@ -109,7 +109,7 @@ class PCLT20K(Dataset[dict[str, Tensor | int]]):
         for image in self.images:
             if image == "mask":
                 path = image_path(self.root, slice_id, image)
-                greys = {slice_id: _binarise(self._read(path), path)}
+                greys = {slice_id: binarise_mask(self._read(path), path)}
             else:
                 greys = {one: self._read(image_path(self.root, one, image)) for one in dict.fromkeys(stack)}
             channels = [slice_id] if image == "mask" else stack
@@ -130,7 +130,7 @@ class PCLT20K(Dataset[dict[str, Tensor | int]]):
 
     def _count_tumour(self, slice_id: str) -> int:
         path = image_path(self.root, slice_id, "mask")
-        return int(np.count_nonzero(_binarise(self._read(path), path)))
+        return int(np.count_nonzero(binarise_mask(self._read(path), path)))
 
     def _read(self, path: Path) -> npt.NDArray[np.uint8]:
         try:
@@ -161,7 +161,12 @@ class PCLT20K(Dataset[dict[str, Tensor | int]]):
             )
 
 
-def _binarise(grey: npt.NDArray[np.uint8], path: Path) -> npt.NDArray[np.uint8]:
+def binarise_mask(grey: npt.NDArray[np.uint8], path: Path) -> npt.NDArray[np.uint8]:
+    """Return 1 where a mask's grey is tumour, 128 or more, else 0.
+
+    Raises:
+        SliceError: it holds grey, but none of 128 or more: 0 and 1, most likely.
+    """
     mask = grey >= FOREGROUND
     brightest = int(grey.max())
     if 0 < brightest < FOREGROUND:

@@ -15,6 +15,9 @@ class MaskStore:
         """Keep a mask of any shape, in which what is not 0 is inside."""
         self._packed[name] = zlib.compress(np.packbits(mask.astype(bool)).tobytes(), level=1), mask.shape
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._packed
+
     @property
     def names(self) -> list[str]:
         """Names of the masks kept."""

@@ -123,9 +123,7 @@ class PatientProtocol:
         self._slices.setdefault(patient_of(slice_id), set()).add(slice_id)
         self._result = None
 
-    def score_patient(
-        self, patient: str, prediction: np.ndarray, truth: np.ndarray, spacing: Spacing
-    ) -> None:
+    def score_patient(self, patient: str, prediction: np.ndarray, truth: np.ndarray, spacing: Spacing) -> Row:
         """Score a patient who comes as a whole volume, at once: no mask is kept.
 
         Args:
@@ -134,6 +132,9 @@ class PatientProtocol:
             truth: mask of the same shape.
             spacing: z, y, x in mm.
 
+        Returns:
+            The patient's row, as `PatientResult.patients` has it.
+
         Raises:
             ValueError: the masks are not volumes of one shape.
         """
@@ -141,6 +142,7 @@ class PatientProtocol:
         healthy = len(truth) - int(np.count_nonzero(truth.any(axis=(1, 2))))
         self._volumes[patient] = _row(patient, scores, spacing, len(truth), healthy, gaps=0)
         self._result = None
+        return self._volumes[patient]
 
     def result(self) -> PatientResult:
         """Score the slices so far, patients shared out to threads; kept until more comes.

@@ -28,6 +28,7 @@ AXES = ("spacing_z_mm", "spacing_y_mm", "spacing_x_mm")
 ABOUT = (
     "weights",
     "pet_threshold",
+    "masks",
     "variant",
     "image_size",
     "inputs",

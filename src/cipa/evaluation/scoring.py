@@ -86,6 +86,7 @@ def score_slices(
     published = protocol or PublishedProtocol()
 
     def finish(item: dict[str, Any], mask: np.ndarray) -> None:
+        """Score one slice and hand its mask to whoever asked for it."""
         slice_id = dataset.ids[item["index"]]
         truth = item["mask"][0].numpy()
         published.update(slice_id, mask, truth)

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from cipa.errors import CipaError, DataError, UsageError, is_out_of_memory
 from cipa.files import atomic_file, is_disk_full
-from cipa.inference.inputs import read_input
+from cipa.inference.dicom_objects import DEFAULT_OBJECTS
+from cipa.inference.inputs import PetCtInput, read_input
 from cipa.inference.options import DEFAULTS, NOTHING_GIVEN, StudyOptions, VolumeOptions
 from cipa.inference.result import Prediction
 from cipa.inference.save import (
@@ -68,6 +69,7 @@ class Job:
         study_options: what the user says of DICOM studies.
         also: what writes more files of each study.
         overwrite: do again what is finished, replacing it.
+        objects: DICOM objects to write, of `cipa.inference.dicom_objects.FILES`.
         progress: called after every batch of slices.
     """
 
@@ -76,6 +78,7 @@ class Job:
     study_options: StudyOptions = NOTHING_GIVEN
     also: Sequence[Writer] = ()
     overwrite: bool = False
+    objects: Sequence[str] = DEFAULT_OBJECTS
     progress: Progress | None = None
 
 
@@ -97,12 +100,9 @@ def run_studies(job: Job, places: Sequence[StudyPlace], out: Path) -> Iterator[O
         began = time.monotonic()
         try:
             outcome = run_study(job, place, out / place.name)
-        except CipaError as error:
-            outcome = _failed(place, str(error), began)
         except Exception as error:  # must not cost the other studies
-            if is_disk_full(error):
-                raise
-            outcome = _failed(place, _reason(error), began)
+            line = failure_of(place, error)
+            outcome = Outcome(place.name, "failed", time.monotonic() - began, error=line)
         yield outcome
 
 
@@ -131,7 +131,7 @@ def run_study(job: Job, place: StudyPlace, folder: Path) -> Outcome:
         line = str(error)
         raise DataError(line if line.startswith(place.source) else f"{place.source}: {line}") from error
     try:
-        save_prediction(prediction, folder, job.also, job.overwrite)
+        save_prediction(prediction, folder, job.also, job.overwrite, job.objects)
     except UsageError:  # another process may have finished the same study meanwhile
         earlier = _earlier(job, place, folder)
         if earlier is None:
@@ -147,14 +147,27 @@ def predict_place(job: Job, place: StudyPlace) -> Prediction:
     Raises:
         DataError: the study cannot be used.
     """
+    return predict_study(
+        job.predictor, read_place(place, job.study_options), job.volume_options, job.progress
+    )
+
+
+def read_place(place: StudyPlace, options: StudyOptions = NOTHING_GIVEN) -> PetCtInput:
+    """Read the images of one study.
+
+    Args:
+        place: the study.
+        options: what the user says of DICOM studies.
+
+    Raises:
+        DataError: the study cannot be used.
+    """
     if place.alone:
         ct, pet = (place.ct, None) if place.alone == "ct" else (None, place.ct)
-        pair = read_input(ct, pet, name=place.name)
-    elif place.pet is None:
-        pair = read_input(read_study(place.ct, place.folders), name=place.name, options=job.study_options)
-    else:
-        pair = read_input(place.ct, place.pet, name=place.name)
-    return predict_study(job.predictor, pair, job.volume_options, job.progress)
+        return read_input(ct, pet, name=place.name)
+    if place.pet is None:
+        return read_input(read_study(place.ct, place.folders), name=place.name, options=options)
+    return read_input(place.ct, place.pet, name=place.name)
 
 
 def write_summary(out: Path, names: Sequence[str]) -> None:
@@ -195,16 +208,20 @@ def _earlier(job: Job, place: StudyPlace, folder: Path) -> dict[str, Any] | None
     return found
 
 
-def _reason(error: Exception) -> str:
-    """Say what went wrong without what an error quotes, which may be private."""
+def failure_of(place: StudyPlace, error: Exception) -> str:
+    """Say in a line why one of many studies failed, without its path, which its name stands for.
+
+    What an error of another library quotes may be private and is not said; nor is the patient's name.
+
+    Raises:
+        OSError: the error itself, if the disk is full, which no further study would survive.
+    """
+    if isinstance(error, CipaError):
+        return place.secrets.scrub(str(error).removeprefix(f"{place.source}: "))
+    if is_disk_full(error):
+        raise error
     if is_out_of_memory(error):
         return "memory ran out; use a machine with more"
     if isinstance(error, OSError):
         return f"{error.strerror or type(error).__name__}; see to the file"
     return f"a defect of cipa ({type(error).__name__}); run this study alone with --debug"
-
-
-def _failed(place: StudyPlace, line: str, began: float) -> Outcome:
-    """Say what is wrong without the study's path, which its name stands for, or the patient's name."""
-    plain = place.secrets.scrub(line.removeprefix(f"{place.source}: "))
-    return Outcome(place.name, "failed", time.monotonic() - began, error=plain)

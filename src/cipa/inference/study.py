@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cipa import __version__
 from cipa.data.modalities import BOTH
 from cipa.errors import DataError
 from cipa.inference.inputs import PetCtInput
@@ -32,6 +31,7 @@ from cipa.lesions.plausibility import (
     warnings_of,
 )
 from cipa.progress import Progress
+from cipa.version import __version__
 
 NO_BODY = "no patient was found in the images, so that marks outside the body are not left out: look at them"
 

@@ -83,6 +83,7 @@ def predict_volume(
     marked: list[npt.NDArray[np.float32]] = [np.empty(0, np.float32)] * len(marks)
 
     def store(batch: slice, on_image: npt.NDArray[np.float32]) -> None:
+        """Keep one batch's probability and mask at its slices' indices."""
         values = plane.to_source(on_image)
         marks[batch] = there = predictor.mask(values)
         stored[batch] = to_bytes(values, there, predictor.threshold)

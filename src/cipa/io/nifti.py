@@ -149,6 +149,7 @@ def _save_gzip(image: nibabel.Nifti1Image, path: Path) -> None:
     voxels = memoryview(array.reshape(-1, order="F").view(np.uint8))  # type: ignore[arg-type]
 
     def deflated(start: int) -> bytes:
+        """Compress the piece that starts at this byte, so that pieces can be joined."""
         packer = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
         end = isal_zlib.Z_FINISH if start + PIECE >= len(voxels) else isal_zlib.Z_SYNC_FLUSH
         before = packer.compress(head) if start == 0 else b""

@@ -119,6 +119,7 @@ class _Said(logging.Logger):
         self.lines: list[str] = []
 
     def log(self, level: int, msg: object, *args: object, **options: Any) -> None:
+        """Keep what nibabel reports from a warning up."""
         if level >= logging.WARNING:
             self.lines.append(f"its header was repaired: {msg}")
 

@@ -92,7 +92,7 @@ def find_studies(root: Path, keep_names: bool = False) -> list[StudyPlace]:
     dicom: dict[str, list[Path]] = defaultdict(list)
     headers: dict[str, Dataset] = {}
     others: list[StudyPlace] = []
-    for folder, names in walk_folders(root, _is_passed_over):
+    for folder, names in walk_folders(root, is_passed_over):
         files = [folder / name for name in names if not name.startswith(".")]
         header = next((found for found in map(_header, files) if found is not None), None)
         if header is not None:
@@ -114,7 +114,7 @@ def find_studies(root: Path, keep_names: bool = False) -> list[StudyPlace]:
     return sorted(places, key=lambda place: place.name)
 
 
-def _is_passed_over(folder: Path, names: list[str]) -> bool:
+def is_passed_over(folder: Path, names: list[str]) -> bool:
     """Tell whether a folder is a result, or half written."""
     return RESULT in names or folder.name.startswith(PARTIAL)
 

@@ -8,13 +8,14 @@ README holds the mathematics.
 """
 
 from cipa.ops.backend import use_backend
-from cipa.ops.fused.add_norm import ScaledBranch, add_branch, add_norm
+from cipa.ops.fused.add_norm import add_branch, add_norm
 from cipa.ops.fused.bias_activation import bias_gelu, bias_relu
 from cipa.ops.fused.channel_factors import channel_factors
 from cipa.ops.fused.depthwise_silu import depthwise_silu
 from cipa.ops.fused.embed_norm import embed_norm
 from cipa.ops.fused.map_tokens import amplify, map_tokens
 from cipa.ops.fused.merge_norm import merge_norm
+from cipa.ops.fused.scaled_branch import ScaledBranch
 from cipa.ops.fused.upsample import upsample2, upsample2_norm_project
 from cipa.ops.fused.windows import add_windows, window_norm
 from cipa.ops.scan.block import conv_scan_project, project

@@ -18,7 +18,7 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import format_number_as_ds
 
-from cipa import __version__
+from cipa.version import __version__
 
 HALF_LIFE = 6586.2
 """Seconds, fluorine-18."""

@@ -20,6 +20,7 @@ def lungs(rng: np.random.Generator, frame: Frame) -> list[Part]:
     holes = rng.uniform(0.9, 1.5) if rng.random() < 0.3 else np.inf
 
     def density(plane: Plane, box: Box) -> Floats:
+        """Return the lung's density in HU."""
         broad, small = plane.noise(coarse)[box], plane.noise(fine)[box]
         dependent = 0.35 * plane.y[box]
         hu = base + dependent + 16 * broad + 14 * small + 12 * plane.noise(lobules)[box]
@@ -104,6 +105,7 @@ def heart(rng: np.random.Generator, frame: Frame) -> list[Part]:
     streak = SmoothNoise(rng, scale=26.0)
 
     def patchy(plane: Plane, box: Box) -> Floats:
+        """Return the heart muscle's SUV."""
         return np.maximum(uptake * (1 + 0.22 * plane.noise(streak)[box]), 1.0)
 
     return [
@@ -128,6 +130,7 @@ def _oesophagus(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:
     segment = rng.uniform(0.2, 1.1) * frame.dome
 
     def inflamed(plane: Plane, box: Box) -> float:
+        """Return the oesophagus's SUV, highest at one height."""
         return float(1.3 + (uptake - 1.3) * np.exp(-(((plane.z - segment) / 35) ** 2)))
 
     yield Part(Tube(points, np.array([7.0, 7, 7.5, 8, 9, 10])), 38.0, inflamed)

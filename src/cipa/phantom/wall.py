@@ -20,6 +20,7 @@ def soft_wall(rng: np.random.Generator, frame: Frame) -> list[Part]:
     streaks = SmoothNoise(rng, scale=11.0)
 
     def muscle(plane: Plane, box: Box) -> Floats:
+        """Return muscle's density in HU with sheets of fat."""
         sheets = np.clip(1 - 4 * np.abs(plane.noise(streaks)[box]), 0, 1)  # where the field changes its sign
         return np.float32(52) - np.float32(140) * sheets
 
@@ -52,18 +53,23 @@ def _spine(frame: Frame, marrow: float, spongy: SmoothNoise, phase: float) -> It
     x, y = np.array([frame.spine(height) for height in z]).T
 
     def between(plane: Plane) -> bool:
+        """Whether the plane lies in a disc between two vertebrae."""
         return (plane.z + phase) % _VERTEBRA < _DISC
 
     def cortex(plane: Plane, box: Box) -> float:
+        """Return the outer bone's density in HU."""
         return 90.0 if between(plane) else 420.0
 
     def inside(plane: Plane, box: Box) -> Floats | float:
+        """Return the inner bone's density in HU."""
         return 85.0 if between(plane) else 190 + 45 * plane.noise(spongy)[box]
 
     def uptake(plane: Plane, box: Box) -> float:
+        """Return the marrow's SUV."""
         return 0.9 if between(plane) else marrow
 
     def arch(plane: Plane, box: Box) -> float:
+        """Return the vertebral arch's density in HU."""
         return 380.0 if (plane.z + phase) % _VERTEBRA > 0.45 * _VERTEBRA else 60.0
 
     yield Part(Column(z, (x, y + 22), (30.0, 24.0)), 48.0, 0.8)

@@ -2,11 +2,11 @@
 
 from markupsafe import Markup
 
-from cipa import __version__
 from cipa.evaluation.comparison import Comparison
 from cipa.report.comparison_plots import box_plots, patient_plots
 from cipa.report.comparison_text import COLUMNS, about_rows, cells, notes, title, verdict
 from cipa.report.templates import render
+from cipa.version import __version__
 
 
 def comparison_html(comparison: Comparison) -> str:

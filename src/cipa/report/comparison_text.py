@@ -23,6 +23,7 @@ def title(comparison: Comparison) -> str:
 ABOUT_NAMES = {
     "weights": "weights",
     "pet_threshold": "PET threshold",
+    "masks": "masks",
     "variant": "network",
     "image_size": "image size, pixels",
     "inputs": "shown",

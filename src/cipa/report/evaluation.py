@@ -153,6 +153,7 @@ def write_parts(
     with atomic_folder(out) as folder:
 
         def on_slice(slice_id: str, mask: np.ndarray) -> None:
+            """Keep one slice's mask for the panels, and write it where masks are asked for."""
             if panels:
                 store.add(slice_id, mask)
             if masks:

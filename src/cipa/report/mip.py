@@ -137,6 +137,7 @@ def _highest(prediction: Prediction, axes: Sequence[int]) -> list[NDArray[np.flo
     runs = [slice(first, min(first + SLAB, count)) for first in range(0, count, SLAB)]
 
     def highest(run: slice) -> list[NDArray[np.float32]]:
+        """Return one slab's maximum along each axis."""
         suv = prediction.axial_pet(run)
         return [suv.max(axis=axis) for axis in axes]
 

@@ -39,7 +39,7 @@ def _remarks(result: PublishedResult) -> list[str]:
     dice = np.array([row["dice"] for row in result.patients])
     if patients > 1 and not math.isnan(result.iou):
         lines.append(_intervals(result))
-    if np.isfinite(dice).any():
+    if np.isfinite(dice).sum() > 1:
         low, middle, high = (100 * np.nanquantile(dice, part) for part in (0.25, 0.5, 0.75))
         lines.append(f"Dice of a patient: median {middle:.1f} %, quartiles {low:.1f} % and {high:.1f} %")
     if result.missed:

@@ -6,11 +6,11 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cipa import __version__
 from cipa.errors import DataError, UsageError
 from cipa.files import atomic_file
 from cipa.readers import check_yaml, shown
 from cipa.training.recipe import TrainRecipe
+from cipa.version import __version__
 
 FLAT = ("network", "optimisation", "validation", "running")
 """Groups whose fields are flags of their own; augmentation's keep their group's name in front."""

@@ -40,6 +40,7 @@ def lay_out_gradients(model: nn.Module) -> None:
 
 def _like(shape: torch.Size, stride: tuple[int, ...]) -> Any:
     def lay_out(gradient: Tensor) -> Tensor:
+        """Return the gradient with its parameter's strides."""
         if gradient.stride() == stride:
             return gradient
         own = torch.empty_strided(shape, stride, dtype=gradient.dtype, device=gradient.device)

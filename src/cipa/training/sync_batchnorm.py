@@ -15,12 +15,14 @@ class _SumOverProcesses(torch.autograd.Function):
 
     @staticmethod
     def forward(_: Any, local: Tensor) -> Tensor:
+        """Return the sum over processes."""
         total = local.clone()
         dist.all_reduce(total)
         return total
 
     @staticmethod
     def backward(_: Any, *gradients: Tensor) -> Tensor:
+        """Return the sum of all processes' gradients."""
         total = gradients[0].contiguous().clone()
         dist.all_reduce(total)
         return total

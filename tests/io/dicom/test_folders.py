@@ -13,6 +13,7 @@ from cipa.io.dicom.folders import show_name, walk_folders
 from cipa.io.dicom.preamble import begins_like_dicom
 from cipa.io.dicom.source import looks_like_dicom
 from cipa.io.dicom.study import choose_pair, read_study
+from cipa.io.dicom.summary import summarise
 from cipa.io.dicom.volumes import read_pet_ct
 from cipa.io.studies import find_studies
 from studies import write_study
@@ -134,3 +135,15 @@ def test_a_damaged_file_without_a_preamble_is_named_if_it_was_meant_to_be_dicom(
     (tmp_path / "a.dcm").write_bytes(b"\x08\0\x05\0CS\x0a\0ISO_IR 100" + b"\xff" * 40)
     (tmp_path / "b.dcm").write_bytes(b"no DICOM")
     assert read_study(tmp_path).damaged == ("a.dcm", "b.dcm")
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1\x1b\x1b", "1.2\\1.3", "9.9.9", "Doe"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_transfer_syntax_that_is_none_is_refused_and_not_quoted(tmp_path, syntax):
+    write_study(tmp_path)
+    known = b"1.2.840.10008.1.2.1\0"
+    for file in (tmp_path / "ct").iterdir():
+        file.write_bytes(file.read_bytes().replace(known, syntax.encode().ljust(len(known), b"\0")))
+    facts = summarise(tmp_path)
+    assert not facts["usable"]
+    assert "Transfer Syntax UID (0002,0010) is none that DICOM knows" in facts["problems"][0]

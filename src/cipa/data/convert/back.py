@@ -95,6 +95,7 @@ class _Job:
 
     @property
     def name(self) -> str:
+        """The patient, as the conversion's record names him."""
         return self.record.patient
 
 

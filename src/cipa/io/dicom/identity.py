@@ -18,6 +18,7 @@ from pydicom.multival import MultiValue
 from cipa.io.dicom.clock import parse_date
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.tags import given, raw_bytes, text, value
+from cipa.privacy import remember
 
 NAMES = ("PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName")
 IDS = ("PatientID", "OtherPatientIDs", "AccessionNumber")
@@ -127,6 +128,8 @@ def find_secrets(headers: Iterable[Dataset]) -> Secrets:
     found = NO_SECRETS
     for header in distinct.values():
         found |= _secrets_of(header)
+    if found:
+        remember(found, found.scrub)
     return found
 
 

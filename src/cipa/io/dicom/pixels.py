@@ -49,9 +49,6 @@ def read_pixels(one: Slice) -> Stored:
             image = dcmread(stream, force=True)
             image.file_meta = one.header.file_meta
     bits = sample_bits(image)
-    if bits is not None and bits > (number(image, "BitsStored") or 0):  # or GDCM removes what is beyond them
-        image.add_new("BitsStored", "US", bits)
-        image.add_new("HighBit", "US", bits - 1)
     # the property of this name does the same, and a third as much again to keep what is read once
     pixels = pixel_array(image, raw=True, decoding_plugin=decoder_of(image), **AS_DECODED)
     return take_stored_bits(pixels, one.header, bits)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-LOGGERS = ("pydicom", "pylibjpeg", "openjpeg", "highdicom")
+LOGGERS = ("pydicom", "highdicom")
 """What this package needs to know of a damaged file it learns from exceptions."""
 
 
@@ -22,12 +22,14 @@ class _Silence:
         self.undo = ExitStack()
 
     def begin(self) -> None:
+        """Enter one more user; the first mutes the libraries."""
         with self.lock:
             self.users += 1
             if self.users == 1:
                 self._mute()
 
     def end(self) -> None:
+        """Leave one user; the last restores what was muted."""
         with self.lock:
             self.users -= 1
             if not self.users:

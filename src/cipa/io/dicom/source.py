@@ -132,18 +132,23 @@ class _Beginning(io.RawIOBase):
         self.stream, self.name, self.left = stream, name, MOST_READ_BYTES
 
     def readable(self) -> bool:
+        """It can be read."""
         return True
 
     def seekable(self) -> bool:
+        """It can be moved in."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Move the stream and return the new offset in bytes."""
         return self.stream.seek(offset, whence)
 
     def tell(self) -> int:
+        """Return the offset in bytes."""
         return self.stream.tell()
 
     def readinto(self, buffer: Any, /) -> int:
+        """Read at most 1 MiB into the buffer; refuse a file that goes on past an image's size."""
         content = self.stream.read(min(len(buffer), 2**20))
         self.left -= len(content)
         if self.left < 0:
@@ -152,6 +157,7 @@ class _Beginning(io.RawIOBase):
         return len(content)
 
     def close(self) -> None:
+        """Close the stream below, then this one."""
         self.stream.close()
         super().close()
 

@@ -164,6 +164,7 @@ class _Timing:
 
     @property
     def uptake_minutes(self) -> float:
+        """Minutes from injection to scan."""
         return (self.scan.when - self.injected.when) / timedelta(minutes=1)
 
 

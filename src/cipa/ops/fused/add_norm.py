@@ -1,32 +1,15 @@
 """LayerNorm over channels with the residual sum before it: `add_norm`, and the sum alone: `add_branch`."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from cipa.ops.backend import backend_for, require_fit
+from cipa.ops.fused.scaled_branch import ScaledBranch
 
 EPS = 1e-5
-
-
-class ScaledBranch(NamedTuple):
-    """A branch not worked out yet, (value + bias) factors: the pass that adds it to the stream does that.
-
-    Attributes:
-        value: (B, H, W, D).
-        bias: (D,).
-        factors: of each image's channels, (B, 1, 1, D).
-    """
-
-    value: Tensor
-    bias: Tensor
-    factors: Tensor
-
-    def work_out(self) -> Tensor:
-        """Return the branch, (B, H, W, D); of the maps it keeps for its gradient only the value."""
-        return torch.addcmul(self.bias.to(self.value.dtype) * self.factors, self.value, self.factors)
 
 
 def add_norm(
@@ -112,6 +95,7 @@ def compute_dtype(x: Tensor) -> torch.dtype:
 class _AddNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, branch: Any, skip: Any, weight: Tensor, bias: Tensor, eps: float) -> Any:
+        """Return the sum and its LayerNorm; of these only the sum is kept."""
         from cipa.ops.fused.add_norm_triton import launch_add_norm
 
         total, out = launch_add_norm(x, branch, skip, weight, bias, eps, compute_dtype(x))
@@ -123,6 +107,7 @@ class _AddNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dtotal: Tensor | None, dout: Tensor | None) -> Any:
+        """Return the gradients of x, branch, skip, weight and bias."""
         from cipa.ops.fused.add_norm_triton import launch_add_norm_backward
 
         total, x, skip, weight = ctx.saved_tensors

@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from cipa.ops.fused.add_norm import ScaledBranch
+from cipa.ops.fused.scaled_branch import ScaledBranch
 from cipa.ops.gpu import multiprocessors
 
 ELEMENTS = 2048

@@ -38,6 +38,7 @@ def depthwise_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 class _DepthwiseSiLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Convolve and apply SiLU; only the input is kept."""
         from cipa.ops.fused.depthwise_silu_triton import launch_depthwise
 
         x = x.contiguous()
@@ -46,6 +47,7 @@ class _DepthwiseSiLU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
+        """Return the gradients of x, weight and bias."""
         from cipa.ops.fused.depthwise_silu_triton import launch_depthwise_backward
 
         x, weight, bias = ctx.saved_tensors

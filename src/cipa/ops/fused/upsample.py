@@ -67,12 +67,14 @@ def upsample2_norm_project(
 class _Upsample(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
+        """Double the map (B, H, W, D); its gradient needs no kept value."""
         from cipa.ops.fused.upsample_triton import launch_double
 
         return launch_double(x)
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
+        """Return the gradient of x from that of the doubled map."""
         from cipa.ops.fused.upsample_triton import launch_double_backward
 
         return launch_double_backward(dout)
@@ -81,6 +83,7 @@ class _Upsample(torch.autograd.Function):
 class _UpsampleNormProject(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, projection: Tensor, eps: float) -> Tensor:
+        """Return the logits of the doubled, normalised map; only the map before doubling is kept."""
         from cipa.ops.fused.upsample_logits_triton import launch_double_norm_project
 
         x = x.contiguous()
@@ -90,6 +93,7 @@ class _UpsampleNormProject(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dlogits: Tensor) -> Any:
+        """Return the gradients of x, weight, bias and projection."""
         from cipa.ops.fused.upsample_triton import launch_double_norm_project_backward
 
         x, weight, bias, projection = ctx.saved_tensors

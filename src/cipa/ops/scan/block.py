@@ -100,6 +100,7 @@ class _Recomputing(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> Tensor:
+        """Return the block's value; of the maps between, only the sum over directions is kept."""
         x, taps, taps_bias, x_proj, *parts, out_proj, directions, eps = arguments
         dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias = parts
         x = x.contiguous()
@@ -118,6 +119,7 @@ class _Recomputing(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
+        """Return the gradients of x, the weights and the gate; see the class for what is computed twice."""
         from cipa.ops.fused.depthwise_silu_triton import launch_depthwise_backward
 
         x, taps, taps_bias, x_proj, *parts, out_proj, merged, states = ctx.saved_tensors

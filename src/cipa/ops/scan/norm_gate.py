@@ -166,6 +166,7 @@ class _GatedScan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> Tensor:
+        """Return the gated map, (B, H, W, D)."""
         x, projection, dt_weight, dt_bias, A_logs, Ds, directions, gate, weight, bias, eps = arguments
         tensors = (x, projection, dt_weight, dt_bias, A_logs, Ds, gate, weight, bias)
         parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
@@ -179,6 +180,7 @@ class _GatedScan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
+        """Return the gradients of the tensors, in the arguments' order."""
         x, projection, dt_weight, dt_bias, A_logs, Ds, gate, weight, bias, merged, states = ctx.saved_tensors
         directions, eps, backend = ctx.settings
         dmerged, *dgated = norm_gate_backward(dout, NormGate(gate, weight, bias, eps), merged)

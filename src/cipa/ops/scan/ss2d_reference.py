@@ -29,7 +29,7 @@ def ss2d_reference(
     Args:
         x: map, (B, H, W, D).
         projection: for each pixel and direction the values [dt_low R, B N, C N], (B, H, W, K, R + 2N).
-        dt_weight: lifts dt_low to the step of each channel, (K, D, R).
+        dt_weight: projects dt_low to the step of each channel, (K, D, R).
         dt_bias: added before the softplus, (K, D).
         A_logs: log of -A, (K, D, N).
         Ds: skip weight, (K, D).

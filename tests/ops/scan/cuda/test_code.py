@@ -1,6 +1,7 @@
 """What NVRTC makes of the kernels for GPUs that are not here: registers, spills, length of inner loops."""
 
 import collections
+import functools
 import re
 import subprocess
 from functools import partial
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from cipa.ops.scan.cuda import build, nvrtc
+from cipa.ops.scan.cuda.backward_plan import LAYOUTS_4, backward_layout
 from cipa.ops.scan.cuda.errors import CudaUnavailable
 from cipa.ops.scan.cuda.forward import ENDS, PASSES, SCAN
-from cipa.ops.scan.cuda.plan import backward_layout, forward_layout
+from cipa.ops.scan.cuda.plan import forward_layout
 
 ARCHITECTURES = ("sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120")
 BFLOAT16, FLOAT16, FLOAT32 = 0, 1, 2
@@ -36,6 +38,7 @@ def tools():
     return folder
 
 
+@functools.cache
 def compile_forward(architecture, walks, length, states=16, element=BFLOAT16, mode=SCAN, save=0, starts=0):
     size = BYTES[element]
     layout = forward_layout(walks, length, 192, states, size, size, cut=mode != SCAN or bool(starts))
@@ -47,8 +50,9 @@ def compile_forward(architecture, walks, length, states=16, element=BFLOAT16, mo
     return nvrtc.compile_source(build.source_of("forward", constants), architecture), layout
 
 
-def compile_backward(architecture, states=16, element=BFLOAT16, passed=0):
-    layout = backward_layout(192, states)
+@functools.cache
+def compile_backward(architecture, states=16, element=BFLOAT16, passed=0, layout=None):
+    layout = layout or backward_layout(192, states)
     constants = {
         "N": states, "K": 4, "INPUT": element, "UPSTREAM": element, "LANES": layout.lanes,
         "WARPS": layout.warps, "T": layout.positions, "TILE": layout.tile, "STAGES": layout.stages,
@@ -94,7 +98,11 @@ FORWARD = {
     "chunks, first pass": partial(compile_forward, walks=3_000, length=16384, mode=ENDS),
     "chunks, second pass": partial(compile_forward, walks=3_000, length=16384, starts=1),
     "chunks, first pass backwards": partial(compile_forward, walks=3_000, length=16384, mode=PASSES),
-    "N 4": partial(compile_forward, walks=12_000, length=16384, states=4),
+    "one lane": partial(compile_forward, walks=50_000, length=4096),
+    "N 4": partial(compile_forward, walks=20_000, length=4096, states=4),
+    "N 4, few walks": partial(compile_forward, walks=12_000, length=1024, states=4),
+    "N 4, float32": partial(compile_forward, walks=12_000, length=16384, states=4, element=FLOAT32),
+    "N 4, chunks of many walks": partial(compile_forward, walks=12_000, length=16384, states=4, starts=1),
 }
 BACKWARD = {
     "N 16": compile_backward,
@@ -102,6 +110,7 @@ BACKWARD = {
     "N 16, float32": partial(compile_backward, element=FLOAT32),
     "N 16, chunks": partial(compile_backward, passed=1),
     "N 4": partial(compile_backward, states=4),
+    "N 4, half stages": partial(compile_backward, states=4, passed=1, layout=LAYOUTS_4[1]),
 }
 
 
@@ -123,7 +132,14 @@ def test_backward_kernels_keep_their_registers_on_hopper(case, tools, tmp_path):
 
 @pytest.mark.parametrize(
     ("case", "most"),
-    [("many walks", 112), ("some walks", 135), ("windows", 100), ("N 4", 34), ("chunks, first pass", 84)],
+    [
+        ("many walks", 112),
+        ("some walks", 135),
+        ("one lane", 100),
+        ("windows", 100),
+        ("N 4", 34),
+        ("chunks, first pass", 84),
+    ],
 )
 def test_a_position_of_32_channels_takes_few_instructions(case, most, tools, tmp_path):
     """One exponential a lane, state and position says how many positions a loop's turn takes."""

@@ -6,8 +6,9 @@ import torch.nn.functional as F
 
 from cipa.ops.scan.cuda import backward, forward
 from cipa.ops.scan.cuda.backward import run_backward
+from cipa.ops.scan.cuda.backward_plan import BackwardLayout
 from cipa.ops.scan.cuda.forward import ENDS, PASSES, Walks, run_chunk_ends, run_scan
-from cipa.ops.scan.cuda.plan import BackwardLayout, Cut, make_layout
+from cipa.ops.scan.cuda.plan import Cut, make_layout
 from cipa.ops.scan.ss2d_reference import scan_order
 from emulated_scan import COMPILER, emulate
 from op_inputs import relative_error

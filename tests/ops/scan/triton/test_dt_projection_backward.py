@@ -1,4 +1,4 @@
-"""The way back through the lift of steps against float64, in one pass over the channels and in two."""
+"""The backward pass of the dt projection against float64, in one pass over the channels and in two."""
 
 import pytest
 import torch
@@ -44,8 +44,8 @@ def test_projection_and_weight_get_their_gradients(size, dtype, held, device, na
     )
 
     low = projection.view(images, pixels, count, -1)[..., :rank].double()
-    lifted = torch.einsum("blkd,kdr->blkr", d_raw.double(), weight.double())
-    truth = torch.cat([lifted, dvalues.double().sum(3)], dim=-1).view(shape)
+    projected = torch.einsum("blkd,kdr->blkr", d_raw.double(), weight.double())
+    truth = torch.cat([projected, dvalues.double().sum(3)], dim=-1).view(shape)
     assert found.dtype == dtype
     assert dweight.dtype == torch.float32
     assert relative_error(found.cpu(), truth) < TYPES[dtype][0]

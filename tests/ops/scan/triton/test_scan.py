@@ -138,7 +138,7 @@ def test_a_nan_stays_in_its_image(images, device, cut):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.usefixtures("nan_scratch")
 def test_a_sequence_and_every_gradient_equal_the_float64_reference(shape, dtype, device):
-    """Here the step is not lifted: the interpreter multiplies the bit patterns of bfloat16 matrices."""
+    """Here the step is not projected: the interpreter multiplies the bit patterns of bfloat16 matrices."""
     u, dt, A_logs, B, C, D, dt_bias = sequence_inputs(**shape)
     inputs = (u.to(dtype), dt.to(dtype), A_logs, B, C, D, dt_bias)
     forward, backward = (2e-6, 5e-6) if dtype == torch.float32 else (2e-2, 2e-2)

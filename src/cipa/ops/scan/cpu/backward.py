@@ -30,7 +30,7 @@ _ZERO = np.float32(0)
 def scan_backward(
     first, last, groups, x, projection, dt, dt_weight, dt_bias, a, skip, orders, states, dy,
     dx, dprojection, ddt, ddt_weight, ddt_bias, da, dskip,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Gradients of tasks first..last-1, numbered as in `scan_forward`, whose arguments the first ones are.
 
     Args:
@@ -170,7 +170,7 @@ def _recompute(
     channels,
     decays,
     history,
-):
+) -> None:
     """Run two states through the chunk again, keeping each decay and each state, the one before it first."""
     a0, a1 = load(a, a_place), load(a, a_place + channels)
     h0, h1 = load(states, saved), load(states, saved + channels)
@@ -191,7 +191,7 @@ def _recompute(
 def _retreat(
     count, adding, rows, drows, column, padded, delta, driven, upstream, ddelta, ddriven,
     a, da, a_place, adjoint, place, channels, decays, history,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Carry the gradient of two states from the chunk's last position to its first."""
     to_b, to_c = column * CHUNK * LANES, (column + padded) * CHUNK * LANES
     a0, a1 = load(a, a_place) * _LN2, load(a, a_place + channels) * _LN2
@@ -223,7 +223,7 @@ def _retreat(
 
 
 @njit(nogil=True, inline="always")
-def _lower(count, adding, rows, drows, r, dstep, weight, dweight, place):
+def _lower(count, adding, rows, drows, r, dstep, weight, dweight, place) -> None:
     """Gradient of one row of the dt projection: dt_weight of this rank, and dt_low of each position."""
     lanes, gradient = load(weight, place), load(dweight, place)
     for t in range(count):
@@ -234,13 +234,13 @@ def _lower(count, adding, rows, drows, r, dstep, weight, dweight, place):
 
 
 @njit(nogil=True, inline="always")
-def _accumulate(drows, place, value, adding):
+def _accumulate(drows, place, value, adding) -> None:
     """Add to what the blocks before have left there; the first finds old scratch memory and overwrites it."""
     store(drows, place, value + load(drows, place) if adding else value)
 
 
 @njit(nogil=True, inline="always")
-def _scatter_rows(drows, sums, dprojection, place, order, rank, given):
+def _scatter_rows(drows, sums, dprojection, place, order, rank, given) -> None:
     """Sum the lanes of each projection's gradient and put it back at its pixel, padding dropped."""
     first, k, directions = place
     padded = (sums.shape[0] - rank) // 2

@@ -9,6 +9,8 @@ Measured on two cores of an AVX-512 server: 0.20 ns a state update at D 192, N 1
 (`python -m benchmarks scan`).
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -35,7 +37,7 @@ def scan_forward(
     orders,
     states,
     y,
-):
+) -> None:
     """Scan tasks first..last-1; task t is image t // groups and share t % groups of its channel blocks.
 
     Args:
@@ -111,7 +113,7 @@ def scan_forward(
 
 
 @njit(nogil=True, inline="always")
-def gather_rows(projection, place, order, rank, given, rows):
+def gather_rows(projection, place, order, rank, given, rows) -> None:
     """Copy the projections of a chunk into scan order as [dt_low R, B M, C M], B and C padded with zeros.
 
     Sixteen at a time where nothing is to be padded: one by one they took a quarter of the scan's time at 32
@@ -139,7 +141,7 @@ def gather_rows(projection, place, order, rank, given, rows):
 
 
 @njit(nogil=True, inline="always")
-def project_dt(row, weight, bias, rank, k, channels, lane):
+def project_dt(row, weight, bias, rank, k, channels, lane) -> Any:
     """The step of sixteen channels before softplus: bias + dt_weight @ dt_low."""
     step = load(bias, k * channels + lane)
     for r in range(rank):
@@ -161,7 +163,7 @@ def _advance(
     state,
     place,
     channels,
-):
+) -> None:
     """Run four states of sixteen channels over the chunk, adding their part to the output."""
     a0, a1 = load(a, a_place), load(a, a_place + channels)
     a2, a3 = load(a, a_place + 2 * channels), load(a, a_place + 3 * channels)

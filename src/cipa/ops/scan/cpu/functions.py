@@ -5,6 +5,8 @@ squares on 4,001 Chebyshev points); tests/ops/scan/cpu/test_functions.py holds t
 float64.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -28,7 +30,7 @@ _ONE, _TWO, _ZERO = np.float32(1), np.float32(2), np.float32(0)
 
 
 @njit(inline="always")
-def exp2(x):
+def exp2(x) -> Any:
     """2**x for x up to 127; x below -126 counts as -126 (1.2e-38). Relative error below 2e-7."""
     x = maximum(splat(_SMALLEST), x)
     shifted = x + _ROUND
@@ -42,7 +44,7 @@ def exp2(x):
 
 
 @njit(inline="always")
-def softplus(x):
+def softplus(x) -> Any:
     """log(1 + exp(x)) for every x, relative error below 4e-7.
 
     max(x, 0) + log1p(e) with e = exp(-|x|), and log1p(e) = 2 atanh(e / (2 + e)), which keeps its relative
@@ -59,7 +61,7 @@ def softplus(x):
 
 
 @njit(inline="always")
-def sigmoid(x):
+def sigmoid(x) -> Any:
     """1 / (1 + exp(-x)), the derivative of `softplus`, relative error below 4e-7 for x > -87."""
     e = exp2(_ZERO - maximum(x * LOG2E, splat(_SMALLEST)))
     return _ONE / (e + _ONE)

@@ -74,6 +74,7 @@ def launch_forward(
     groups = _channel_groups(batch, channels)
 
     def work(share: int, first: int, last: int) -> None:
+        """Scan the channel groups first to last of this thread's share."""
         scan_forward(first, last, groups, *inputs, states.numpy(), y.numpy())
 
     run_in_threads(work, batch * groups)
@@ -113,6 +114,7 @@ def launch_backward(
     sums = [np.zeros((shares, *parameter.shape), np.float32) for parameter in read]
 
     def work(share: int, first: int, last: int) -> None:
+        """Scan the channel groups first to last of this thread's share."""
         scan_backward(
             first, last, groups, *inputs, _array(states), upstream,
             dx, dprojection, ddt, *(part[share] for part in sums),

@@ -44,10 +44,11 @@ def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any
 
 
 @intrinsic
-def load(typingctx, array, index):
+def load(typingctx, array, index) -> Any:
     """Read lanes array[index : index + 16] of a contiguous one-dimensional float32 array."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        """Emit the LLVM instructions."""
         pointer = _address(context, builder, signature.args[0], *arguments)
         return builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
 
@@ -55,10 +56,11 @@ def load(typingctx, array, index):
 
 
 @intrinsic
-def store(typingctx, array, index, value):
+def store(typingctx, array, index, value) -> Any:
     """Write the lanes to array[index : index + 16] of a contiguous one-dimensional float32 array."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        """Emit the LLVM instructions."""
         pointer = _address(context, builder, signature.args[0], *arguments[:2])
         builder.store(arguments[2], builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
         return context.get_dummy_value()
@@ -67,10 +69,11 @@ def store(typingctx, array, index, value):
 
 
 @intrinsic
-def splat(typingctx, scalar):
+def splat(typingctx, scalar) -> Any:
     """Put one float32 in every lane."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        """Emit the LLVM instructions."""
         return _broadcast(builder, arguments[0])
 
     return float32x16(types.float32), generate
@@ -87,8 +90,11 @@ def _broadcast(builder: Any, scalar: Any) -> Any:
 
 def _binary(instruction: str) -> Any:
     @intrinsic
-    def operation(typingctx, left, right):
+    def operation(typingctx, left, right) -> Any:
+        """Apply the instruction lane by lane."""
+
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            """Emit the LLVM instructions."""
             return getattr(builder, instruction)(*arguments)
 
         return float32x16(float32x16, float32x16), generate
@@ -101,7 +107,8 @@ _add, _sub, _mul, _div = (_binary(name) for name in ("fadd", "fsub", "fmul", "fd
 
 def _overload_operator(symbol: Any, vectors: Any) -> None:
     @overload(symbol)
-    def operate(left, right):
+    def operate(left, right) -> Any:
+        """Choose the implementation for two vectors or a vector and a number."""
         if left is float32x16 and right is float32x16:
             return lambda left, right: vectors(left, right)
         if left is float32x16 and isinstance(right, types.Float):
@@ -121,10 +128,11 @@ for _symbol, _vectors in (
 
 
 @intrinsic
-def fma(typingctx, factor, other, summand):
+def fma(typingctx, factor, other, summand) -> Any:
     """Factor * other + summand, fused where the processor can (llvm.fmuladd: never a slow library call)."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        """Emit the LLVM instructions."""
         function = builder.module.declare_intrinsic(
             "llvm.fmuladd.v16f32", (), ir.FunctionType(_VECTOR, [_VECTOR] * 3)
         )
@@ -134,10 +142,11 @@ def fma(typingctx, factor, other, summand):
 
 
 @intrinsic
-def maximum(typingctx, left, right):
+def maximum(typingctx, left, right) -> Any:
     """The larger of two vectors, lane by lane; the left lane where the comparison is false or a NaN."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        """Emit the LLVM instructions."""
         right_wins = builder.fcmp_ordered("<", *arguments)
         return builder.select(right_wins, arguments[1], arguments[0])
 
@@ -145,10 +154,11 @@ def maximum(typingctx, left, right):
 
 
 @intrinsic
-def power_of_two(typingctx, shifted):
+def power_of_two(typingctx, shifted) -> Any:
     """2**i for lanes that hold 1.5 * 2**23 + i: the integer sits in the low bits of the mantissa."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        """Emit the LLVM instructions."""
         bits = builder.bitcast(arguments[0], _INTEGERS)
         exponent = builder.shl(bits, ir.Constant(_INTEGERS, [23] * LANES))
         one = ir.Constant(_INTEGERS, [0x3F800000] * LANES)
@@ -169,13 +179,14 @@ def _halve(builder: Any, left: Any, right: Any, lanes: int) -> Any:
 
 
 @intrinsic
-def totals(typingctx, array, index):
+def totals(typingctx, array, index) -> Any:
     """Sixteen sums at once: lane i is the sum of array[index + 16 i : index + 16 i + 16].
 
     A tree of 15 additions and 30 shuffles: one vector at a time would take 64 of each.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        """Emit the LLVM instructions."""
         array_value, start = arguments
         vectors = []
         for row in range(LANES):

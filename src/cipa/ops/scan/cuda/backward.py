@@ -6,10 +6,11 @@ Letters: B images, H x W map, L = H W, D channels, K directions, N states, S chu
 import torch
 from torch import Tensor
 
+from cipa.ops.scan.cuda.backward_plan import BackwardLayout
 from cipa.ops.scan.cuda.build import ELEMENTS, kernel_on
 from cipa.ops.scan.cuda.driver import pack
 from cipa.ops.scan.cuda.forward import Walks, address, direction_code, stream_of
-from cipa.ops.scan.cuda.plan import BackwardLayout, Cut
+from cipa.ops.scan.cuda.plan import Cut
 from cipa.ops.scan.gradients import WalkGradients
 from cipa.ops.scan.triton.plan import SEGMENT
 
@@ -36,9 +37,7 @@ def run_backward(
     dvalues = walks.values.new_empty(batch, length, count, row, 2 * depth)
     dA_logs = walks.values.new_empty(groups, cut.chunks, count, depth, channels)
     dbias, dskip = (torch.empty_like(dA_logs[:, :, :, 0]) for _ in range(2))
-    scratch = walks.values.new_empty(
-        blocks, SEGMENT // layout.tile, layout.threads, 2 * depth // layout.lanes
-    )
+    scratch = walks.values.new_empty(blocks, *layout.scratch_shape(depth))
     kernel = kernel_on(
         walks.x.device, "backward",
         backward_constants(walks, dy, layout, saved=states.numel() > 0, passed=passes is not None),

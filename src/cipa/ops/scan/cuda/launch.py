@@ -16,9 +16,10 @@ from torch import Tensor
 from cipa.errors import UsageError
 from cipa.ops.backend import requested_backend
 from cipa.ops.scan.cuda.backward import run_backward
+from cipa.ops.scan.cuda.backward_plan import backward_plan
 from cipa.ops.scan.cuda.errors import CudaUnavailable
 from cipa.ops.scan.cuda.forward import ENDS, PASSES, Walks, run_chunk_ends, run_scan
-from cipa.ops.scan.cuda.plan import backward_plan, forward_layout, forward_plan
+from cipa.ops.scan.cuda.plan import forward_layout, forward_plan
 from cipa.ops.scan.gradients import ScanGradients, WalkGradients
 from cipa.ops.scan.parameters import ScanParameters
 from cipa.ops.scan.triton.inputs import Prepared, prepare

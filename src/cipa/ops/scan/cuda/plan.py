@@ -1,4 +1,8 @@
-"""How a scan is laid out on lanes, warps and blocks: a rule on shapes and the GPU's size, tuned on an H100.
+"""How a forward scan is laid out on lanes, warps and blocks: a rule on shapes and the GPU's size.
+
+The rule is what a sweep of 13 layouts by up to 6 cuts at 25 shapes of the network found fastest on one H100
+(`docs/gpu.md`); every entry stands beside its time and the next best one's. It is within 2 % of the best
+there but for one image of 32 x 32 with 4 states (24 microseconds for 22.6).
 
 Letters: B images, L positions of a walk, K directions, D channels, N states. A walk is one channel of one
 direction of one image.
@@ -6,8 +10,6 @@ direction of one image.
 
 from functools import lru_cache
 from typing import NamedTuple
-
-from cipa.ops.scan.triton.plan import SEGMENT
 
 SHARED_BYTES = 227 * 1024
 """Shared memory that blocks of a multiprocessor share (compute capability 9.0)."""
@@ -17,29 +19,64 @@ BLOCK_BYTES = 1024
 
 MOST_STAGES = 5
 
-MANY_WALKS = 24_000
-"""From here on two lanes a channel give every scheduler three warps; below, four lanes."""
-
-FEW_WALKS = 3_200
-"""Below, long walks are cut into chunks though their exponentials are then made twice."""
-
-FEW_WALKS_OF_4 = 16_000
-"""The same with 4 states, which cost a quarter of the exponentials."""
-
-LONG_WALK = 4096
-"""Positions from which on a walk is cut; a quarter of it with 4 states."""
-
 LEAST_POSITIONS = 256
-"""Of a forward block: it takes as many short walks one after the other."""
+"""Of a block: it takes as many short walks one after the other."""
 
 CHUNK = 512
-"""Positions of a chunk."""
+"""Positions of a chunk, 16 states: 0.512 ms for 4 images of 128 x 128, 0.520 with 1024, 0.528 with 256."""
 
 LEAST_WALKS = 1_500
 """Below, a walk too short to be cut is left to Triton, whose chunks go down to 16 positions."""
 
-START = 48
-"""What a backward block costs before its first position, in positions."""
+LONG_WALK = 4096
+"""Positions from which on a walk is cut where walks are few."""
+
+
+class Shape(NamedTuple):
+    """A kernel's shape but for its stages; fields as in `Layout`, `positions` for 2-byte elements."""
+
+    lanes: int
+    warps: int
+    positions: int
+    unroll: int
+    resident: int
+
+
+WHOLE = {  # N: (walks from which on, shape) for walks that are not cut
+    16: (
+        # Each channel on one lane: no sums over lanes. 32 images of 64 x 64 x 384: 1.062 ms, two lanes 1.103.
+        (40_000, Shape(1, 4, 16, 4, 3)),
+        # Two lanes give each scheduler three warps. 32 of 128 x 128 x 192: 2.31 ms, one lane 2.59.
+        (24_000, Shape(2, 4, 32, 4, 4)),
+        # Four lanes. 8 of 128 x 128 x 192: 0.903 ms, two lanes in chunks 0.989.
+        (0, Shape(4, 3, 32, 2, 5)),
+    ),
+    4: (
+        # 16 of 32 x 32 x 768: 0.116 ms in one round of blocks, three warps 0.134.
+        (40_000, Shape(1, 4, 32, 4, 3)),
+        # 16 of 64 x 64 x 384: 0.244 ms, four warps 0.292, two lanes 0.257.
+        (16_000, Shape(1, 3, 32, 4, 3)),
+        # 4 of 32 x 32 x 768: 0.0505 ms, one lane 0.0557, in chunks 0.0600.
+        (0, Shape(2, 3, 32, 4, 5)),
+    ),
+}
+SHORT = Shape(1, 3, 16, 4, 4)
+"""Walks of one stage, windows of 4 x 4, 16 states: 1.01 ms for 16384 of them, with two lanes as much."""
+
+WIDE_4 = Shape(1, 2, 16, 4, 5)
+"""Float32, 4 states, bound by memory: 16 images of 128 x 128 x 192 take 0.940 ms, 1.66 in chunks."""
+
+CUT = {16: Shape(2, 4, 32, 4, 4), 4: Shape(1, 3, 32, 4, 4)}
+"""In chunks, 16 states: four blocks a multiprocessor 0.512 ms, three 0.533 (4 images of 128 x 128 x 192)."""
+
+CUT_4_MANY = Shape(1, 2, 32, 4, 5)
+"""16 images of 128 x 128 x 192 with 4 states in chunks of 512: 0.712 ms, three warps 0.760, not cut 0.743."""
+
+FEW_WALKS = 3_200
+"""Below, walks are cut with 16 states: 3072 of 16384 positions take 0.512 ms in chunks, 0.70 whole."""
+
+FEW_WALKS_OF_4 = 8_000
+"""The same with 4 states, from a quarter of the positions on; up to twice as many long ones of 2 bytes."""
 
 
 class Layout(NamedTuple):
@@ -47,7 +84,7 @@ class Layout(NamedTuple):
 
     Attributes:
         lanes: that share a channel.
-        warps: that compute, of a block; the forward kernels have one more, which moves data.
+        warps: that compute, of a block, which has one more to move data.
         positions: of a stage of the ring, T.
         stages: of the ring.
         unroll: runs of `lanes` positions that a loop's turn takes.
@@ -106,13 +143,13 @@ def forward_plan(
         units: multiprocessors of the GPU.
     """
     walks = batch * directions * channels
-    cut = is_cut(walks, length, states)
+    cut = is_cut(walks, length, states, max(x_bytes, step_bytes))
     layout = forward_layout(walks, length, channels, states, x_bytes, step_bytes, cut=cut)
     row = directions * -(-channels // layout.channels)
     if not cut:
         return layout, Cut(length, 1, images_a_block(batch, length, row, layout.resident * units))
     chunk = CHUNK
-    if states == 4:
+    if states == 4 and walks < FEW_WALKS_OF_4:  # as many chunks as fill the GPU once
         pieces = max(2, -(-layout.resident * units // (batch * row)))
         chunk = max(CHUNK // 4, -(-length // (pieces * 64)) * 64)
     return layout, Cut(chunk, -(-length // chunk), 1)
@@ -130,18 +167,20 @@ def forward_layout(
         states: N, 4 or 16.
         x_bytes: of an element of x.
         step_bytes: of an element of delta.
-        cut: whether walks are cut into chunks, of which there are many.
+        cut: whether walks are cut into chunks.
     """
-    if states == 4:
-        lanes, warps, unroll, resident = (2, 4, 4, 4) if walks >= MANY_WALKS and not cut else (1, 3, 4, 4)
-    elif length <= 16:
-        lanes, warps, unroll, resident = 1, 3, 4, 4
-    elif walks >= MANY_WALKS or cut:
-        lanes, warps, unroll, resident = 2, 4, 4, 3
+    wide = max(x_bytes, step_bytes) == 4
+    if cut:
+        shape = CUT_4_MANY if states == 4 and walks >= FEW_WALKS_OF_4 else CUT[states]
+    elif length <= SHORT.positions and states == 16:
+        shape = SHORT
+    elif wide and states == 4 and walks >= FEW_WALKS_OF_4:
+        shape = WIDE_4
     else:
-        lanes, warps, unroll, resident = 4, 3, 2, 5
-    warps = _fitting(warps, 32 // lanes, channels)
-    positions = 32 if length > 16 and max(x_bytes, step_bytes) == 2 else 16
+        shape = next(shape for least, shape in WHOLE[states] if walks >= least)
+    lanes, warps, positions, unroll, resident = shape
+    warps = fitting_warps(warps, 32 // lanes, channels)
+    positions = 16 if wide or length <= 16 else positions
     return make_layout(lanes, warps, positions, unroll, resident, states, x_bytes, step_bytes)
 
 
@@ -168,23 +207,28 @@ def stage_bytes(channels: int, positions: int, states: int, x_bytes: int, step_b
     return positions * (channels * (x_bytes + step_bytes) + 2 * states * 4)
 
 
-def is_cut(walks: int, length: int, states: int) -> bool:
-    """Return whether a forward scan is cut into chunks.
+def is_cut(walks: int, length: int, states: int, element_bytes: int) -> bool:
+    """Return whether a forward scan is cut into chunks, whose exponentials and reads are made twice.
 
     Args:
         walks: B K D.
         length: L.
         states: N, 4 or 16.
+        element_bytes: of x or delta, the larger.
     """
-    few = FEW_WALKS if states == 16 else FEW_WALKS_OF_4
-    return walks < few and length >= (LONG_WALK if states == 16 else LONG_WALK // 4)
+    if states == 16:
+        return walks < FEW_WALKS and length >= LONG_WALK
+    if walks < FEW_WALKS_OF_4:
+        return length >= LONG_WALK // 4
+    return walks < 2 * FEW_WALKS_OF_4 and length >= LONG_WALK and element_bytes == 2
 
 
 def images_a_block(batch: int, length: int, blocks_an_image: int, slots: int) -> int:
     """Return how many images a block takes in turns: short walks one after the other, as long as blocks last.
 
     Blocks of one long walk each, in several rounds, are 8 % faster than as many blocks as the GPU holds with
-    more images each: what one waits longer for, others make up for.
+    more images each: what one waits longer for, others make up for. 1024 windows are 0.0726 ms with 16 a
+    block, 0.0853 with 15, whose last blocks are a round of their own.
 
     Args:
         batch: B.
@@ -192,124 +236,19 @@ def images_a_block(batch: int, length: int, blocks_an_image: int, slots: int) ->
         blocks_an_image: if a block takes one image.
         slots: blocks that the GPU holds at once.
     """
-    return max(1, min(LEAST_POSITIONS // length, batch * blocks_an_image // slots))
+    return max(1, min(batch, LEAST_POSITIONS // length, -(-batch * blocks_an_image // slots)))
 
 
-@lru_cache(maxsize=256)
-def images_of_round(batch: int, length: int, blocks_an_image: int, slots: int) -> int:
-    """Return how many images a block of the backward kernel takes: rounds of blocks come out shortest.
+def fitting_warps(warps: int, warp_channels: int, channels: int) -> int:
+    """Return `warps` or, of 3 and 4, the other, where it leaves fewer lanes without a channel.
 
     Args:
-        batch: B.
-        length: L.
-        blocks_an_image: if a block takes one image.
-        slots: blocks that the GPU holds at once.
+        warps: of a block.
+        warp_channels: channels of a warp.
+        channels: D.
     """
-
-    def cost(images: int) -> tuple[int, int]:
-        blocks = -(-batch // images) * blocks_an_image
-        return -(-blocks // slots) * (images * length + START), images
-
-    return min((cost(images) for images in range(1, min(batch, 4096) + 1)), default=(0, 1))[1]
-
-
-def _fitting(warps: int, warp_channels: int, channels: int) -> int:
-    """Return `warps` or the other of 3 and 4, whichever leaves fewer lanes without a channel."""
-    other = 7 - warps
+    other = {3: 4, 4: 3}.get(warps, warps)
     padded = {
         count: -(-channels // (count * warp_channels)) * count * warp_channels for count in (warps, other)
     }
     return other if padded[other] < padded[warps] and other * warp_channels % 8 == 0 else warps
-
-
-class BackwardLayout(NamedTuple):
-    """The backward kernel's shape; a lane has two channels.
-
-    Attributes:
-        lanes: that share their channels.
-        warps: of a block.
-        positions: of a stage, T.
-        tile: positions whose states and exponentials are in registers at once.
-        stages: of the ring.
-        resident: blocks that a multiprocessor's registers must hold at least.
-    """
-
-    lanes: int
-    warps: int
-    positions: int
-    tile: int
-    stages: int
-    resident: int
-
-    @property
-    def channels(self) -> int:
-        """Channels of a block."""
-        return self.warps * 64 // self.lanes
-
-    @property
-    def threads(self) -> int:
-        """Threads of a block."""
-        return self.warps * 32
-
-    def shared_bytes(self, states: int, x_bytes: int, dy_bytes: int) -> int:
-        """Return the dynamic shared memory of a block: the ring, sums of two stages, places."""
-        stage = self.positions * (self.channels * (2 * x_bytes + dy_bytes) + 2 * states * 4)
-        sums = 2 * self.warps * self.positions * 2 * states * 4
-        return self.stages * stage + sums + (self.stages + 2) * self.positions * 4
-
-    def held(self, states: int, x_bytes: int, dy_bytes: int) -> int:
-        """Return how many blocks a multiprocessor holds at once."""
-        room = SHARED_BYTES // (self.shared_bytes(states, x_bytes, dy_bytes) + BLOCK_BYTES)
-        return max(1, min(self.resident, room))
-
-
-def backward_layout(channels: int, states: int) -> BackwardLayout:
-    """Choose the backward kernel's shape.
-
-    Args:
-        channels: D.
-        states: N, 4 or 16.
-    """
-    if states == 4:
-        return BackwardLayout(lanes=1, warps=1, positions=16, tile=4, stages=3, resident=10)
-    return BackwardLayout(
-        lanes=4, warps=_fitting(4, 16, channels), positions=16, tile=4, stages=4, resident=3
-    )
-
-
-@lru_cache(maxsize=256)
-def backward_plan(
-    batch: int,
-    length: int,
-    channels: int,
-    directions: int,
-    states: int,
-    x_bytes: int,
-    dy_bytes: int,
-    units: int,
-) -> tuple[BackwardLayout, Cut]:
-    """Choose lanes, stages and pieces of a backward scan.
-
-    A walk is cut where blocks would leave half of the GPU idle: the first pass over the chunks costs a
-    quarter of the second. Blocks come in few rounds: each keeps the states of a segment in memory that must
-    stay in the cache.
-
-    Args:
-        batch: B.
-        length: L.
-        channels: D.
-        directions: K.
-        states: N, 4 or 16.
-        x_bytes: of an element of x and delta.
-        dy_bytes: of an element of the upstream gradient.
-        units: multiprocessors of the GPU.
-    """
-    layout = backward_layout(channels, states)
-    slots = layout.held(states, x_bytes, dy_bytes) * units
-    row = directions * -(-channels // layout.channels)
-    segments = -(-length // SEGMENT)
-    if batch * row >= slots // 2 or segments == 1:
-        return layout, Cut(length, 1, images_of_round(batch, length, row, slots))
-    pieces = min(segments, max(1, 2 * slots // (batch * row)))
-    chunk = -(-segments // pieces) * SEGMENT
-    return layout, Cut(chunk, -(-length // chunk), 1)

@@ -1,0 +1,214 @@
+"""Studies with truth: which file says where the tumour is of which study."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from cipa.data.convert.sources import patient_id
+from cipa.errors import DataError, UsageError
+from cipa.evaluation.mask_files import find_masks, nifti_stem
+from cipa.io.dicom.folders import show_name, walk_folders
+from cipa.io.studies import CT_NAMES, PET_NAMES, StudyPlace, find_studies, is_passed_over
+
+TRUTH_NAMES = ("truth*", "tumour*", "tumor*", "gtv*", "*mask*")
+"""Names of truth files without their suffixes, in any case; the first that is there counts."""
+
+SEPARATORS = "_-. "
+"""Between the name of a study and what its file is."""
+
+MOST_NAMED = 5
+"""Studies that one line names."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One study with truth.
+
+    Attributes:
+        study: where its images are.
+        patient: its name as an id, by which tables, masks and folds know it (`patient_id`).
+        truth: file of the true mask.
+    """
+
+    study: StudyPlace
+    patient: str
+    truth: Path
+
+    def scrub(self, line: str) -> str:
+        """Return a line about the study without the patient's identity."""
+        return self.study.secrets.scrub(show_name(line))
+
+
+def find_cases(
+    root: Path, truth: str | None = None, keep_names: bool = False
+) -> tuple[list[Case], list[str]]:
+    """Find the studies below a folder, as `cipa predict` does, and the truth of each.
+
+    Args:
+        root: a study, or a folder of studies.
+        truth: where the masks are, if not in a study's folder or beside it under one of `TRUTH_NAMES`: the
+            one mask of one study; a folder or a CSV, as `find_masks` takes them; or a pattern of names to
+            look for in place of these.
+        keep_names: keep names of studies that hold the patient's.
+
+    Returns:
+        The studies with truth, by name, and the names of those without.
+
+    Raises:
+        DataError: there is no study, none has truth, or a study has several.
+        UsageError: two studies have one id.
+    """
+    if not root.exists():
+        raise DataError(f"{root}: no such folder; give studies with truth, or a folder in PCLT20K layout")
+    studies = find_studies(root, keep_names)
+    if not studies:
+        raise DataError(
+            f"{root}: no studies and no test.txt; give DICOM or pairs of NIfTI (ct.nii.gz beside pet.nii.gz) "
+            "with a mask beside each, or a folder in PCLT20K layout"
+        )
+    _refuse_one_id_twice(studies)
+    found = _find_truth(studies, truth)
+    cases = [
+        Case(study, patient_id(study.name), path) for study, path in zip(studies, found, strict=True) if path
+    ]
+    without = [study.name for study, path in zip(studies, found, strict=True) if not path]
+    if not cases:
+        looked = f"named by {truth}" if truth else f"named {', '.join(TRUTH_NAMES)}"
+        raise DataError(
+            f"{root}: no truth of {name_some(without)}; put a NIfTI mask {looked} beside it, or name the "
+            "masks with --truth"
+        )
+    return cases, without
+
+
+def find_masks_of(cases: Sequence[Case], source: Path) -> dict[str, Path]:
+    """Find another tool's mask of every study.
+
+    Args:
+        cases: the studies.
+        source: folder or table, as `find_masks` takes it, or the mask itself of one study.
+
+    Returns:
+        Patient to file.
+
+    Raises:
+        DataError: some study has none, or as `find_masks`.
+    """
+    found = dict(
+        zip((case.patient for case in cases), _named([case.study for case in cases], source), strict=True)
+    )
+    require_masks(source, [patient for patient, path in found.items() if path is None])
+    return {patient: path for patient, path in found.items() if path is not None}
+
+
+def require_masks(source: Path, missing: Sequence[str]) -> None:
+    """Refuse masks that are not there: left out, or taken as empty, they would change what is scored.
+
+    Raises:
+        DataError: `missing` holds a name.
+    """
+    if missing:
+        raise DataError(
+            f"{source}: no mask of {name_some(missing)}; add it (an empty one where nothing was found) as "
+            f"{missing[0]}.nii.gz"
+        )
+
+
+def name_some(names: Sequence[str]) -> str:
+    """Return names in a line, at most `MOST_NAMED` of them."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _refuse_one_id_twice(studies: Iterable[StudyPlace]) -> None:
+    holders: dict[str, str] = {}
+    for study in studies:
+        patient = patient_id(study.name)
+        if patient.casefold() in holders:
+            raise UsageError(
+                f"{holders[patient.casefold()]} and {study.name}: two studies would both be {patient} in "
+                "tables and masks; rename one of their folders"
+            )
+        holders[patient.casefold()] = study.name
+
+
+def _find_truth(studies: Sequence[StudyPlace], truth: str | None) -> list[Path | None]:
+    if truth is None:
+        return [_truth_beside(study, TRUTH_NAMES) for study in studies]
+    if Path(truth).exists() or truth.lower().endswith(".csv"):
+        return _named(studies, Path(truth))
+    if "/" in truth:
+        raise DataError(
+            f"--truth {truth}: not there; give a folder of masks, a CSV with columns study,mask, or a "
+            "pattern of names to look for in the folder of each study"
+        )
+    return [_truth_beside(study, (truth.lower(),)) for study in studies]
+
+
+def _named(studies: Sequence[StudyPlace], source: Path) -> list[Path | None]:
+    """Return the mask of each study, none where it has no mask."""
+    if source.is_file() and nifti_stem(source):
+        if len(studies) > 1:
+            raise DataError(f"{source}: one mask for {len(studies)} studies; give a folder of masks")
+        return [source]
+    masks = find_masks(source)
+    return [next((masks[one] for one in _ids_of(study) if one in masks), None) for study in studies]
+
+
+def _ids_of(study: StudyPlace) -> list[str]:
+    """Return the ids a study's mask may have: of its name, and of its own folder where that is hidden."""
+    own = study.ct.stem if study.ct.is_file() else study.ct.resolve().name
+    names = (study.name, own) if study.is_dicom else (study.name,)
+    return [patient_id(name) for name in names if any(map(str.isalnum, name))]
+
+
+def _truth_beside(study: StudyPlace, patterns: Sequence[str]) -> Path | None:
+    """Return the file whose name is the first of the patterns that any file matches."""
+    names = dict(_masks_near(study))
+    for pattern in patterns:
+        bare = _bare(pattern)
+        found = [file for file, name in names.items() if fnmatchcase(name.lower(), bare)]
+        if len(found) > 1:
+            both = " and ".join(file.name for file in found[:2])
+            raise DataError(
+                study.secrets.scrub(
+                    f"{study.name}: {len(found)} files may be the truth ({both}); choose with --truth PATTERN"
+                )
+            )
+        if found:
+            return found[0]
+    return None
+
+
+def _bare(pattern: str) -> str:
+    return nifti_stem(Path(pattern)) or pattern
+
+
+def _masks_near(study: StudyPlace) -> Iterable[tuple[Path, str]]:
+    """Give NIfTI files of the study's folders, and those beside them that begin with the study's name."""
+    if not study.is_dicom:
+        yield from _with_prefix(study.ct.parent, _prefix_of(study), {study.ct, study.pet})
+        return
+    for folder in study.folders or ((study.ct,) if study.ct.is_dir() else ()):
+        for inside, files in walk_folders(folder, is_passed_over):
+            yield from ((inside / name, stem) for name in files if (stem := nifti_stem(Path(name))))
+    if not study.folders:
+        own = study.ct.resolve()
+        yield from _with_prefix(own.parent, own.stem if own.is_file() else own.name, set())
+
+
+def _with_prefix(folder: Path, prefix: str, images: set[Path | None]) -> Iterable[tuple[Path, str]]:
+    for file in sorted(folder.iterdir()):
+        stem = None if file in images or not file.is_file() else nifti_stem(file)
+        if stem is not None and stem.startswith(prefix):
+            rest = stem[len(prefix) :]
+            if not prefix or rest[:1] in SEPARATORS:  # so that mask_a10 is none of study a1
+                yield file, rest.lstrip(SEPARATORS)
+
+
+def _prefix_of(study: StudyPlace) -> str:
+    """Return what stands before the word CT in the name of a NIfTI pair's CT."""
+    stem = nifti_stem(study.ct) or ""
+    ends = (name for name in (*CT_NAMES, *PET_NAMES) if stem.lower().endswith(name))
+    return stem[: -len(max(ends, key=len, default=""))].rstrip(SEPARATORS)
