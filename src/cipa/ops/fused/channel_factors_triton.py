@@ -64,6 +64,7 @@ def attend(
     mean = tl.sum(total, axis=0) / pixels
     peak = tl.where(known, tl.max(largest, axis=0), 0.0)
     if BIAS:
+        # bias: (D,)
         shift = tl.load(bias + d, mask=known, other=0.0).to(tl.float32)
         mean += shift
         peak += shift
@@ -77,6 +78,7 @@ def attend(
     # up: (D, R), read transposed as (BR, BD), so that both sums stay within the tile
     weight = tl.load(up + d[None, :] * narrow + r, mask=mask, other=0.0).to(tl.float32)
     factor = tl.sigmoid(tl.sum(weight * hidden[:, None], axis=0))
+    # out: (B, D)
     tl.store(out + tl.program_id(0) * channels + d, factor.to(out.dtype.element_ty), mask=known)
 
 

@@ -37,6 +37,7 @@ def merge_norm_forward(
     scale = tl.load(weight + spread, mask=known, other=0.0).to(tl.float32)
     shift = tl.load(bias + spread, mask=known, other=0.0).to(tl.float32)
     y = centred * tl.rsqrt(variance + eps)[:, None, None] * scale + shift
+    # out: (pixels, 4 D)
     tl.store(out + pixel.to(tl.int64) * (4 * channels) + at, y.to(out.dtype.element_ty), mask=known)
 
 

@@ -34,6 +34,7 @@ def window_norm_forward(x, weight, bias, out, columns, channels, eps, SIDE: tl.c
     factor = tl.load(weight + at, mask=mask, other=0.0).to(tl.float32)
     shift = tl.load(bias + at, mask=mask, other=0.0).to(tl.float32)
     y = centred * scale * factor + shift
+    # out: (windows, SIDE^2, C): the window's pixels side by side, as the attention reads them
     tl.store(out + window.to(tl.int64) * count + at, y.to(out.dtype.element_ty), mask=mask)
 
 

@@ -44,5 +44,6 @@ def join_chunks(
         for i in tl.static_range(TOGETHER):
             c = group + i if FORWARDS else chunks - 1 - group - i
             at = (b * chunks + c) * K + k
+            # borders: (B, S, K, N, D), in place: what leaves a chunk becomes what enters it
             tl.store(borders + (at * N + n) * channels + d, state, mask=inside & (group + i < chunks))
             state = tl.exp2(totals[i] * rate) * state + leaving[i]

@@ -45,6 +45,7 @@ def write_pair(
 def load_dt_weight(weight, k, d, r, channels, R: tl.constexpr):
     """Return the weight (K, channels, R) of a direction's channels d as a tile (channels, rank)."""
     mask = (d < channels)[:, None] & (r < R)[None, :]
+    # weight: (K, D, R), a tile (BD, RANK)
     return tl.load(weight + (k * channels + d)[:, None] * R + r[None, :], mask=mask, other=0.0)
 
 
@@ -68,7 +69,9 @@ def projection_backward(
                 mask=(row < rows)[:, None] & (d < channels)[None, :], other=0.0,
             )  # fmt: skip
             dt_weight = load_dt_weight(weight, k, d, r, channels, R).to(tile.dtype)
+            # (ROWS, BD) times (BD, RANK)
             total = tl.dot(tile, dt_weight, total, input_precision="tf32x3")
+        # dt_low's part of dprojection: (rows, K, R + 2 N), a tile (ROWS, RANK)
         tl.store(
             dprojection + (row * K + k)[:, None] * (R + 2 * N) + r[None, :],
             total.to(dprojection.dtype.element_ty), mask=(row < rows)[:, None] & (r < R)[None, :],
@@ -111,11 +114,13 @@ def weight_backward(
                 d_raw + (row * K + k)[:, None] * channels + d[None, :],
                 mask=(row < rows)[:, None] & (d < channels)[None, :], other=0.0,
             )  # fmt: skip
+            # (BD, ROWS) times (ROWS, RANK): the weight's gradient, summed over this program's rows
             grown = grown + (tl.dot(tl.trans(tile), low, sums[part], input_precision="tf32x3"),)
             if PROJECT:
                 total = tl.dot(tile, dt_weight[part], total, input_precision="tf32x3")
         sums = grown
         if PROJECT:
+            # dprojection: (rows, K, R + 2 N), a tile (ROWS, RANK)
             tl.store(dprojection + low_at, total.to(dprojection.dtype.element_ty), mask=low_mask)
             write_pair(dvalues, dprojection, row, k, rows, K, N, R, PAIR, BLOCKS)
     for part in tl.static_range(PARTS):
