@@ -63,7 +63,7 @@ def add_norm_forward(
     x, branch, branch_bias, factors, skip, weight, bias, total, out, rows, channels, eps,
     BRANCH: tl.constexpr, SCALED: tl.constexpr, SKIP: tl.constexpr, NORM: tl.constexpr,
     ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill total = x skip + branch (where there is a branch) and, where NORM, out = LayerNorm(total).
 
     Where SCALED the branch is (branch + its bias) factors (images, channels), and rows are an image's.
@@ -102,7 +102,7 @@ def add_norm_forward(
 def add_norm_backward(
     dtotal, dout, total, x, skip, weight, dsum, dx, dskip, dweight, dbias, rows, channels, eps,
     TOTAL: tl.constexpr, SKIP: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill the gradients of branch (dsum) and, where SKIP, of x (dx); else they are the same.
 
     Each program adds up its rows' part of the gradients of skip, weight and bias, (programs, channels).

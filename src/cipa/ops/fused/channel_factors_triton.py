@@ -22,7 +22,7 @@ reads go out together."""
 
 
 @triton.jit(do_not_specialize=["pixels", "chunk"])
-def pool_chunks(x, parts, pixels, chunk, channels, ROWS: tl.constexpr, BD: tl.constexpr):
+def pool_chunks(x, parts, pixels, chunk, channels, ROWS: tl.constexpr, BD: tl.constexpr) -> None:
     """Fill parts (B, chunks, 2, D) with the sums and the maxima of a chunk of pixels of x (B, pixels, D)."""
     d = tl.arange(0, BD)[None, :]
     image = tl.program_id(1).to(tl.int64)
@@ -48,7 +48,7 @@ def pool_chunks(x, parts, pixels, chunk, channels, ROWS: tl.constexpr, BD: tl.co
 def attend(
     parts, down, up, bias, out, pixels, chunks, channels, narrow,
     BIAS: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr, BR: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out (B, D) with the factors of an image, of the map + bias where BIAS."""
     d = tl.arange(0, BD)
     known = d < channels

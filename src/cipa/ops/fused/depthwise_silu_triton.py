@@ -66,7 +66,7 @@ def convolve(band, row: tl.constexpr, taps):
 def depthwise_forward(
     x, weight, bias, dout, out, height, width, channels,
     BACK: tl.constexpr, BH: tl.constexpr, BW: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out with SiLU(x's convolution + bias) or, where BACK, the gradient before SiLU from dout."""
     strips = tl.cdiv(width, BW)
     bands = tl.cdiv(height, BH)
@@ -102,7 +102,7 @@ def depthwise_forward(
 def depthwise_backward(
     dlinear, x, weight, dx, sums, bands_in_all, height, width, channels,
     BH: tl.constexpr, BW: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill dx, and a program's part of the gradients of nine weights and bias, (., 10, D).
 
     What goes to a weight is the sum of x at a pixel times dlinear at the pixel that the weight took it to.

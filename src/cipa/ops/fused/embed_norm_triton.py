@@ -18,7 +18,7 @@ ELEMENTS = {True: 4096, False: 8192}
 def embed_norm_forward(
     image, kernel, bias, weight, norm_bias, out, patches, rows, columns, channels, eps,
     PLANES: tl.constexpr, SIDE: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out (patches, C) = LayerNorm(kernel patch + bias).
 
     image (B, PLANES, rows, columns), kernel (C, PLANES SIDE^2), a patch PLANES SIDE^2 values of one image.

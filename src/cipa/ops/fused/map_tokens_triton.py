@@ -31,7 +31,7 @@ def project_pieces(
     x, scale, weight, parts, moments, sums, chunk, channels, width,
     PIXELS: tl.constexpr, SCALED: tl.constexpr, SHIFTED: tl.constexpr,
     BP: tl.constexpr, BC: tl.constexpr, BW: tl.constexpr, ROWS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill parts (2B, S, width, C), moments (2B, S, 2, C) and sums (S, width) of a piece of x (2B, L, C).
 
     Parts are the weights, times the norm's where SCALED, times the pixels; moments the sums of the pixels and
@@ -87,7 +87,7 @@ def project_pieces(
 def join_pieces(
     x, parts, moments, sums, bias, out, batch, pieces, pixels, channels, width, eps,
     SHIFTED: tl.constexpr, BS: tl.constexpr, BC: tl.constexpr, BW: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out (B, 2C, width) with GELU(weights times normalised channels + bias)."""
     image = tl.program_id(0).to(tl.int64)
     c = tl.program_id(1) * BC + tl.arange(0, BC)
@@ -129,7 +129,7 @@ def join_pieces(
 
 
 @triton.jit(do_not_specialize=["batch", "pixels"])
-def amplify_forward(x, logits, out, batch, pixels, channels, ROWS: tl.constexpr, BD: tl.constexpr):
+def amplify_forward(x, logits, out, batch, pixels, channels, ROWS: tl.constexpr, BD: tl.constexpr) -> None:
     """Fill out (2B, L, C) with x (1 + sigmoid(logits)); those are (B, 2C)."""
     image = tl.program_id(1).to(tl.int64)
     row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]

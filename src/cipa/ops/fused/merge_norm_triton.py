@@ -15,7 +15,7 @@ ELEMENTS = 2048
 @triton.jit(do_not_specialize=["pixels", "height", "width"])
 def merge_norm_forward(
     x, weight, bias, out, pixels, height, width, channels, eps, ROWS: tl.constexpr, BD: tl.constexpr
-):
+) -> None:
     """Fill out (pixels, 4, C) from x (B, H, W, C): a pixel's neighbours column by column, normalised."""
     pixel = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None, None]
     corner = tl.arange(0, 4)[None, :, None]

@@ -27,7 +27,7 @@ OUTPUTS = 512
 def neighbour_products(
     x, weight, projection, products, pixels, height, width, channels,
     CLASSES: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill products (5 + CLASSES, pixels) of x (pixels of all images, C); beyond a border is the border."""
     pixel = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     there = pixel < pixels
@@ -73,7 +73,7 @@ def source_of(place, size):
 def weigh_products(
     products, bias, projection, logits, pixels, height, width, channels, eps,
     CLASSES: tl.constexpr, OUTPUTS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill logits (4 pixels, CLASSES), the doubled map's, from the products of its source."""
     output = tl.program_id(0) * OUTPUTS + tl.arange(0, OUTPUTS)
     there = output < pixels * 4

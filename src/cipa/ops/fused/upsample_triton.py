@@ -40,7 +40,7 @@ def doubled(x, image, i, j, d, mask, height, width, channels):
 
 
 @triton.jit(do_not_specialize=["height", "width"])
-def double_forward(x, out, height, width, channels, BW: tl.constexpr, BD: tl.constexpr):
+def double_forward(x, out, height, width, channels, BW: tl.constexpr, BD: tl.constexpr) -> None:
     """Fill out (B, 2H, 2W, D)."""
     strips = tl.cdiv(2 * width, BW)
     image = (tl.program_id(0) // (strips * 2 * height)).to(tl.int64)
@@ -66,7 +66,7 @@ def share(index, size, tap: tl.constexpr):
 
 
 @triton.jit(do_not_specialize=["height", "width"])
-def double_backward(dout, dx, height, width, channels, BW: tl.constexpr, BD: tl.constexpr):
+def double_backward(dout, dx, height, width, channels, BW: tl.constexpr, BD: tl.constexpr) -> None:
     """Fill dx (B, H, W, D) from dout (B, 2H, 2W, D)."""
     strips = tl.cdiv(width, BW)
     image = (tl.program_id(0) // (strips * height)).to(tl.int64)
@@ -90,7 +90,7 @@ def double_norm_project_backward(
     dlogits, x, weight, bias, projection, ddoubled, dweight, dbias, dprojection,
     strips_in_all, height, width, channels, eps,
     CLASSES: tl.constexpr, BW: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill ddoubled (B, 2H, 2W, D) and each program's part of the parameters' gradients."""
     strips = tl.cdiv(2 * width, BW)
     d = tl.arange(0, BD)[None, :]

@@ -15,7 +15,9 @@ VALUES_A_WARP = 1024
 
 
 @triton.jit(do_not_specialize=["columns"])
-def window_norm_forward(x, weight, bias, out, columns, channels, eps, SIDE: tl.constexpr, BD: tl.constexpr):
+def window_norm_forward(
+    x, weight, bias, out, columns, channels, eps, SIDE: tl.constexpr, BD: tl.constexpr
+) -> None:
     """Fill a window of out (windows, SIDE^2, C), normalised, from x (rows of all images, SIDE columns, C)."""
     window = tl.program_id(0)
     pixel = tl.arange(0, SIDE * SIDE)[:, None]
@@ -42,7 +44,7 @@ def window_norm_forward(x, weight, bias, out, columns, channels, eps, SIDE: tl.c
 def add_windows_forward(
     x, y, z, windows, regions, out, pixels, columns, channels,
     SIDE: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out, one map of all images' pixels, with x + y + z + windows + regions."""
     pixel = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
     d = tl.arange(0, BD)[None, :]

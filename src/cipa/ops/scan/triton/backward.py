@@ -104,7 +104,7 @@ def scan_chunks_backward(
     images, each, height, width, channels, chunk, chunks, segment,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr, DIRECTIONS: tl.constexpr,
     T: tl.constexpr, SAVED: tl.constexpr, SECTORS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill the gradients; a program takes the same chunk of `each` images, one after the other.
 
     dx and d_raw, (B, L, K, D), are those of x and of the step before softplus, for each direction; dvalues

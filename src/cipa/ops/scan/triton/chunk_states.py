@@ -13,7 +13,7 @@ TOGETHER = tl.constexpr(8)
 def join_chunks(
     borders, sums, A_logs, channels, chunks,
     K: tl.constexpr, N: tl.constexpr, BD: tl.constexpr, FORWARDS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Turn borders (B, S, K, N, D), in index, from what leaves each chunk alone into what enters it.
 
     The decay of a whole chunk is exp(A sum(delta)), with sums (B, S, K, D): N exponentials, not N a position.

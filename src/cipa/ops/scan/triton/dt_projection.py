@@ -39,7 +39,7 @@ def dt_projection_forward(
     projection, dt, weight, bias, delta, values, rows, channels,
     K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, RANK: tl.constexpr, PAIR: tl.constexpr,
     ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill delta (rows, K, channels) and values (rows, K, 2 N), float32.
 
     The first R of the projection (rows, K, R + 2 N) are multiplied by `weight` (K, channels, R); where R is 0

@@ -29,7 +29,7 @@ TILE_BYTES = 48 * 1024
 def write_pair(
     dvalues, dprojection, row, k, rows,
     K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, PAIR: tl.constexpr, BLOCKS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill dprojection's columns of B and C with the sum of dvalues (rows, K, BLOCKS, 2 N)."""
     n = tl.arange(0, PAIR)[None, :]
     mask = (row < rows)[:, None] & (n < 2 * N)
@@ -54,7 +54,7 @@ def projection_backward(
     d_raw, dvalues, weight, dprojection, rows, channels,
     K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, RANK: tl.constexpr, PAIR: tl.constexpr,
     BLOCKS: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill dprojection (rows, K, R + 2 N): d_raw (rows, K, channels) times weight, and the sum of dvalues."""
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     k = tl.program_id(1)
@@ -84,7 +84,7 @@ def weight_backward(
     d_raw, dvalues, projection, weight, dprojection, dweight, rows, channels,
     K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, RANK: tl.constexpr, PAIR: tl.constexpr,
     BLOCKS: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr, PARTS: tl.constexpr, PROJECT: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill a program's part of dweight (., K, channels, R): d_raw transposed times the projection's first R.
 
     A program takes PARTS x BD channels; where those are all, PROJECT fills dprojection in the same pass.

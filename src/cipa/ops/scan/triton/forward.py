@@ -59,7 +59,7 @@ def chunk_ends(
     height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
     DIRECTIONS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill ends (B, S, K, N, D), each chunk's last state from zero, and sums (B, S, K, D) of its steps."""
     blocks = tl.cdiv(channels, BD)
     program = tl.program_id(0)
@@ -125,7 +125,7 @@ def scan_chunks(
     images, each, height, width, channels, chunk, chunks, segment,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
     DIRECTIONS: tl.constexpr, SAVE: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill y (B, L, K, D) and, if SAVE, states (B, segments, K, N, D) with the state at each segment's start.
 
     A segment is a multiple of AHEAD positions, or as long as a chunk. A program scans the same chunk of

@@ -15,7 +15,7 @@ from cipa.ops.fused.add_norm_triton import load_beside, norm_backward, plan_back
 def merge_norm_gate_forward(
     source, gate, weight, bias, merged, out, rows, channels, eps,
     K: tl.constexpr, SAVE: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out = LayerNorm(sum of source over K) SiLU(gate), and the sum itself where SAVE."""
     row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]
     d = tl.arange(0, BD)[None, :]
@@ -42,7 +42,7 @@ def merge_norm_gate_forward(
 def norm_gate_backward(
     dout, merged, gate, weight, bias, dmerged, dgate, dweight, dbias, again, rows, channels, eps,
     AGAIN: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill the gradients of the sum and of the gate, and each program's part of weight's and bias's.
 
     Where AGAIN, what the forward pass returned is made once more.
