@@ -30,7 +30,7 @@ STAGES = {
     "measure lesions": "cipa.inference.study.measure_lesions",
     "write": "cipa.inference.batch.save_prediction",
     "write: mask and probability": "cipa.inference.save.write_volume",
-    "write: SEG": "cipa.inference.save.write_seg",
+    "write: SEG": "cipa.inference.dicom_objects.write_seg",
     "write: report": "cipa.report.study.write_study_report",
     "write: report, projections": "cipa.report.study.save_mip",
     "write: report, panels": "cipa.report.study.save_lesion_panel",

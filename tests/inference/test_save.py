@@ -10,7 +10,7 @@ import pytest
 from pydicom import dcmread
 
 from cipa.errors import DataError, UsageError
-from cipa.inference import save
+from cipa.inference import dicom_objects, save
 from cipa.inference.predictor import Predictor
 from studies import box_mask, write_study
 
@@ -32,6 +32,7 @@ def test_a_result_is_a_folder_of_masks_tables_and_facts(prediction, tmp_path):
         "lesions.csv",
         "lesions.json",
         "mask.nii.gz",
+        "measurements.dcm",
         "patient.csv",
         "probability.nii.gz",
         "segmentation.dcm",
@@ -100,7 +101,7 @@ def test_a_seg_that_fails_is_a_warning_and_the_rest_is_written(
     def report(found, folder):
         (folder / "report.html").write_text(" ".join(found.warnings))
 
-    monkeypatch.setattr(save, "write_seg", fail)
+    monkeypatch.setattr(dicom_objects, "write_seg", fail)
     out = prediction.save(tmp_path / "out", also=[report])
     (warning,) = [line for line in prediction.warnings if "DICOM SEG" in line]
     assert warning.startswith(f"DICOM SEG was not written: {reason}")
@@ -136,15 +137,15 @@ def test_no_cell_of_a_table_is_a_formula(prediction, tmp_path):
     }
 
 
-@pytest.mark.parametrize("fails", ["write_volume", "write_seg"])
-def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(prediction, tmp_path, monkeypatch, fails):
+@pytest.mark.parametrize(("where", "fails"), [(save, "write_volume"), (dicom_objects, "write_seg")])
+def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(prediction, tmp_path, monkeypatch, where, fails):
     prediction.save(tmp_path / "old")
     before = (tmp_path / "old" / "lesions.json").read_bytes()
 
     def full(*arguments, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(save, fails, full)
+    monkeypatch.setattr(where, fails, full)
     for name in ("new", "old"):
         with pytest.raises(OSError, match="No space"):
             prediction.save(tmp_path / name, overwrite=True)

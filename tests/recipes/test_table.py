@@ -1,22 +1,43 @@
-"""Rows to tables: seeds pooled, patients paired, in the order of the rows."""
+"""Tables of patients that were not learnt from."""
 
-from recipes.sts.table import read_rows, scores_table
+from pathlib import Path
 
+import pytest
+from recipes.patients.table import by_network, pairs_table, read_csv, scores_table, write_csv
 
-def test_the_networks_come_in_the_order_of_the_rows_and_seeds_are_pooled(folder):
-    assert list(read_rows(folder)) == ["tiny", "unet", "PET SUV 2.5"]
-    lines = scores_table(read_rows(folder)).splitlines()
-    iou = 100 * 170 / 220
-    assert lines[2].startswith(f"| tiny | 2 | {iou:.1f} [{iou:.1f}, {iou:.1f}] | 72.7, 81.8 |")
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
 
-def test_patients_are_paired_with_the_first_network_and_p_is_corrected(folder):
-    lines = scores_table(read_rows(folder)).splitlines()
-    assert lines[2].endswith("|  |")
-    assert "| -25.0 [-25.0, -25.0], 0.062 |" in lines[3]  # 2 / 2^6, times two comparisons
+def _row(network, patient, dice):
+    counts = {"tp": 10, "fp": 2, "fn": 3}
+    lesions = {"lesions": 1.0, "found": 1.0, "predicted": 2.0, "right": 1.0}
+    return (
+        {"network": network, "run": "0", "patient": patient, **counts}
+        | {"dice": dice, "false_ml": 1.0, "truth_ml": 9.0}
+        | lesions
+    )
 
 
-def test_rows_scored_on_held_out_training_patients_stay_out(folder):
-    path = folder / "tiny-0" / "row.json"
-    path.write_text(path.read_text().replace("test patients", "held-out training patients"))
-    assert len(read_rows(folder)["tiny"]) == 1
+def test_a_patient_scored_twice_by_a_network_is_refused():
+    with pytest.raises(ValueError, match="tiny: patient P1 is there twice"):
+        by_network([_row("tiny", "P1", 0.5), _row("tiny", "P1", 0.6)])
+
+
+def test_networks_are_paired_on_the_patients_of_both():
+    rows = [_row("tiny", f"P{n}", 0.5) for n in range(9)] + [_row("other", f"P{n}", 0.6) for n in range(2, 8)]
+    line = pairs_table(rows, "tiny").splitlines()[-1]
+    assert line.startswith("| other | 6 | +10.0")
+    assert "0.031" in line  # all six of a sign: 2 / 2^6
+
+
+def test_rows_are_read_as_they_were_written(tmp_path):
+    rows = [_row("tiny", "P1", 0.5)]
+    write_csv(tmp_path / "rows.csv", rows)
+    assert read_csv(tmp_path / "rows.csv") == rows
+
+
+def test_the_page_shows_the_table_of_its_rows():
+    rows = read_csv(RESULTS / "sts-five-folds.csv")
+    page = (RESULTS.parent / "results.md").read_text(encoding="utf-8")
+    for line in [*scores_table(rows).splitlines(), *pairs_table(rows, "tiny").splitlines()]:
+        assert line in page

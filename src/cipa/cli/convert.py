@@ -1,9 +1,10 @@
-"""Turn NIfTI volumes into slices in PCLT20K layout, or masks of such slices back into NIfTI.
+"""Turn NIfTI or DICOM studies into slices in PCLT20K layout, or masks of such slices back into NIfTI.
 
 `cipa convert ROOT --ct '*/CT.nii.gz' --pet '*/SUV.nii.gz' --mask '*/tumour.nii.gz' -o DATA` takes CT in HU,
-PET in SUV and a tumour mask of each patient. The patient is what the first * stands for; it names the slices
-and stands in metadata.json, so use pseudonyms. `cipa convert --back MASKS --data DATA -o OUT` takes the masks
-that `cipa evaluate` or `cipa predict` wrote to each CT's own grid.
+PET in SUV and a tumour mask of each patient; --study '*' in place of --ct and --pet takes folders of DICOM
+studies. Masks are NIfTI, DICOM SEG or RTSTRUCT. The patient is what the first * stands for; it names the
+slices and stands in metadata.json, so use pseudonyms. `cipa convert --back MASKS --data DATA -o OUT` takes
+the masks that `cipa evaluate` or `cipa predict` wrote to each CT's own grid.
 """
 
 from argparse import Namespace
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
     from cipa.data.convert import Problem, SplitRule
     from cipa.data.convert.sources import Sources
 
-_PATTERNS = ("ct", "pet", "mask")
+_PATTERNS = ("ct", "pet", "mask", "study")
+_WHOLE = (["ct", "pet", "mask"], ["mask", "study"])
+"""Patterns that together name all of a patient."""
+
 _FORWARD = ("root", "table", *_PATTERNS, "test_patients", "test_fraction", "test_last")
 
 
 EXAMPLES = """
 cipa convert ROOT --ct '*/CT.nii.gz' --pet '*/SUV.nii.gz' --mask '*/tumour.nii.gz' -o DATA
+cipa convert ROOT --study '*/dicom' --mask '*/rtstruct.dcm' --region 'GTV*' -o DATA
 cipa convert --table studies.csv --test-last 8 -o DATA
 cipa convert --back EVALUATION/masks --data DATA -o OUT
 """
@@ -37,8 +42,16 @@ def add_arguments(parser: Parser) -> None:
     add("root", nargs="?", metavar="ROOT", help="folder that the patterns start from")
     add("--ct", metavar="PATTERN", help="CT in HU, one a patient, as '*/CT.nii.gz'")
     add("--pet", metavar="PATTERN", help="PET in SUV, on any grid of the CT's world")
-    add("--mask", metavar="PATTERN", help="tumour mask, on the CT's grid")
+    add("--study", metavar="PATTERN", help="folders of DICOM studies, CT and PET in each")
+    add("--mask", metavar="PATTERN", help="tumour mask: NIfTI, DICOM SEG or RTSTRUCT file")
     add("--table", metavar="FILE", help="instead of patterns: a CSV with columns patient,ct,pet,mask")
+    add(
+        "--region",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="segments or ROIs that are tumour, as 'GTV*' (default: the only one)",
+    )
     add(
         "--label", type=int, metavar="N", help="value of the mask that is tumour (default: whatever is not 0)"
     )
@@ -118,9 +131,10 @@ def _refuse_mixtures(arguments: Namespace) -> None:
     patterns = [name for name in _PATTERNS if getattr(arguments, name) is not None]
     if arguments.table and (patterns or arguments.root):
         raise UsageError("give --table, or a folder with --ct, --pet and --mask, not both")
-    if not arguments.table and not (arguments.root and len(patterns) == len(_PATTERNS)):
+    if not arguments.table and not (arguments.root and patterns in _WHOLE):
         raise UsageError(
-            "nothing to convert: give ROOT with --ct, --pet and --mask, or --table, or --back with --data"
+            "nothing to convert: give ROOT with --ct, --pet and --mask (DICOM: --study and --mask), or "
+            "--table, or --back with --data"
         )
     chosen = [
         name
@@ -148,6 +162,7 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
         suv_max=arguments.suv_max,
         pet_scaling=arguments.pet_scaling,
         label=arguments.label,
+        regions=tuple(arguments.region),
     )
     with progress_bar("converting patients") as progress:
         done = convert_volumes(
@@ -203,7 +218,8 @@ def _sources(arguments: Namespace) -> "Sources":
 
     if arguments.table:
         return read_table(arguments.table)
-    return find_triples(arguments.root, arguments.ct, arguments.pet, arguments.mask)
+    ct, pet = (arguments.study, arguments.study) if arguments.study else (arguments.ct, arguments.pet)
+    return find_triples(arguments.root, ct, pet, arguments.mask)
 
 
 def _split(arguments: Namespace) -> "SplitRule":

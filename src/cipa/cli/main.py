@@ -22,7 +22,7 @@ from cipa.version import __version__
 VERBS = {
     "demo": "a phantom study from DICOM to measured lesions and a report, offline; or a short training",
     "phantom": "draw practice PET-CT: slices in PCLT20K layout, or DICOM studies",
-    "convert": "turn NIfTI volumes into slices in PCLT20K layout, and masks of slices back into NIfTI",
+    "convert": "turn NIfTI or DICOM studies into slices in PCLT20K layout, and masks of slices back",
     "check": "report every missing, unreadable, mis-sized or mis-split file of a data set",
     "models": "list the networks to train: CIPA, its ablations, Sigma, MONAI's; parameters, GFLOP, papers",
     "train": "train a network on a data set in PCLT20K layout",

@@ -2,8 +2,8 @@
 
 STUDY is a DICOM folder or zip (CT and PET mixed, any nesting), a folder with a pair of NIfTI files, or a
 folder of many of these. --ct or --pet alone (NIfTI) does for weights that learnt to do without the other. OUT
-becomes a study's folder (mask, DICOM SEG, lesions, report), or a folder of such folders. On several GPUs or
-hosts: torchrun. Studies that are finished are skipped when the same command runs again.
+becomes a study's folder (mask, DICOM SEG and SR, lesions, report), or a folder of such folders. On several
+GPUs or hosts: torchrun. Studies that are finished are skipped when the same command runs again.
 """
 
 import time
@@ -11,6 +11,7 @@ from argparse import BooleanOptionalAction, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cipa.cli.dicom_out import add_dicom_out, dicom_kinds
 from cipa.cli.network_options import add_network_options
 from cipa.cli.parser import Parser
 from cipa.cli.predict_input import find_input
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 cipa predict STUDY -o OUT
 cipa predict STUDIES -o OUT --weights RUN --alias-table names.csv
+cipa predict STUDY -o OUT --dicom-out seg,sr,rtstruct,sc,pdf
 cipa predict --ct ct.nii.gz --pet suv.nii.gz -o mask.nii.gz
 torchrun --nproc-per-node 4 -m cipa predict STUDIES -o OUT
 """
@@ -73,6 +75,7 @@ def _add_output_options(parser: Parser) -> None:
         metavar="FILE",
         help="studies: write a CSV of each result's name and its source, for you alone: it may name patients",
     )
+    add_dicom_out(group)
     add("--labels", action="store_true", help="studies: write lesions.nii.gz, the number of each lesion")
 
 
@@ -82,6 +85,7 @@ def run(arguments: Namespace) -> int:
     Returns:
         0; 1 if a study among many failed; whatever else is wrong is raised as a `CipaError`.
     """
+    dicom_kinds(arguments)  # refused before anything is read
     given = find_input(arguments)
     if given.kind == "studies":
         from cipa.cli.predict_studies import predict_studies

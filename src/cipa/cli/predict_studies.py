@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cipa.cli.dicom_out import dicom_kinds, picture_writers, warn_of_nifti
 from cipa.cli.predict_input import PredictInput
 from cipa.cli.predict_lines import DISCLAIMER, outcome_line, print_lesions, print_warnings, totals_line
 from cipa.cli.predictor import make_predictor
@@ -38,6 +39,7 @@ def predict_studies(arguments: Namespace, given: PredictInput) -> int:
         UsageError: OUT is taken, or an option does not go with the input.
     """
     out, studies = Path(arguments.out), list(given.studies)
+    warn_of_nifti(arguments, studies)
     if given.is_single:
         code = _one(arguments, studies[0], out)
         _say_names(arguments, studies)
@@ -73,10 +75,18 @@ def _job(
             beside.submit(load_writer)
         also = _report_writers() if arguments.report else ()
         also += (write_labels,) if arguments.labels else ()
+        kinds = dicom_kinds(arguments)
+        also += picture_writers(kinds)
         predictor = make_predictor(arguments, device)
     gc.freeze()  # looking for cycles among all that PyTorch loaded took 0.25 s of every study
     return Job(
-        predictor, volume_options(arguments), study_options(arguments), also, arguments.overwrite, progress
+        predictor,
+        volume_options(arguments),
+        study_options(arguments),
+        also,
+        arguments.overwrite,
+        kinds,
+        progress,
     )
 
 

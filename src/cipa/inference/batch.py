@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from cipa.errors import CipaError, DataError, UsageError, is_out_of_memory
 from cipa.files import atomic_file, is_disk_full
+from cipa.inference.dicom_objects import DEFAULT_OBJECTS
 from cipa.inference.inputs import PetCtInput, read_input
 from cipa.inference.options import DEFAULTS, NOTHING_GIVEN, StudyOptions, VolumeOptions
 from cipa.inference.result import Prediction
@@ -68,6 +69,7 @@ class Job:
         study_options: what the user says of DICOM studies.
         also: what writes more files of each study.
         overwrite: do again what is finished, replacing it.
+        objects: DICOM objects to write, of `cipa.inference.dicom_objects.FILES`.
         progress: called after every batch of slices.
     """
 
@@ -76,6 +78,7 @@ class Job:
     study_options: StudyOptions = NOTHING_GIVEN
     also: Sequence[Writer] = ()
     overwrite: bool = False
+    objects: Sequence[str] = DEFAULT_OBJECTS
     progress: Progress | None = None
 
 
@@ -128,7 +131,7 @@ def run_study(job: Job, place: StudyPlace, folder: Path) -> Outcome:
         line = str(error)
         raise DataError(line if line.startswith(place.source) else f"{place.source}: {line}") from error
     try:
-        save_prediction(prediction, folder, job.also, job.overwrite)
+        save_prediction(prediction, folder, job.also, job.overwrite, job.objects)
     except UsageError:  # another process may have finished the same study meanwhile
         earlier = _earlier(job, place, folder)
         if earlier is None:

@@ -14,7 +14,7 @@ from cipa.errors import DataError, UsageError
 from cipa.inference.options import NOTHING_GIVEN, StudyOptions
 from cipa.io.dicom.folders import show_name
 from cipa.io.dicom.identity import make_alias
-from cipa.io.dicom.study import Study, read_study
+from cipa.io.dicom.study import Study, join_studies, read_study
 from cipa.io.dicom.summary import collect_warnings, suv_facts, vendor_of
 from cipa.io.dicom.volumes import PetCt, read_pet_ct
 from cipa.io.nifti import read_volume
@@ -199,8 +199,7 @@ def _read_studies(ct: Path, pet: Image | None) -> Study:
         return read_study(ct)
     if not _is_dicom(pet):
         raise UsageError(f"{ct} is DICOM and {name_of(pet)} is not: give both in one form")
-    one, other = read_study(ct), read_study(Path(pet))  # type: ignore[arg-type]
-    return Study(ct, one.series + other.series, one.damaged + other.damaged, one.secrets | other.secrets)
+    return join_studies(read_study(ct), read_study(Path(pet)))  # type: ignore[arg-type]
 
 
 def _is_dicom(image: object) -> bool:

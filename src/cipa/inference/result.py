@@ -12,9 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.data.modalities import BOTH
+from cipa.errors import UsageError
+from cipa.inference.dicom_objects import DEFAULT_OBJECTS
 from cipa.inference.probability import from_bytes
 from cipa.inference.save import DISCLAIMER, Writer, save_prediction
 from cipa.io.aligned import SliceSampler
+from cipa.io.dicom.objects.lesion import Algorithm
 from cipa.io.dicom.volumes import PetCt
 from cipa.io.orientation import axial_stack
 from cipa.io.volume import Volume
@@ -32,7 +35,7 @@ class Prediction:
 
     Attributes:
         mask: uint8, 1 in the lesions: where the probability reaches the threshold and nothing was left out.
-        probability_255: uint8, probability of tumour, 255 is 1.
+        probability_255: uint8, probability of tumour, 255 is 1; None of a mask that no network drew here.
         labels: uint16 (int32 beyond 65535 lesions), the `number` of the lesion a voxel is in, 0 for none.
         ct: HU.
         pet: body-weight SUV, on its own grid.
@@ -49,7 +52,7 @@ class Prediction:
     """
 
     mask: npt.NDArray[np.uint8]
-    probability_255: npt.NDArray[np.uint8]
+    probability_255: npt.NDArray[np.uint8] | None
     labels: npt.NDArray[np.generic]
     ct: Volume
     pet: Volume
@@ -69,8 +72,22 @@ class Prediction:
 
     @property
     def probability(self) -> npt.NDArray[np.float32]:
-        """Probability of tumour, 0 to 1, from the bytes it is kept as: exact to 1/255, four bytes a voxel."""
+        """Probability of tumour, 0 to 1, from the bytes it is kept as: exact to 1/255, four bytes a voxel.
+
+        Raises:
+            UsageError: the mask was given, so that there is none.
+        """
+        if self.probability_255 is None:
+            raise UsageError("no probability: this mask was given and measured, not predicted")
         return from_bytes(self.probability_255)
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What drew the mask, as DICOM objects name it; of a given mask nothing more is known."""
+        version = str(self.facts.get("version", ""))
+        if "model" not in self.facts:
+            return Algorithm("mask given to cipa measure", version, "SEMIAUTOMATIC")
+        return Algorithm(self.facts["model"]["name"], version)
 
     @cached_property
     def pet_on_ct(self) -> npt.NDArray[np.float32]:
@@ -177,6 +194,7 @@ class Prediction:
         folder: str | os.PathLike[str],
         also: Sequence[Writer] = (),
         overwrite: bool = False,
+        objects: Sequence[str] = DEFAULT_OBJECTS,
     ) -> Path:
         """Write the study's folder, which appears whole or not at all.
 
@@ -185,6 +203,7 @@ class Prediction:
             also: what writes more files before the folder appears, such as the report's
                 `cipa.report.study.write_study_report`.
             overwrite: replace an earlier result there.
+            objects: DICOM objects to write, of `cipa.inference.dicom_objects.FILES`.
 
         Returns:
             The folder.
@@ -192,7 +211,7 @@ class Prediction:
         Raises:
             UsageError: something stands there that is no earlier result, or may not be replaced.
         """
-        return save_prediction(self, Path(folder), also, overwrite)
+        return save_prediction(self, Path(folder), also, overwrite, objects)
 
 
 def _highest(values: Iterable[float | None]) -> float | None:

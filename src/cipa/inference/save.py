@@ -1,4 +1,4 @@
-"""The files of a result: NIfTI, DICOM SEG, JSON and tables, in a folder that appears whole."""
+"""The files of a result: NIfTI, DICOM objects, JSON and tables, in a folder that appears whole."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from cipa.errors import DataError
 from cipa.files import atomic_folder, refuse_occupied
+from cipa.inference.dicom_objects import DEFAULT_OBJECTS, write_objects
 from cipa.inference.optional_writers import attempt, name_of_writer
-from cipa.io.dicom.seg import write_seg
+from cipa.io.dicom.objects.lesion import Algorithm
 from cipa.io.dicom.volumes import PetCt
 from cipa.io.nifti import write_volume
 from cipa.io.volume import Volume
@@ -24,7 +25,7 @@ from cipa.text import cell
 
 DISCLAIMER = "Research software, not a medical device."
 
-MASK, PROBABILITY, SEG = "mask.nii.gz", "probability.nii.gz", "segmentation.dcm"
+MASK, PROBABILITY = "mask.nii.gz", "probability.nii.gz"
 LABELS = "lesions.nii.gz"
 RESULT, LESIONS, LEFT_OUT, PATIENT = "lesions.json", "lesions.csv", "left_out.csv", "patient.csv"
 """Names in a study's folder."""
@@ -44,12 +45,20 @@ class Result(Protocol):
         """1 in the lesions."""
 
     @property
-    def probability_255(self) -> npt.NDArray[np.uint8]:
-        """Probability of tumour, 255 is 1."""
+    def probability_255(self) -> npt.NDArray[np.uint8] | None:
+        """Probability of tumour, 255 is 1; None of a mask that no network drew here."""
 
     @property
     def labels(self) -> npt.NDArray[np.generic]:
         """Numbers of the lesions."""
+
+    @property
+    def lesions(self) -> list[Lesion]:
+        """By number."""
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What drew the mask."""
 
     @property
     def ct(self) -> Volume:
@@ -82,21 +91,27 @@ class Result(Protocol):
 
 
 def save_prediction(
-    prediction: Result, folder: Path, also: Sequence[Writer] = (), overwrite: bool = False
+    prediction: Result,
+    folder: Path,
+    also: Sequence[Writer] = (),
+    overwrite: bool = False,
+    objects: Sequence[str] = DEFAULT_OBJECTS,
 ) -> Path:
     """Write a study's folder, which appears whole or not at all.
 
     In it: `mask.nii.gz` (uint8) and `probability.nii.gz` (uint8 with slope 1/255: of a whole body a few MB,
-    where float32 takes 0.7 GB) on the CT's grid; `segmentation.dcm`, a DICOM SEG, where the CT came from
-    DICOM; `lesions.json`, everything but the voxels; `lesions.csv`, a row a lesion; `left_out.csv`, a row a
-    mark that is none; `patient.csv`, one row. Only the SEG names the patient, as the CT does.
+    where float32 takes 0.7 GB) on the CT's grid; where the CT came from DICOM, `segmentation.dcm` (SEG),
+    `measurements.dcm` (SR) and, if asked for, `contours.dcm` (RTSTRUCT); `lesions.json`, everything but the
+    voxels; `lesions.csv`, a row a lesion; `left_out.csv`, a row a mark that is none; `patient.csv`, one row.
+    Only the DICOM objects name the patient, as the CT does.
 
     Args:
         prediction: the result.
         folder: final name.
         also: what writes more files before the folder appears, such as the report or `write_labels`. What
-            fails of these, and a DICOM SEG that fails, is added to the prediction's warnings.
+            fails of these, and a DICOM object that fails, is added to the prediction's warnings.
         overwrite: replace an earlier result there.
+        objects: DICOM objects to write, of `cipa.inference.dicom_objects.FILES`.
 
     Returns:
         The folder.
@@ -109,12 +124,12 @@ def save_prediction(
     with atomic_folder(folder) as unfinished:
         with ThreadPoolExecutor(3) as pool:  # what compresses voxels lets the writers of pictures run
             jobs = _write_voxels(pool, prediction, unfinished)
-            seg = pool.submit(_attempt_seg, prediction, unfinished)
+            writing = pool.submit(write_objects, prediction, unfinished, objects)
             failures = _attempt_all(also, prediction, unfinished)
             for job in jobs:
                 job.result()
-        prediction.warnings.extend(filter(None, [seg.result(), *failures.values()]))
-        if seg.result():  # what was written meanwhile does not know
+        prediction.warnings.extend(filter(None, [*writing.result(), *failures.values()]))
+        if writing.result():  # what was written meanwhile does not know
             _attempt_all([write for write in also if not failures[write]], prediction, unfinished)
         _write_tables(prediction, unfinished)
     return folder
@@ -149,6 +164,7 @@ def write_table(path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[st
 
 def write_probability(path: Path, prediction: Result) -> None:
     """Write the probability as NIfTI (`.nii` or `.nii.gz`): uint8, which readers scale by 1/255."""
+    assert prediction.probability_255 is not None  # a network drew the mask
     note = NOTE.format("probability")
     write_volume(path, prediction.probability_255, prediction.ct, note, slope=1 / 255)
 
@@ -170,19 +186,10 @@ def _write_tables(prediction: Result, folder: Path) -> None:
 
 def _write_voxels(pool: ThreadPoolExecutor, prediction: Result, folder: Path) -> list[Future[None]]:
     """Begin to write mask and probability; what goes wrong is in the futures."""
-    return [
-        pool.submit(write_volume, folder / MASK, prediction.mask, prediction.ct, NOTE.format("mask")),
-        pool.submit(write_probability, folder / PROBABILITY, prediction),
-    ]
-
-
-def _attempt_seg(prediction: Result, folder: Path) -> str:
-    """Write the SEG of a study that came from DICOM; return a warning where it cannot be."""
-    if prediction.source is None:
-        return ""
-    slices, facts = prediction.source.ct_slices, prediction.facts
-    about = (facts["model"]["name"], facts["version"])
-    return attempt("DICOM SEG", lambda: write_seg(folder / SEG, prediction.mask, slices, *about), folder)
+    jobs = [pool.submit(write_volume, folder / MASK, prediction.mask, prediction.ct, NOTE.format("mask"))]
+    if prediction.probability_255 is not None:
+        jobs.append(pool.submit(write_probability, folder / PROBABILITY, prediction))
+    return jobs
 
 
 def _attempt_all(also: Sequence[Writer], prediction: Result, folder: Path) -> dict[Writer, str]:

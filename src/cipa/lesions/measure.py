@@ -45,7 +45,7 @@ class Lesion:
         centroid_mm: centre of mass of its voxels, x, y, z in DICOM's patient coordinates (LPS: x grows to the
             patient's left, y to the back, z to the head).
         slices: first and last axial slice, counted from 0 at the feet, as `axial_stack` orders them.
-        probability: mean probability of tumour over its voxels, 0 to 1.
+        probability: mean probability of tumour over its voxels, 0 to 1; None where no network drew the mask.
     """
 
     number: int
@@ -57,7 +57,7 @@ class Lesion:
     tlg: float | None
     centroid_mm: tuple[float, float, float]
     slices: tuple[int, int]
-    probability: float
+    probability: float | None
 
     def without_suv(self) -> "Lesion":
         """Return the lesion as it is known without PET."""
@@ -73,7 +73,7 @@ class Lesion:
 
 def measure_lesions(
     labels: npt.NDArray[np.generic],
-    probability: npt.NDArray[np.float64],
+    probability: npt.NDArray[np.float64] | None,
     affine: npt.NDArray[np.float64],
     pet: Volume,
     uptake: AxialSlices,
@@ -82,7 +82,7 @@ def measure_lesions(
 
     Args:
         labels: (I, J, K), 1 to N as `label_lesions` numbers them.
-        probability: (N + 1,), mean probability of tumour over each lesion, by its number.
+        probability: (N + 1,), mean probability of tumour over each lesion, by its number; None if unknown.
         affine: (4, 4), indices of `labels` to world millimetres, RAS+.
         pet: PET in SUV on its own grid, in the same world.
         uptake: PET at the voxels of a run of the axial slices of `labels`; only where lesions lie is it asked
@@ -102,7 +102,8 @@ def measure_lesions(
         lesion = _measure(number, box, inside, uptake, sphere, float(highest[number]), voxel_ml)
         ras = world @ [*_centre(inside, box), 1.0]
         centroid = (-float(ras[0]), -float(ras[1]), float(ras[2]))
-        lesions.append(replace(lesion, centroid_mm=centroid, probability=float(probability[number])))
+        mean = None if probability is None else float(probability[number])
+        lesions.append(replace(lesion, centroid_mm=centroid, probability=mean))
     return lesions
 
 
@@ -160,7 +161,7 @@ def _measure(
         tlg=mean * volume,
         centroid_mm=(0.0, 0.0, 0.0),
         slices=(box[0].start, box[0].stop - 1),
-        probability=0.0,
+        probability=None,
     )
 
 

@@ -37,20 +37,20 @@ def _cold_nodules(rng: np.random.Generator, frame: Frame, sites: Sites) -> Itera
 
 
 def _collapsed_lung(rng: np.random.Generator, frame: Frame, sites: Sites) -> Iterator[Part]:
-    """Collapsed or inflamed lung: as dense as a tumour, moderate uptake."""
+    """Collapsed or inflamed lung: as dense as a tumour, some uptake, less than most tumours."""
     if rng.random() > 0.6:
         return
     grain = SmoothNoise(rng, scale=5.0)
     for _ in range(rng.integers(1, 3)):
         size = float(rng.uniform(24, 60))
         mass = replace(lobulated(rng, sites.draw(rng, "pleura", size / 2), size, rough=0.3), soft=0.35 * size)
-        uptake = float(rng.uniform(1.2, 5.5))
+        uptake = float(rng.uniform(0.9, 2.8))
         dense = Mottled(float(rng.uniform(-200, 20)), 90.0, grain)
         yield Part(Clipped(mass, frame.cavity.grown(1.0)), dense, Mottled(uptake, 0.2 * uptake, grain))
 
 
 def _inflamed_nodes(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:
-    """Reactive nodes at both hila and beside the trachea: hot, but outside the lung."""
+    """Reactive nodes: small, warm, alike at both hila and often beside the trachea."""
     if rng.random() > 0.65:
         return
     h, d = frame.height, frame.deep
@@ -61,12 +61,12 @@ def _inflamed_nodes(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:
         np.array([-15.0, -32 * d, h(0.4)]),
         np.array([24.0, -46 * d, h(0.52)]),
     ]
-    uptake = float(rng.lognormal(np.log(4.5), 0.4))
-    for station in stations:
-        if rng.random() < 0.7:
+    uptake = float(rng.uniform(2.0, 4.2))
+    for place, station in enumerate(stations):
+        if place < 2 or rng.random() < 0.6:  # both hila, always
             centre = station + rng.normal(0, 2.5, 3)
-            half = np.array([6.5, 5.0, 8.0]) * rng.uniform(0.8, 1.6)
-            suv = float(np.clip(uptake * rng.uniform(0.7, 1.3), 1.8, 10))
+            half = np.array([5.5, 4.0, 7.0]) * rng.uniform(0.8, 1.25)
+            suv = float(uptake * rng.uniform(0.85, 1.15))
             yield Part(Ellipsoid(tuple(centre), tuple(half)), 40.0, suv)
 
 

@@ -1,4 +1,4 @@
-"""Lungs, mediastinum, heart, great vessels, airways, liver and stomach."""
+"""Lungs, mediastinum, heart, great vessels and airways."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,6 @@ from cipa.phantom.plane import Box, Floats, Plane
 from cipa.phantom.scene import AIR, Part
 from cipa.phantom.shapes import Clipped, Column, Ellipsoid
 from cipa.phantom.tubes import Tube
-
-BLOOD = 42.0
-"""Unenhanced blood, HU: PET-CT of the chest is mostly read without contrast."""
 
 
 def lungs(rng: np.random.Generator, frame: Frame) -> list[Part]:
@@ -34,7 +31,7 @@ def lungs(rng: np.random.Generator, frame: Frame) -> list[Part]:
 
 def mediastinum(rng: np.random.Generator, frame: Frame) -> list[Part]:
     """Return the fat between the lungs, great vessels, oesophagus and airways, in painting order."""
-    blood_suv = float(rng.uniform(1.3, 1.9))
+    blood_suv = float(rng.uniform(1.1, 2.4))
     return [
         *_fat(frame),
         *_great_vessels(frame, blood_suv),
@@ -89,7 +86,7 @@ def _great_vessels(frame: Frame, suv: float) -> Iterator[Part]:
         (np.array([(24, -18, h(0.78)), hilum(frame, 1) + below]), [9, 7]),
     ]
     for points, radius in tubes:
-        yield Part(Tube(points, np.asarray(radius, float)), BLOOD, suv)
+        yield Part(Tube(points, np.asarray(radius, float)), frame.blood, suv)
 
 
 def heart(rng: np.random.Generator, frame: Frame) -> list[Part]:
@@ -113,9 +110,9 @@ def heart(rng: np.random.Generator, frame: Frame) -> list[Part]:
 
     return [
         Part(Clipped(Ellipsoid(centre, tuple(size + 5)), inside), -80.0, 0.6),
-        Part(Clipped(Ellipsoid(centre, tuple(size)), inside), BLOOD - 4, 1.7),
+        Part(Clipped(Ellipsoid(centre, tuple(size)), inside), frame.blood - 4, 1.7),
         Part(Clipped(Ellipsoid(ventricle, wall, axes), inside), 48.0, patchy),
-        Part(Clipped(Ellipsoid(hollow, cavity, axes), inside), BLOOD - 4, 1.7),
+        Part(Clipped(Ellipsoid(hollow, cavity, axes), inside), frame.blood - 4, 1.7),
     ]
 
 
@@ -123,25 +120,6 @@ def _axes(first: NDArray[np.float64]) -> NDArray[np.float64]:
     second = np.cross(first, [0.0, 0.0, 1.0])
     second /= np.linalg.norm(second)
     return np.stack([first, second, np.cross(first, second)])
-
-
-def abdomen(rng: np.random.Generator, frame: Frame) -> list[Part]:
-    """Return the liver's dome on the right, spleen and stomach on the left, inside the cavity."""
-    z, w, d = frame.dome, frame.wide, frame.deep
-    grain = SmoothNoise(rng, scale=20.0)
-    liver_suv, stomach_suv = rng.uniform(1.9, 2.8), float(rng.uniform(1.5, 3.2))
-
-    def liver(plane: Plane, box: Box) -> Floats:
-        """Return the liver's SUV."""
-        return liver_suv * (1 + 0.05 * plane.noise(grain)[box])
-
-    inside = frame.cavity.grown(-2)
-    return [
-        Part(Clipped(Ellipsoid((-52 * w, -42 * d, z + 98), (92 * w, 98 * d, 98)), inside), 57.0, liver),
-        Part(Clipped(Ellipsoid((66 * w, -44 * d, z + 98), (66 * w, 72 * d, 84)), inside), -60.0, 0.7),
-        Part(Clipped(Ellipsoid((68 * w, -22 * d, z + 100), (58 * w, 62 * d, 80)), inside), 35.0, stomach_suv),
-        Part(Clipped(Ellipsoid((84 * w, 8 * d, z + 106), (40 * w, 46 * d, 78)), inside), 50.0, 2.0),
-    ]
 
 
 def _oesophagus(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:
@@ -161,9 +139,11 @@ def _oesophagus(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:
 def _airways(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:
     h = frame.height
     carina = np.array([2.0, -26 * frame.deep, h(0.52)])
-    trachea = np.array([(2.0, -20.0, h(-0.3)), (2.0, -24 * frame.deep, h(0.15)), carina])
+    trachea = np.array(
+        [(2.0, -44.0, h(-0.9)), (2.0, -36.0, h(-0.45)), (2.0, -24 * frame.deep, h(0.1)), carina]
+    )
     radius = rng.uniform(7.5, 9.5)
-    tubes = [(trachea, np.full(3, radius))]
+    tubes = [(trachea, np.full(4, radius))]
     for side in (-1, 1):
         end = hilum(frame, side) + np.array([side * 2.0, 4.0, -4.0])
         tubes.append((np.stack([carina, end]), np.array([7.0, 5.8])))

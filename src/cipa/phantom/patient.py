@@ -8,9 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cipa.phantom import organs, wall
-from cipa.phantom.acquisition import Scanner, ct_slice, draw_scanner, height_of, onto_ct_grid, pet_slices
+from cipa.phantom.abdomen import draw_abdomen
+from cipa.phantom.acquisition import (
+    Scanner,
+    ct_slice,
+    draw_scanner,
+    first_number,
+    height_of,
+    onto_ct_grid,
+    pet_slices,
+)
+from cipa.phantom.arms import draw_arms
+from cipa.phantom.contour import with_rims
+from cipa.phantom.couches import draw_couch
 from cipa.phantom.decoys import draw_decoys
 from cipa.phantom.frame import Frame, draw_frame
+from cipa.phantom.neck import draw_neck
 from cipa.phantom.plane import FIELD_OF_VIEW, SLICE_SPACING, Floats, Plane
 from cipa.phantom.scene import Part
 from cipa.phantom.sites import Sites, map_sites
@@ -80,7 +93,7 @@ def draw_patient(
         pet=pet_slices(parts, body.scanner, body.frame, numbers),
         mask=np.stack([masks.get(n, blank) for n in numbers]),
         spacing=(SLICE_SPACING, FIELD_OF_VIEW / size, FIELD_OF_VIEW / size),
-        numbers=tuple(numbers),
+        numbers=tuple(number + 1 - body.numbers.start for number in numbers),
     )
 
 
@@ -92,9 +105,9 @@ class _Body:
     parts: list[Part]
 
     @property
-    def numbers(self) -> Sequence[int]:
-        """Return the slice numbers of the whole thorax."""
-        return range(1, int((self.frame.dome + 65) / SLICE_SPACING))
+    def numbers(self) -> range:
+        """Return the slice numbers of the whole scan."""
+        return range(first_number(self.frame.top), int((self.frame.scanned + 10) / SLICE_SPACING))
 
 
 def _body(seed: int, index: int) -> _Body:
@@ -102,13 +115,18 @@ def _body(seed: int, index: int) -> _Body:
     rng = np.random.default_rng([seed, index, 0])
     frame = draw_frame(rng)
     scanner = draw_scanner(rng, key=(seed, index, 2))
-    outside = wall.soft_wall(rng, frame)
+    outside = [*draw_couch(rng, frame), *draw_arms(rng, frame), *wall.soft_wall(rng, frame)]
     lungs = organs.lungs(rng, frame)
-    inside = [*organs.mediastinum(rng, frame), *organs.abdomen(rng, frame), *organs.heart(rng, frame)]
+    inside = [
+        *organs.mediastinum(rng, frame),
+        *draw_neck(rng, frame),
+        *draw_abdomen(rng, frame),
+        *organs.heart(rng, frame),
+    ]
     bones = wall.bones(rng, frame)
     sites = map_sites([*lungs, *inside, *bones], frame)
     vessels = [
-        Part(grow_tree(organs.hilum(frame, side), sites.leaves(rng, side, _LEAVES)), organs.BLOOD, None)
+        Part(grow_tree(organs.hilum(frame, side), sites.leaves(rng, side, _LEAVES)), frame.blood, None)
         for side in (-1, 1)
     ]
     decoys = draw_decoys(rng, frame, sites)
@@ -129,6 +147,8 @@ def _tumours(
     while len(tumours) < wanted or (len(masks) < slices[0] and len(tumours) < _MOST_TUMOURS):
         tumours.append(draw_tumour(rng, body.frame, body.sites))
         masks = _masks(tumours, body, size)
+    own = [part for tumour in tumours for part in tumour.parts]
+    masks = with_rims(masks, [*body.parts, *own], own, body.scanner, body.frame, body.numbers)
     shown = sorted(masks)
     start = int(rng.random() * (len(shown) - slices[1] + 1)) if len(shown) > slices[1] else 0
     return tumours, {number: masks[number] for number in shown[start : start + slices[1]]}, set(shown)

@@ -15,10 +15,13 @@ from cipa.phantom.plane import Floats, Plane
 from cipa.phantom.scene import Mottled, Part
 from cipa.phantom.shapes import Clipped, Shape
 from cipa.phantom.sites import Sites
+from cipa.phantom.stations import CENTRAL, SITES, draw_station
 
-_MEDIAN_DIAMETER = 22.0
-_SPREAD = 0.53
-_SMALLEST, _LARGEST = 7.0, 72.0
+_MEDIAN_DIAMETER = 18.0
+_SPREAD = 0.58
+_SMALLEST, _LARGEST = 8.0, 85.0
+_SMALLEST_CENTRAL = 15.0
+_CENTRAL_DIAMETER = 34.0
 
 
 @dataclass(frozen=True)
@@ -39,18 +42,20 @@ class Tumour:
 
 def draw_tumour(rng: np.random.Generator, frame: Frame, sites: Sites) -> Tumour:
     """Draw a tumour: size, place, surface, density, uptake, and whether its centre is dead or hollow."""
-    diameter = _SMALLEST - 1.0
-    while not _SMALLEST < diameter < _LARGEST:
-        diameter = _MEDIAN_DIAMETER * np.exp(_SPREAD * rng.standard_normal())
-    site = rng.choice(["lung", "pleura", "mediastinum"], p=[0.45, 0.3, 0.25])
-    centre = sites.draw(rng, site, diameter / 2)
+    site = rng.choice([*SITES], p=[*SITES.values()])
+    diameter = _diameter(rng, central=site in CENTRAL)
+    central = site in CENTRAL
+    centre = draw_station(rng, frame, site) if central else sites.draw(rng, site, diameter / 2)
     mass = lobulated(rng, centre, diameter, rough=rng.uniform(0.06, 0.26))
-    outline: Shape = Clipped(mass, frame.cavity.grown(1.0)) if site == "pleura" else mass
+    outline: Shape = mass if site in ("lung", "mediastinum") else Clipped(mass, frame.cavity.grown(1.0))
+    if site == "neck":
+        outline = Clipped(mass, frame.muscle)
     texture = SmoothNoise(rng, scale=max(6.0, diameter / 4))
-    uptake = _uptake(rng, diameter)
+    uptake = _uptake(rng, diameter, central)
     hot = Mottled(uptake, 0.3 * uptake, texture, floor=0.35 * uptake)
     solid = Mottled(_density(rng, diameter), 7.0, texture)
-    strands = spicules(rng, mass, int(rng.integers(5, 22))) if rng.random() < 0.55 else None
+    spiky = rng.random() < (0.1 if central else 0.55)
+    strands = spicules(rng, mass, int(rng.integers(5, 22))) if spiky else None
     parts = [
         *([Part(strands, -60.0, None)] if strands else []),
         Part(outline, solid, hot),
@@ -60,10 +65,24 @@ def draw_tumour(rng: np.random.Generator, frame: Frame, sites: Sites) -> Tumour:
     return Tumour(outline, tuple(parts), (top, bottom))
 
 
-def _uptake(rng: np.random.Generator, diameter: float) -> float:
-    """Draw the SUV before the scanner's blur: log-normal about 6, lower in tumours under 30 mm."""
+def _diameter(rng: np.random.Generator, central: bool) -> float:
+    """Draw a diameter in mm; masses of hilum and mediastinum are found late and large."""
+    median = _CENTRAL_DIAMETER if central else _MEDIAN_DIAMETER
+    while True:
+        diameter = float(median * np.exp(_SPREAD * rng.standard_normal()))
+        if (_SMALLEST_CENTRAL if central else _SMALLEST) < diameter < _LARGEST:
+            return diameter
+
+
+def _uptake(rng: np.random.Generator, diameter: float, central: bool) -> float:
+    """Draw the SUV before the scanner's blur: log-normal about 7.5, lower in tumours under 30 mm.
+
+    The least is what PET can tell from surroundings and from reactive nodes: the blur takes most of a small
+    tumour's uptake, and what it hides is a nodule of unknown nature to a reader too.
+    """
     small = min(1.0, (diameter / 30) ** 0.35)
-    return float(np.clip(6.0 * small * np.exp(0.55 * rng.standard_normal()), 1.6, 19))
+    least = max(4.0 if central else 2.5, 2.5 * 20 / diameter)
+    return float(np.clip(7.5 * small * np.exp(0.65 * rng.standard_normal()), least, 45))
 
 
 def _density(rng: np.random.Generator, diameter: float) -> float:

@@ -1,4 +1,4 @@
-"""Couch, skin, fat, muscle and bones: everything around the lungs."""
+"""Skin, fat, muscle and bones: everything around the lungs."""
 
 from collections.abc import Iterator
 
@@ -7,17 +7,16 @@ import numpy as np
 from cipa.phantom.frame import Frame
 from cipa.phantom.noise import SmoothNoise
 from cipa.phantom.plane import Box, Floats, Plane
-from cipa.phantom.scene import AIR, Mottled, Part
-from cipa.phantom.shapes import Column, Rigid
+from cipa.phantom.scene import Mottled, Part
+from cipa.phantom.shapes import Column
 from cipa.phantom.tubes import Tube
 
-_EVERYWHERE = (-1000.0, 1000.0)
 _VERTEBRA = 23.0
 _DISC = 5.0
 
 
 def soft_wall(rng: np.random.Generator, frame: Frame) -> list[Part]:
-    """Return couch, skin, subcutaneous fat, muscle with its fat planes, and the chest wall's inner layers."""
+    """Return skin, subcutaneous fat, muscle with its fat planes, and the chest wall's inner layers."""
     streaks = SmoothNoise(rng, scale=11.0)
 
     def muscle(plane: Plane, box: Box) -> Floats:
@@ -25,9 +24,8 @@ def soft_wall(rng: np.random.Generator, frame: Frame) -> list[Part]:
         sheets = np.clip(1 - 4 * np.abs(plane.noise(streaks)[box]), 0, 1)  # where the field changes its sign
         return np.float32(52) - np.float32(140) * sheets
 
-    muscle_suv = rng.uniform(0.5, 0.9)
+    muscle_suv = rng.uniform(0.4, 1.1)
     return [
-        *_couch(frame),
         Part(frame.body, 15.0, 0.6),
         Part(frame.fat, Mottled(-105, 6, streaks), 0.3),
         Part(frame.muscle, muscle, muscle_suv),
@@ -35,14 +33,6 @@ def soft_wall(rng: np.random.Generator, frame: Frame) -> list[Part]:
         Part(frame.cavity.grown(9.5), 40.0, muscle_suv),
         Part(frame.cavity.grown(2.0), -60.0, 0.4),
     ]
-
-
-def _couch(frame: Frame) -> Iterator[Part]:
-    back = max(frame.body.section(z)[1] + frame.body.section(z)[3] for z in (0.0, 60.0, 120.0, 200.0)) + 6
-    for outer, hu in ((0.0, -350.0), (3.0, -930.0)):
-        board = Column(_EVERYWHERE, (0.0, back - 8), (215 - outer, 36 - outer))
-        yield Part(Rigid(board), hu, None)
-    yield Part(Rigid(Column(_EVERYWHERE, (0.0, back - 261), (310.0, 261.0))), AIR, None)
 
 
 def bones(rng: np.random.Generator, frame: Frame) -> list[Part]:
@@ -59,7 +49,7 @@ def bones(rng: np.random.Generator, frame: Frame) -> list[Part]:
 
 
 def _spine(frame: Frame, marrow: float, spongy: SmoothNoise, phase: float) -> Iterator[Part]:
-    z = np.arange(-60.0, 420.0, 10.0)
+    z = np.arange(-190.0, 421.0, 10.0)
     x, y = np.array([frame.spine(height) for height in z]).T
 
     def between(plane: Plane) -> bool:

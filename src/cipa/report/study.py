@@ -2,8 +2,6 @@
 
 import base64
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from markupsafe import Markup
@@ -11,18 +9,13 @@ from markupsafe import Markup
 from cipa.files import atomic_file
 from cipa.inference.result import DISCLAIMER, Prediction
 from cipa.lesions.measure import Lesion
-from cipa.parallel import processors
 from cipa.report.facts import Row, fact_rows
-from cipa.report.lesion_panels import save_lesion_panel
-from cipa.report.mip import save_mip
+from cipa.report.pictures import MOST_PANELS, PICTURES, draw_pictures, study_title
 from cipa.report.positions import slice_z
 from cipa.report.templates import or_dash, render
 from cipa.version import __version__
 
-REPORT, PICTURES = "report.html", "pictures"
-
-MOST_PANELS = 24
-"""Lesions that get a panel, from the largest on: the table lists every one."""
+REPORT = "report.html"
 
 
 def write_study_report(prediction: Prediction, folder: str | os.PathLike[str]) -> Path:
@@ -43,29 +36,11 @@ def write_study_report(prediction: Prediction, folder: str | os.PathLike[str]) -
         OSError: a file cannot be written; nothing is left half written under its name.
     """
     folder = Path(folder)
-    pictures = folder / PICTURES
-    study = str(prediction.facts.get("study") or "study")
-    shown = prediction.lesions[:MOST_PANELS]
-    with ThreadPoolExecutor(processors()) as pool:
-        mip = None
-        if "pet" in prediction.inputs:
-            mip = pool.submit(_drawn, save_mip, pictures / "mip.png", prediction, study)
-        panels = [
-            pool.submit(_drawn, save_lesion_panel, pictures / f"lesion_{one.number:02d}.png", prediction, one)
-            for one in shown
-        ]
-    page = render_page(
-        prediction, study, None if mip is None else mip.result(), [panel.result() for panel in panels]
-    )
+    pictures = draw_pictures(prediction, folder / PICTURES)
+    page = render_page(prediction, study_title(prediction), pictures.mip, list(pictures.panels))
     with atomic_file(folder / REPORT) as partial:
         partial.write_text(page, encoding="utf-8", newline="\n")
     return folder / REPORT
-
-
-def _drawn(draw: Callable[..., None], path: Path, *about: object) -> Path:
-    """Draw a picture and return its path."""
-    draw(path, *about)
-    return path
 
 
 def render_page(prediction: Prediction, study: str, mip: Path | None, panels: list[Path]) -> str:

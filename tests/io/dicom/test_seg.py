@@ -7,6 +7,7 @@ from pydicom import dcmread
 from scipy.spatial.transform import Rotation
 
 from cipa.errors import DataError
+from cipa.io.dicom.objects.lesion import Algorithm
 from cipa.io.dicom.seg import load_writer, write_seg
 from cipa.io.dicom.study import read_study
 from cipa.io.dicom.volumes import read_pet_ct
@@ -58,7 +59,7 @@ def test_a_seg_lies_where_the_mask_does_in_every_orientation(tmp_path, axes):
     for signs in product((1, -1), repeat=3):
         folder = tmp_path / "".join(map(str, signs))
         pair, mask = pair_of(folder, lps_of((*axes, *signs))), asymmetric()
-        write_seg(folder / "seg.dcm", mask, pair.ct_slices, "CIPA nano", "1")
+        write_seg(folder / "seg.dcm", mask, pair.ct_slices, Algorithm("CIPA nano", "1"))
         expected = np.argwhere(mask) @ pair.ct.affine[:3, :3].T + pair.ct.affine[:3, 3]
         found = points_of_seg(folder / "seg.dcm") * [-1, -1, 1]
         assert len(found) == len(expected) == 5
@@ -67,7 +68,7 @@ def test_a_seg_lies_where_the_mask_does_in_every_orientation(tmp_path, axes):
 
 def test_every_ct_slice_keeps_its_frame_voxel_for_voxel(tmp_path):
     pair, mask = pair_of(tmp_path, lps_of((0, 1, 2, 1, 1, -1))), asymmetric()
-    write_seg(tmp_path / "seg.dcm", mask, pair.ct_slices, "CIPA nano", "1")
+    write_seg(tmp_path / "seg.dcm", mask, pair.ct_slices, Algorithm("CIPA nano", "1"))
     seg = highdicom.seg.segread(tmp_path / "seg.dcm")
     uids = [one.header.SOPInstanceUID for one in pair.ct_slices]
     frames = seg.get_pixels_by_source_instance(uids, combine_segments=True)
@@ -78,7 +79,7 @@ def test_every_ct_slice_keeps_its_frame_voxel_for_voxel(tmp_path):
 @pytest.mark.parametrize("filled", [0, 1])
 def test_masks_of_nothing_and_of_everything(tmp_path, filled):
     pair, mask = pair_of(tmp_path, lps_of((0, 1, 2, 1, 1, 1))), np.full(SHAPE, filled, np.uint8)
-    write_seg(tmp_path / "seg.dcm", mask, pair.ct_slices, "CIPA nano", "1")
+    write_seg(tmp_path / "seg.dcm", mask, pair.ct_slices, Algorithm("CIPA nano", "1"))
     assert np.array_equal(dcmread(tmp_path / "seg.dcm").pixel_array.T, mask)
 
 
@@ -86,7 +87,7 @@ def test_a_seg_says_what_it_is_and_whose(tmp_path):
     pair = pair_of(
         tmp_path, lps_of((0, 1, 2, 1, 1, 1)), SpecificCharacterSet="ISO_IR 192", PatientName="Müller^Ö"
     )
-    write_seg(tmp_path / "seg.dcm", asymmetric(), pair.ct_slices, "CIPA nano", "1")
+    write_seg(tmp_path / "seg.dcm", asymmetric(), pair.ct_slices, Algorithm("CIPA nano", "1"))
     seg = dcmread(tmp_path / "seg.dcm")
     assert seg.ContentDescription == "Research software, not a medical device"
     assert (seg.Modality, seg.PatientName) == ("SEG", "Müller^Ö")
@@ -104,7 +105,7 @@ def test_a_seg_says_what_it_is_and_whose(tmp_path):
 
 def test_spacing_is_that_of_the_positions_not_the_thickness(tmp_path):
     pair = pair_of(tmp_path, lps_of((0, 1, 2, 1, 1, 1)), SliceThickness=5)
-    write_seg(tmp_path / "seg.dcm", asymmetric(), pair.ct_slices, "CIPA nano", "1")
+    write_seg(tmp_path / "seg.dcm", asymmetric(), pair.ct_slices, Algorithm("CIPA nano", "1"))
     (measures,) = dcmread(tmp_path / "seg.dcm").SharedFunctionalGroupsSequence[0].PixelMeasuresSequence
     assert (measures.SpacingBetweenSlices, measures.SliceThickness) == (2.5, 5)
 
@@ -112,7 +113,7 @@ def test_spacing_is_that_of_the_positions_not_the_thickness(tmp_path):
 def test_the_cts_own_headers_stay_as_they_are(tmp_path):
     pair = pair_of(tmp_path, lps_of((0, 1, 2, 1, 1, 1)), SliceThickness=7)
     before = [str(one.header) for one in pair.ct_slices]
-    write_seg(tmp_path / "seg.dcm", asymmetric(), pair.ct_slices, "nano", "0")
+    write_seg(tmp_path / "seg.dcm", asymmetric(), pair.ct_slices, Algorithm("nano", "0"))
     assert [str(one.header) for one in pair.ct_slices] == before
 
 
@@ -120,7 +121,7 @@ def test_a_ct_that_cannot_be_referred_to_is_one_line(tmp_path):
     pair = pair_of(tmp_path, lps_of((0, 1, 2, 1, 1, 1)))
     del pair.ct_slices[0].header.FrameOfReferenceUID
     with pytest.raises(DataError, match="DICOM SEG cannot be written"):
-        write_seg(tmp_path / "seg.dcm", asymmetric(), pair.ct_slices, "CIPA nano", "1")
+        write_seg(tmp_path / "seg.dcm", asymmetric(), pair.ct_slices, Algorithm("CIPA nano", "1"))
     assert not (tmp_path / "seg.dcm").exists()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
+from cipa.io.dicom.objects.lesion import Algorithm
 from cipa.io.dicom.seg import SegError, check_seg, write_seg
 from cipa.io.dicom.study import read_study
 from cipa.io.dicom.volumes import read_pet_ct
@@ -26,7 +27,7 @@ def slices_of(folder, raw=None, **tags):
 def seg_of(folder, slices):
     mask = np.zeros((5, 4, 3), np.uint8)
     mask[1, 2, 1] = 1
-    write_seg(folder / "seg.dcm", mask, slices, "CIPA nano", "1")
+    write_seg(folder / "seg.dcm", mask, slices, Algorithm("CIPA nano", "1"))
     return dcmread(folder / "seg.dcm")
 
 

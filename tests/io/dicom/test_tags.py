@@ -1,5 +1,7 @@
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from cipa.io.dicom.tags import (
     MalformedTag,
@@ -65,3 +67,10 @@ def test_several_equal_values_are_one():
     one = Dataset()
     one.add_new("SeriesTime", "TM", ["100000", "100000"])
     assert given_once(one, "SeriesTime") == "100000"
+
+
+def test_an_element_of_no_known_representation_is_none():
+    one = Dataset()
+    one._dict[Tag("Rows")] = RawDataElement(Tag("Rows"), "S\2", 0, None, 0, False, True)
+    assert number(one, "Rows") is None
+    assert (text(one, "Rows"), words(one, "Rows"), given(one, "Rows")) == ("", (), ())

@@ -1,7 +1,7 @@
 """metadata.json: what a converted data set was made of, enough to take its masks back.
 
     {"schema": 1, "cipa": "0.1.0", "size": 512, "fit": "auto", "slices": "all", "field_of_view_mm": 500.0,
-     "ct_window_hu": [-1200.0, 200.0], "suv_max": 20.0, "pet_scaling": "linear", "label": null,
+     "ct_window_hu": [-1200.0, 200.0], "suv_max": 20.0, "pet_scaling": "linear", "label": null, "regions": [],
      "numbering": "...", "split": {...}, "skipped": {"STS_009": "why"},
      "patients": {"STS001": {"name": "STS_001", "split": "train", "sources": {"ct": "STS_001/CT.nii.gz", ...},
                              "spacing_mm": [3.27, 0.977, 0.977],
@@ -97,6 +97,7 @@ def write_metadata(
         "suv_max": recipe.suv_max,
         "pet_scaling": recipe.pet_scaling,
         "label": recipe.label,
+        "regions": list(recipe.regions),
         "numbering": NUMBERING,
         "split": asdict(rule),
         "skipped": {problem.name: problem.detail for problem in skipped},

@@ -8,11 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.data.convert.sources import Triple
-from cipa.data.convert.tumour import tumour_on_ct
 from cipa.data.intensity import CT_WINDOW, SUV_MAX, window_ct, window_pet
 from cipa.data.layout import FOREGROUND, Image
+from cipa.data.mask_file import read_mask_file
 from cipa.errors import DataError, UsageError
 from cipa.io.checks import VolumeWarning, check_pair
+from cipa.io.dicom.study import join_studies, read_study
+from cipa.io.dicom.summary import collect_warnings
+from cipa.io.dicom.tags import text
+from cipa.io.dicom.volumes import read_pet_ct
 from cipa.io.grid import resample_slices
 from cipa.io.nifti import read_volume
 from cipa.io.orientation import axial_stack, spacing
@@ -35,7 +39,8 @@ class Recipe:
         ct_window: HU that become 0 and 255.
         suv_max: SUV that becomes 255.
         pet_scaling: `linear` or `arcsinh`, as `cipa.data.intensity` has them.
-        label: value of the mask that is tumour; None for whatever is not 0.
+        label: NIfTI: value of the mask that is tumour; None for whatever is not 0.
+        regions: SEG and RTSTRUCT: names or patterns of what is tumour; none for the only one that is there.
 
     Raises:
         UsageError: a value is out of its range.
@@ -49,6 +54,7 @@ class Recipe:
     suv_max: float = SUV_MAX
     pet_scaling: str = "linear"
     label: int | None = None
+    regions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.size < 128 or self.size % 128:
@@ -115,18 +121,25 @@ def open_patient(triple: Triple, recipe: Recipe) -> SlicedPatient:
 
     Raises:
         DataError: a file cannot be read, CT and PET cannot be of one patient (`cipa.io.checks.check_pair`),
-            or the mask holds no usable tumour (`tumour_on_ct`).
+            or the mask holds no usable tumour (`read_mask_file`).
         UsageError: slices do not fit with `pad`.
 
     Warns:
         VolumeWarning: something looks wrong, as those functions say.
     """
-    ct, pet = read_volume(triple.ct), read_volume(triple.pet)
+    ct, pet, frame = _read_pair(triple)
     check_pair(ct, pet)
-    mask = read_volume(triple.mask)
+    mask = read_mask_file(
+        triple.mask,
+        ct,
+        pet,
+        frame=frame,
+        label=recipe.label,
+        regions=recipe.regions,
+        needed=recipe.slices == "tumour",
+    )
     for line in mask.warnings:
-        warnings.warn(f"{mask.name}: {line}", VolumeWarning, stacklevel=2)
-    tumour = tumour_on_ct(mask, ct, recipe.label, needed=recipe.slices == "tumour")
+        warnings.warn(line, VolumeWarning, stacklevel=2)
     slices, world = axial_stack(ct.array, ct.affine)
     between, *pixel = spacing(world)
     plane = fit_plane(
@@ -139,7 +152,20 @@ def open_patient(triple: Triple, recipe: Recipe) -> SlicedPatient:
     rows, columns = (
         step * full / kept for step, full, kept in zip(pixel, plane.source, plane.content, strict=True)
     )
-    return SlicedPatient(ct, pet, tumour, recipe, plane, (between, rows, columns))
+    return SlicedPatient(ct, pet, mask.tumour, recipe, plane, (between, rows, columns))
+
+
+def _read_pair(triple: Triple) -> tuple[Volume, Volume, str]:
+    """Read CT and PET; return them with their Frame of Reference UID, empty of NIfTI."""
+    if not triple.is_dicom:
+        return read_volume(triple.ct), read_volume(triple.pet), ""
+    study = read_study(triple.ct)
+    if triple.pet != triple.ct:
+        study = join_studies(study, read_study(triple.pet))
+    pair = read_pet_ct(study)
+    for line in (*collect_warnings(study), *pair.warnings):
+        warnings.warn(line, VolumeWarning, stacklevel=3)
+    return pair.ct, pair.pet, text(pair.ct_series.header, "FrameOfReferenceUID")
 
 
 def require_tumour(patient: SlicedPatient, slices_with_tumour: int, triple: Triple) -> None:

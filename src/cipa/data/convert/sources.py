@@ -13,6 +13,8 @@ from cipa.readers import read_csv
 
 KINDS = ("ct", "pet", "mask")
 
+NIFTI = (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".hdr.gz", ".img", ".img.gz")
+
 
 @dataclass(frozen=True)
 class Triple:
@@ -21,9 +23,9 @@ class Triple:
     Attributes:
         patient: id in the new data set, without an underscore.
         name: what the source calls the patient.
-        ct: NIfTI file, HU.
-        pet: NIfTI file, body-weight SUV.
-        mask: NIfTI file, tumour.
+        ct: NIfTI file, HU; or folder or zip of a DICOM study or of its CT.
+        pet: NIfTI file, body-weight SUV; or folder or zip as the CT's, or of the PET alone.
+        mask: NIfTI file, DICOM SEG or RTSTRUCT, tumour.
     """
 
     patient: str
@@ -31,6 +33,11 @@ class Triple:
     ct: Path
     pet: Path
     mask: Path
+
+    @property
+    def is_dicom(self) -> bool:
+        """Whether CT and PET are DICOM."""
+        return not self.ct.name.lower().endswith(NIFTI)
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,7 @@ def _matches(root: Path, pattern: str, kind: str) -> Iterable[tuple[str, Path]]:
     name_of = _file_name_pattern(parts[place]) if place == len(parts) - 1 else re.compile("(.+)")
     for path in sorted(root.glob(pattern.replace("[", "[[]"))):
         match = name_of.fullmatch(path.relative_to(root).parts[place])
-        if match and path.is_file():
+        if match and (path.is_file() or (kind != "mask" and path.is_dir())):
             yield match[1], path
 
 

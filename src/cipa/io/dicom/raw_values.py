@@ -8,7 +8,7 @@ need none of it.
 from functools import cache
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 
 PLAIN_TEXT = frozenset({"AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"})
@@ -16,6 +16,14 @@ PLAIN_TEXT = frozenset({"AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"})
 
 INTEGERS = {"US": (2, False), "SS": (2, True), "UL": (4, False), "SL": (4, True)}
 """Bytes and sign of binary value representations."""
+
+
+def find_element(header: Dataset, keyword: str) -> DataElement | RawDataElement | None:
+    """Return an element as it is, converted or not; None where it is absent or too damaged to get at."""
+    try:
+        return header.get_item(tag_of(keyword))
+    except Exception:  # KeyError where it is absent; pydicom converts elements without a value even here
+        return None
 
 
 def plain_text(header: Dataset, keyword: str) -> str | None:
@@ -53,10 +61,7 @@ def _representation(keyword: str) -> str:
 
 def _raw(header: Dataset, keyword: str) -> tuple[str, bytes, bool] | None:
     """Return value representation, bytes and byte order of an element that is not converted yet."""
-    tag = tag_of(keyword)
-    if tag not in header:
-        return None
-    item = header.get_item(tag)
+    item = find_element(header, keyword)
     if not isinstance(item, RawDataElement) or not isinstance(item.value, bytes):
         return None
     return item.VR or _representation(keyword), item.value, item.is_little_endian

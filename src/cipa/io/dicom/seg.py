@@ -1,7 +1,8 @@
 """A mask as DICOM SEG, in the patient's study, referring to the CT it was drawn on.
 
-DICOM PS3.3 A.51 and C.8.20, written by highdicom: one binary segment, a frame for every CT slice. Frames
-without a tumour are kept: viewers that count frames instead of reading positions misplace the rest otherwise.
+DICOM PS3.3 A.51 and C.8.20, written by highdicom: a binary segment a lesion, each with a frame for every CT
+slice. Frames without a tumour are kept: viewers that count frames instead of reading positions misplace the
+rest otherwise.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
 from cipa.files import atomic_file
+from cipa.io.dicom.objects.document import CHARACTER_SET, DISCLAIMER, MANUFACTURER
+from cipa.io.dicom.objects.lesion import NO_LESION, Algorithm, LesionObject
 from cipa.io.dicom.seg_header import clean_patient_and_study, copy_geometry, reference_problem
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.slices import Slice
@@ -23,16 +26,11 @@ from cipa.io.dicom.tags import numbers
 if TYPE_CHECKING:
     from highdicom.seg import Segmentation, SegmentDescription
 
-DISCLAIMER = "Research software, not a medical device"
-"""Content Description (0070,0081), at most 64 characters."""
-
 SERIES_NUMBER = 9300
 """Far from the numbers that scanners and workstations give."""
 
-MANUFACTURER = "CIPA (research software)"
-
-CHARACTER_SET = "ISO_IR 192"
-"""UTF-8, which holds the text of every other character set."""
+MOST_FRAMES = 4096
+"""Beyond so many the empty ones are left out: 100 lesions on 300 slices of 512 x 512 would take 1 GB."""
 
 
 class SegError(DataError):
@@ -41,8 +39,12 @@ class SegError(DataError):
 
 @quiet()
 def write_seg(
-    path: Path, mask: npt.NDArray[np.uint8], slices: Sequence[Slice], model: str, version: str
-) -> None:
+    path: Path,
+    labels: npt.NDArray[np.generic],
+    slices: Sequence[Slice],
+    by: Algorithm,
+    lesions: Sequence[LesionObject] = (),
+) -> "Segmentation":
     """Write a mask as a DICOM SEG file, whole or not at all.
 
     Patient, study and frame of reference are those of the CT, as DICOM asks: the file names the patient as
@@ -50,18 +52,23 @@ def write_seg(
 
     Args:
         path: final name.
-        mask: uint8 (columns, rows, slices), 1 is tumour, on the grid of the CT read from `slices`.
-        slices: the CT's files, in the order of the mask's third axis.
-        model: what drew it, for Segment Algorithm Name.
-        version: of this software.
+        labels: (columns, rows, slices), the number of the lesion of a voxel, 0 for none, on the grid of the
+            CT read from `slices`.
+        slices: the CT's files, in the order of the third axis.
+        by: what drew it.
+        lesions: a segment each, by number; without any all is one segment, which may be empty.
+
+    Returns:
+        The data set written, for objects that refer to it.
 
     Raises:
         SegError: the CT lacks what a SEG must repeat of it.
         OSError: the file cannot be written.
     """
-    segmentation = make_seg(mask, slices, model, version)
+    segmentation = make_seg(labels, slices, by, lesions)
     with atomic_file(path) as partial:
         segmentation.save_as(partial)
+    return segmentation
 
 
 @quiet()
@@ -91,7 +98,10 @@ def load_writer() -> None:
 
 
 def make_seg(
-    mask: npt.NDArray[np.uint8], slices: Sequence[Slice], model: str, version: str
+    labels: npt.NDArray[np.generic],
+    slices: Sequence[Slice],
+    by: Algorithm,
+    lesions: Sequence[LesionObject] = (),
 ) -> "Segmentation":
     """Build the data set that `write_seg` writes."""
     import highdicom  # as `load_writer` says: only those who write SEG wait for it
@@ -103,21 +113,21 @@ def make_seg(
     try:
         return Segmentation(
             source_images=_sources(slices),
-            pixel_array=np.ascontiguousarray(mask.T),
+            pixel_array=np.ascontiguousarray(labels.T),
             segmentation_type=SegmentationTypeValues.BINARY,
-            segment_descriptions=[_segment(model, version)],
+            segment_descriptions=[_segment(by, lesion) for lesion in lesions] or [_segment(by)],
             series_instance_uid=highdicom.UID(),
             series_number=SERIES_NUMBER,
             sop_instance_uid=highdicom.UID(),
             instance_number=1,
             manufacturer=MANUFACTURER,
-            manufacturer_model_name=model,
-            software_versions=version,
+            manufacturer_model_name=by.name,
+            software_versions=by.version,
             device_serial_number="none",
             content_label="TUMOUR",
             content_description=DISCLAIMER,
             series_description="CIPA tumour (research, not a medical device)",
-            omit_empty_frames=False,
+            omit_empty_frames=len(lesions) * len(slices) > MOST_FRAMES,
             specific_character_set=CHARACTER_SET,
         )
     except (
@@ -152,18 +162,23 @@ def _sources(slices: Sequence[Slice]) -> list[Dataset]:
     return sources
 
 
-def _segment(model: str, version: str) -> "SegmentDescription":
+def _segment(by: Algorithm, lesion: LesionObject | None = None) -> "SegmentDescription":
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.seg import SegmentAlgorithmTypeValues, SegmentDescription
     from pydicom.sr.codedict import codes
 
+    kind = SegmentAlgorithmTypeValues[by.kind]
+    drawn = AlgorithmIdentificationSequence(
+        name=by.name, family=codes.cid7162.ArtificialIntelligence, version=by.version
+    )
     return SegmentDescription(
-        segment_number=1,
-        segment_label="Tumour",
+        segment_number=lesion.number if lesion else 1,
+        segment_label=lesion.label if lesion else NO_LESION,
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Neoplasm,
-        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=AlgorithmIdentificationSequence(
-            name=model, family=codes.cid7162.ArtificialIntelligence, version=version
-        ),
+        algorithm_type=kind,
+        algorithm_identification=drawn if by.kind == "AUTOMATIC" else None,
+        tracking_uid=lesion.uid if lesion else None,
+        tracking_id=lesion.label if lesion else None,
+        anatomic_regions=[codes.SCT.Lung] if lesion and lesion.is_in_lung else None,
     )

@@ -92,6 +92,13 @@ def read_study(path: str | os.PathLike[str], folders: Sequence[Path] | None = No
     return Study(path, tuple(group_series(images, secrets)), tuple(map(secrets.scrub, damaged)), secrets)
 
 
+def join_studies(one: Study, other: Study) -> Study:
+    """Return two folders, such as a CT's and a PET's, as one study at the place of the first."""
+    return Study(
+        one.path, one.series + other.series, one.damaged + other.damaged, one.secrets | other.secrets
+    )
+
+
 @quiet()
 def choose_pair(study: Study, ct: str | None = None, pet: str | None = None) -> tuple[Series, Series]:
     """Find the CT and the attenuation-corrected PET that share a frame of reference.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
-from cipa.io.dicom.raw_values import tag_of
+from cipa.io.dicom.raw_values import find_element
 from cipa.io.dicom.tags import MalformedTag, given, name_of, raw_bytes, read_number, text, value
 
 WEIGHT_KG = (0.3, 500.0)
@@ -38,7 +38,7 @@ def find_tracer(headers: Sequence[Dataset]) -> Dataset:
     """
     distinct: dict[object, Dataset] = {}
     for index, header in enumerate(headers):
-        raw = header.get_item(tag_of(TRACER)).value if TRACER in header else None
+        raw = getattr(find_element(header, TRACER), "value", None)
         distinct.setdefault(raw if isinstance(raw, bytes) else index, header)  # parsed only if it differs
     items = [_find_item(header) for header in distinct.values()]
     for keyword in MUST_BE_SHARED:

@@ -16,7 +16,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 
 from cipa.errors import DataError
-from cipa.io.dicom.raw_values import plain_integer, plain_text, tag_of
+from cipa.io.dicom.raw_values import find_element, plain_integer, plain_text, tag_of
 
 PADDING = " \0\t\r\n"
 
@@ -80,25 +80,22 @@ def words(header: Dataset, keyword: str) -> tuple[str, ...]:
 
 def raw_bytes(header: Dataset, keyword: str) -> bytes:
     """Return a tag's value as the file holds it, before any conversion; empty where it is absent."""
-    tag = tag_of(keyword)
-    if tag not in header:
-        return b""
-    found = header.get_item(tag).value
+    item = find_element(header, keyword)
+    found = None if item is None else item.value
     if isinstance(found, bytes):
         return found
     original = getattr(found, "original_string", None)  # of a person's name, kept by pydicom
     if isinstance(original, bytes) and original:
         return original
-    several = isinstance(found, MultiValue)
-    return ("\\".join(map(str, found)) if several else str(found or "")).encode("utf-8", "replace")
+    plain = "\\".join(map(str, found)) if isinstance(found, MultiValue) else str(found or "")
+    return plain.encode("utf-8", "replace")
 
 
 def given(header: Dataset, keyword: str) -> tuple[str, ...]:
     """Return the values of a tag of numbers, dates or times as written, without padding and what is empty."""
-    tag = tag_of(keyword)
-    if tag not in header:
+    item = find_element(header, keyword)
+    if item is None:
         return ()
-    item = header.get_item(tag)
     found = item.value
     if isinstance(item, RawDataElement):
         found = (found or b"").decode("latin-1").split("\\")

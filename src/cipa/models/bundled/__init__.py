@@ -1,7 +1,7 @@
 """Weights that come with the package, so that a study can be segmented before anyone has trained anything.
 
-They were trained on computer-drawn phantoms alone: `nano/MODEL_CARD.md` says how and how well. A floor to
-start from, no more.
+They were trained on computer-drawn phantoms and on sarcoma patients, on no lung tumour of a person:
+`nano/MODEL_CARD.md` says how and how well. A floor to start from, no more.
 """
 
 from pathlib import Path

@@ -1,0 +1,1 @@
+"""Train networks on real patients and phantoms together, and cross-validate them, within stated seconds."""

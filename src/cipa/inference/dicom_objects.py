@@ -1,0 +1,99 @@
+"""The DICOM objects of a result: which there are, their files, and what becomes of one that fails."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from cipa.inference.optional_writers import attempt
+from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
+from cipa.io.dicom.objects.rtstruct import write_rtstruct
+from cipa.io.dicom.objects.sr import write_sr
+from cipa.io.dicom.seg import write_seg
+from cipa.io.dicom.volumes import PetCt
+from cipa.lesions.measure import Lesion
+
+FILES = {"seg": "segmentation.dcm", "rtstruct": "contours.dcm", "sr": "measurements.dcm"}
+"""Kinds written with a result, and their names in a study's folder."""
+
+DEFAULT_OBJECTS = ("seg", "sr")
+
+LUNG = "LUNG"
+"""Body Part Examined (0018,0015) that says which organ it is; CHEST is many organs."""
+
+
+class Result(Protocol):
+    """What objects are made from of a `cipa.inference.result.Prediction`, which stands above this module."""
+
+    @property
+    def labels(self) -> npt.NDArray[np.generic]:
+        """Numbers of the lesions."""
+
+    @property
+    def lesions(self) -> list[Lesion]:
+        """By number."""
+
+    @property
+    def source(self) -> PetCt | None:
+        """The DICOM pair."""
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What drew the mask."""
+
+    def totals(self) -> dict[str, Any]:
+        """Return the row of the patient."""
+
+
+def write_objects(prediction: Result, folder: Path, kinds: Sequence[str]) -> tuple[str, ...]:
+    """Write DICOM objects of a study that came from DICOM; one that fails does not take the others with it.
+
+    Args:
+        prediction: the result.
+        folder: unfinished one.
+        kinds: of `FILES`; others are passed over.
+
+    Returns:
+        A warning for each that could not be written.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    source = prediction.source
+    if source is None:
+        return ()
+    lesions, by = lesion_objects(prediction), prediction.algorithm
+    about = (prediction.labels, source.ct_slices)
+    warnings, segs = [], []
+    if "seg" in kinds:
+
+        def seg() -> None:
+            segs.append(write_seg(folder / FILES["seg"], *about, by, lesions))
+
+        warnings.append(attempt("DICOM SEG", seg, folder))
+    if "sr" in kinds and segs:
+        pet = source.pet_series.slices
+        write = partial(
+            write_sr, folder / FILES["sr"], segs[0], source.ct_slices, pet, lesions, prediction.totals(), by
+        )
+        warnings.append(attempt("DICOM SR", write, folder))
+    elif "sr" in kinds:
+        warnings.append("DICOM SR was not written: there is no SEG that it could refer to")
+    if "rtstruct" in kinds:
+        contours = partial(write_rtstruct, folder / FILES["rtstruct"], *about, lesions, by)
+        warnings.append(attempt("RTSTRUCT", contours, folder))
+    return tuple(filter(None, warnings))
+
+
+def lesion_objects(prediction: Result) -> list[LesionObject]:
+    """Return the lesions as DICOM objects name them; each call gives them new tracking UIDs."""
+    part = "" if prediction.source is None else prediction.source.ct_series.text("BodyPartExamined")
+    boxes = ndimage.find_objects(prediction.labels)
+    return [
+        LesionObject(lesion.number, box, lesion.row(), part.upper() == LUNG)
+        for lesion, box in zip(prediction.lesions, boxes, strict=True)
+    ]
