@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import pytest
 import torch
-from pytest import MonkeyPatch
 
 from benchmarks import gpu_network
 from benchmarks.harness import Row
@@ -33,9 +33,9 @@ def first(*, training: bool) -> list[Row]:
     kernels = len(build._kernels)
     build._kernels.clear()
     cached = seconds(work)
-    with tempfile.TemporaryDirectory() as folder, MonkeyPatch.context() as patch:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("CIPA_CACHE", folder)
-        # NVRTC keeps what it compiled in the driver's cache: 18 kernels took 0.37 s again, 0.3 s each at first.
+        # NVRTC keeps what it compiled: 18 kernels once took 0.37 s again, where each takes 0.3 s at first.
         patch.setattr(nvrtc, "OPTIONS", (*nvrtc.OPTIONS, "--no-cache"))
         build._kernels.clear()
         compiled = seconds(work)

@@ -35,6 +35,7 @@ def load_beside(vector, d, mask):
 @triton.jit
 def standardise(x, mask, channels, eps):
     """Return a tile's rows less their mean over their deviation, and one over the latter, (rows, 1)."""
+    # in two rounds: squares of what is not centred would lose the digits of a map far from zero
     mean = (tl.sum(x, axis=1) / channels)[:, None]
     centred = tl.where(mask, x - mean, 0.0)
     scale = tl.rsqrt(tl.sum(centred * centred, axis=1) / channels + eps)[:, None]
@@ -62,7 +63,7 @@ def add_norm_forward(
     x, branch, branch_bias, factors, skip, weight, bias, total, out, rows, channels, eps,
     BRANCH: tl.constexpr, SCALED: tl.constexpr, SKIP: tl.constexpr, NORM: tl.constexpr,
     ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill total = x skip + branch (where there is a branch) and, where NORM, out = LayerNorm(total).
 
     Where SCALED the branch is (branch + its bias) factors (images, channels), and rows are an image's.
@@ -75,20 +76,25 @@ def add_norm_forward(
     # x: (rows, D), a tile (ROWS, BD)
     value = tl.load(x + at, mask=mask, other=0.0).to(tl.float32)
     if SKIP:
+        # skip: (D,), spread over the tile (ROWS, BD)
         value *= load_beside(skip, d, mask)
     if BRANCH:
         # branch: (rows, D), a tile (ROWS, BD)
         added = tl.load(branch + at, mask=mask, other=0.0).to(tl.float32)
         if SCALED:
+            # branch_bias: (D,), the bias that the branch's convolution left out
             added += load_beside(branch_bias, d, mask)
             # factors: (images, D), one row for the whole tile
             added *= load_beside(factors + image * channels, d, mask)
         value += added
+        # total: (rows, D)
         tl.store(total + at, value.to(total.dtype.element_ty), mask=mask)
     if NORM:
         normed, _ = standardise(value, mask, channels, eps)
+        # weight, bias: (D,); after the sums, so that the tile's reads above go out first
         scale = load_beside(weight, d, mask)
         shift = load_beside(bias, d, mask)
+        # out: (rows, D)
         tl.store(out + at, (normed * scale + shift).to(out.dtype.element_ty), mask=mask)
 
 
@@ -96,7 +102,7 @@ def add_norm_forward(
 def add_norm_backward(
     dtotal, dout, total, x, skip, weight, dsum, dx, dskip, dweight, dbias, rows, channels, eps,
     TOTAL: tl.constexpr, SKIP: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill the gradients of branch (dsum) and, where SKIP, of x (dx); else they are the same.
 
     Each program adds up its rows' part of the gradients of skip, weight and bias, (programs, channels).
@@ -126,9 +132,11 @@ def add_norm_backward(
         bias_sum += upstream
         if TOTAL:
             gradient += beside
+        # dsum: (rows, D), the gradient of both summands where there is no skip
         tl.store(dsum + at, gradient.to(dsum.dtype.element_ty), mask=mask)
         if SKIP:
             skip_sum += gradient * source
+            # dx: (rows, D)
             tl.store(dx + at, (gradient * factor).to(dx.dtype.element_ty), mask=mask)
     out = tl.program_id(0) * channels + d
     # dweight, dbias, dskip: (programs, D); a fixed order of sums gives the same bits each run

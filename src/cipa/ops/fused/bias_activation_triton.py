@@ -19,7 +19,7 @@ ELEMENTS = 2048
 def bias_activation(
     x, bias, out, rows,
     CHANNELS: tl.constexpr, ACTIVATION: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out = activation(x + bias), rows of CHANNELS."""
     row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]
     d = tl.arange(0, BD)[None, :]

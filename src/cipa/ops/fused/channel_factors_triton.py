@@ -22,7 +22,7 @@ reads go out together."""
 
 
 @triton.jit(do_not_specialize=["pixels", "chunk"])
-def pool_chunks(x, parts, pixels, chunk, channels, ROWS: tl.constexpr, BD: tl.constexpr):
+def pool_chunks(x, parts, pixels, chunk, channels, ROWS: tl.constexpr, BD: tl.constexpr) -> None:
     """Fill parts (B, chunks, 2, D) with the sums and the maxima of a chunk of pixels of x (B, pixels, D)."""
     d = tl.arange(0, BD)[None, :]
     image = tl.program_id(1).to(tl.int64)
@@ -48,7 +48,7 @@ def pool_chunks(x, parts, pixels, chunk, channels, ROWS: tl.constexpr, BD: tl.co
 def attend(
     parts, down, up, bias, out, pixels, chunks, channels, narrow,
     BIAS: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr, BR: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out (B, D) with the factors of an image, of the map + bias where BIAS."""
     d = tl.arange(0, BD)
     known = d < channels
@@ -64,6 +64,7 @@ def attend(
     mean = tl.sum(total, axis=0) / pixels
     peak = tl.where(known, tl.max(largest, axis=0), 0.0)
     if BIAS:
+        # bias: (D,)
         shift = tl.load(bias + d, mask=known, other=0.0).to(tl.float32)
         mean += shift
         peak += shift
@@ -77,6 +78,7 @@ def attend(
     # up: (D, R), read transposed as (BR, BD), so that both sums stay within the tile
     weight = tl.load(up + d[None, :] * narrow + r, mask=mask, other=0.0).to(tl.float32)
     factor = tl.sigmoid(tl.sum(weight * hidden[:, None], axis=0))
+    # out: (B, D)
     tl.store(out + tl.program_id(0) * channels + d, factor.to(out.dtype.element_ty), mask=known)
 
 

@@ -66,7 +66,7 @@ def convolve(band, row: tl.constexpr, taps):
 def depthwise_forward(
     x, weight, bias, dout, out, height, width, channels,
     BACK: tl.constexpr, BH: tl.constexpr, BW: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out with SiLU(x's convolution + bias) or, where BACK, the gradient before SiLU from dout."""
     strips = tl.cdiv(width, BW)
     bands = tl.cdiv(height, BH)
@@ -84,6 +84,7 @@ def depthwise_forward(
         # dout: (B, H, W, D), a tile (BW, BD) a row of the band
         upstream = upstream + (tl.load(at, mask=here & (first + row < height), other=0.0),)
     taps = load_taps(weight, d, channels, False)
+    # bias: (D,), a row (1, BD)
     shift = tl.load(bias + d, mask=d < channels, other=0.0).to(tl.float32)
     for row in tl.static_range(BH):
         value = convolve(band, row, taps) + shift
@@ -93,6 +94,7 @@ def depthwise_forward(
         else:
             value = silu(value)
         at = out + start + (first + row) * width * channels + place
+        # out: (B, H, W, D), a tile (BW, BD) a row of the band
         tl.store(at, value.to(out.dtype.element_ty), mask=here & (first + row < height))
 
 
@@ -100,7 +102,7 @@ def depthwise_forward(
 def depthwise_backward(
     dlinear, x, weight, dx, sums, bands_in_all, height, width, channels,
     BH: tl.constexpr, BW: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill dx, and a program's part of the gradients of nine weights and bias, (., 10, D).
 
     What goes to a weight is the sum of x at a pixel times dlinear at the pixel that the weight took it to.
@@ -127,6 +129,7 @@ def depthwise_backward(
         for row in tl.static_range(BH):
             value = convolve(band, row, taps)
             at = dx + start + (first + row) * width * channels + place
+            # dx: (B, H, W, D), a tile (BW, BD) a row of the band
             tl.store(at, value.to(dx.dtype.element_ty), mask=here & (first + row < height))
             grown = ()
             for tap in tl.static_range(9):

@@ -18,7 +18,7 @@ ELEMENTS = {True: 4096, False: 8192}
 def embed_norm_forward(
     image, kernel, bias, weight, norm_bias, out, patches, rows, columns, channels, eps,
     PLANES: tl.constexpr, SIDE: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out (patches, C) = LayerNorm(kernel patch + bias).
 
     image (B, PLANES, rows, columns), kernel (C, PLANES SIDE^2), a patch PLANES SIDE^2 values of one image.
@@ -42,8 +42,10 @@ def embed_norm_forward(
         total = tl.dot(value, taps, total, input_precision="tf32x3")
     d = channel[None, :]
     mask = (patch < patches) & (d < channels)
+    # bias: (D,), spread over the tile
     total += load_beside(bias, d, mask)
     normed, _ = standardise(tl.where(mask, total, 0.0), mask, channels, eps)
+    # weight, norm_bias: (D,), likewise
     y = normed * load_beside(weight, d, mask) + load_beside(norm_bias, d, mask)
     # out: (patches, C), a tile (ROWS, BD)
     tl.store(out + patch.to(tl.int64) * channels + d, y.to(out.dtype.element_ty), mask=mask)

@@ -31,7 +31,7 @@ def project_pieces(
     x, scale, weight, parts, moments, sums, chunk, channels, width,
     PIXELS: tl.constexpr, SCALED: tl.constexpr, SHIFTED: tl.constexpr,
     BP: tl.constexpr, BC: tl.constexpr, BW: tl.constexpr, ROWS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill parts (2B, S, width, C), moments (2B, S, 2, C) and sums (S, width) of a piece of x (2B, L, C).
 
     Parts are the weights, times the norm's where SCALED, times the pixels; moments the sums of the pixels and
@@ -56,6 +56,7 @@ def project_pieces(
         # weight: (width, L), a tile (BW, BP)
         factor = tl.load(weight + w * PIXELS + column, mask=(w < width) & (column < end), other=0.0)
         if SCALED:
+            # scale: (L,), a row (1, BP) of the weight's second axis
             beside = tl.load(scale + column, mask=column < end, other=0.0)
             factor = (factor.to(tl.float32) * beside.to(tl.float32)).to(x.dtype.element_ty)
         else:
@@ -66,15 +67,19 @@ def project_pieces(
         # x: (2B, L, C), a tile (BP, BC)
         value = tl.load(start + row * channels + c, mask=mask, other=0.0)
         less = tl.where(mask, value.to(tl.float32) - shift, 0.0)
+        # ROWS partial sums a channel: the last sum over rows is made once, after the loop
         moment += tl.sum(tl.reshape(less, (BP // ROWS, ROWS, BC)), axis=0)
         square += tl.sum(tl.reshape(less * less, (BP // ROWS, ROWS, BC)), axis=0)
         total = tl.dot(factor, less if SHIFTED else value, total, input_precision="tf32x3")
     place = image * tl.num_programs(0) + piece
+    # parts: (2B, S, width, C), a tile (BW, BC)
     tl.store(parts + (place * width + w) * channels + c, total, mask=(w < width) & (c < channels))
     at = moments + place * 2 * channels + c
+    # moments: (2B, S, 2, C), sums and, C further on, squares
     tl.store(at, tl.sum(moment, axis=0)[None, :], mask=c < channels)
     tl.store(at + channels, tl.sum(square, axis=0)[None, :], mask=c < channels)
     w = tl.arange(0, BW)
+    # sums: (S, width), the same for every image: the first one's program writes them
     tl.store(sums + piece * width + w, weights, mask=(w < width) & first_of_all)
 
 
@@ -82,7 +87,7 @@ def project_pieces(
 def join_pieces(
     x, parts, moments, sums, bias, out, batch, pieces, pixels, channels, width, eps,
     SHIFTED: tl.constexpr, BS: tl.constexpr, BC: tl.constexpr, BW: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out (B, 2C, width) with GELU(weights times normalised channels + bias)."""
     image = tl.program_id(0).to(tl.int64)
     c = tl.program_id(1) * BC + tl.arange(0, BC)
@@ -111,17 +116,20 @@ def join_pieces(
     mean = moment / pixels
     deviation = tl.rsqrt(tl.maximum(square / pixels - mean * mean, 0.0) + eps)
     if not SHIFTED:
+        # x: (2B, L, C), each channel's first value (BC,), which the sums were taken less
         mean += tl.load(x + image * pixels * channels + c, mask=known, other=0.0).to(tl.float32)
     y = (total - mean[:, None] * weights[None, :]) * deviation[:, None]
+    # bias: (width,), a row (1, BW)
     y += tl.load(bias + w, mask=wide, other=0.0).to(tl.float32)[None, :]
     # an image of the second map has its tokens behind those of the first
     token = image % batch * 2 * channels + image // batch * channels + c
     at = out + token[:, None] * width + w[None, :]
+    # out: (B, 2 C, width), a tile (BC, BW)
     tl.store(at, activate(y, "gelu").to(out.dtype.element_ty), mask=known[:, None] & wide[None, :])
 
 
 @triton.jit(do_not_specialize=["batch", "pixels"])
-def amplify_forward(x, logits, out, batch, pixels, channels, ROWS: tl.constexpr, BD: tl.constexpr):
+def amplify_forward(x, logits, out, batch, pixels, channels, ROWS: tl.constexpr, BD: tl.constexpr) -> None:
     """Fill out (2B, L, C) with x (1 + sigmoid(logits)); those are (B, 2C)."""
     image = tl.program_id(1).to(tl.int64)
     row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]

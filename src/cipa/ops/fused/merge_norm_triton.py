@@ -15,7 +15,7 @@ ELEMENTS = 2048
 @triton.jit(do_not_specialize=["pixels", "height", "width"])
 def merge_norm_forward(
     x, weight, bias, out, pixels, height, width, channels, eps, ROWS: tl.constexpr, BD: tl.constexpr
-):
+) -> None:
     """Fill out (pixels, 4, C) from x (B, H, W, C): a pixel's neighbours column by column, normalised."""
     pixel = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None, None]
     corner = tl.arange(0, 4)[None, :, None]
@@ -37,6 +37,7 @@ def merge_norm_forward(
     scale = tl.load(weight + spread, mask=known, other=0.0).to(tl.float32)
     shift = tl.load(bias + spread, mask=known, other=0.0).to(tl.float32)
     y = centred * tl.rsqrt(variance + eps)[:, None, None] * scale + shift
+    # out: (pixels, 4 D)
     tl.store(out + pixel.to(tl.int64) * (4 * channels) + at, y.to(out.dtype.element_ty), mask=known)
 
 

@@ -66,7 +66,7 @@ def product(
     x, high, low, bias, out, scale, rows, columns, height, width, out_height, out_width,
     K: tl.constexpr, TAPS: tl.constexpr, STRIDE: tl.constexpr, BIAS: tl.constexpr,
     BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill a tile of out (M, N): x (M, K) times the weight, or the 3x3 sums of x (B, H, W, K)."""
     strips = tl.cdiv(columns, BN)
     m = ((tl.program_id(0) // strips) * BM + tl.arange(0, BM))[:, None]

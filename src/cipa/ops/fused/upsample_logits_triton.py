@@ -27,7 +27,7 @@ OUTPUTS = 512
 def neighbour_products(
     x, weight, projection, products, pixels, height, width, channels,
     CLASSES: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill products (5 + CLASSES, pixels) of x (pixels of all images, C); beyond a border is the border."""
     pixel = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     there = pixel < pixels
@@ -48,6 +48,7 @@ def neighbour_products(
         value = tl.load(x + beside * channels + d, mask=mask, other=0.0).to(tl.float32)
         at = products + (place + 1) * pixels.to(tl.int64) + pixel
         tl.store(at, tl.sum(centred * value, axis=1), mask=there)
+    # weight: (C,), projection: (CLASSES, C), spread over the tile (ROWS, BD)
     scaled = centred * load_beside(weight, d, mask)
     for k in tl.static_range(CLASSES):
         factor = load_beside(projection + k * channels, d, mask)
@@ -72,7 +73,7 @@ def source_of(place, size):
 def weigh_products(
     products, bias, projection, logits, pixels, height, width, channels, eps,
     CLASSES: tl.constexpr, OUTPUTS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill logits (4 pixels, CLASSES), the doubled map's, from the products of its source."""
     output = tl.program_id(0) * OUTPUTS + tl.arange(0, OUTPUTS)
     there = output < pixels * 4
@@ -96,21 +97,25 @@ def weigh_products(
     pairs = own * beside * tl.load(at + place, mask=there, other=0.0)
     pairs += below * across * tl.load(at + place_down, mask=there, other=0.0)
     at = products + DOWN * step
+    # products: planes DOWN, DOWN_RIGHT and DOWN_LEFT, (OUTPUTS,) each
     pairs += own * below * tl.load(at + place, mask=there, other=0.0)
     pairs += beside * across * tl.load(at + place_right, mask=there, other=0.0)
     pairs += own * across * tl.load(products + DOWN_RIGHT * step + place, mask=there, other=0.0)
     pairs += beside * below * tl.load(products + DOWN_LEFT * step + place_right, mask=there, other=0.0)
     scale = tl.rsqrt(tl.maximum(total + 2.0 * pairs, 0.0) / channels + eps)
     d = tl.arange(0, BD)
+    # bias: (C,), a row (BD,)
     shift = tl.load(bias + d, mask=d < channels, other=0.0).to(tl.float32)
     for k in tl.static_range(CLASSES):
         at = products + (PLANES + k) * step
+        # products: planes of the classes; upsampling and projection change places, both being linear
         value = own * tl.load(at + place, mask=there, other=0.0)
         value += beside * tl.load(at + place_right, mask=there, other=0.0)
         value += below * tl.load(at + place_down, mask=there, other=0.0)
         value += across * tl.load(at + place_far, mask=there, other=0.0)
         # projection: (CLASSES, C), a row (BD,)
         factor = tl.load(projection + k * channels + d, mask=d < channels, other=0.0).to(tl.float32)
+        # logits: (4 pixels, CLASSES)
         tl.store(
             logits + output.to(tl.int64) * CLASSES + k, value * scale + tl.sum(shift * factor), mask=there
         )

@@ -35,11 +35,12 @@ def doubled(x, image, i, j, d, mask, height, width, channels):
     b = tl.load(x + (here + other_column) * channels + d, mask=mask, other=0.0).to(tl.float32)
     e = tl.load(x + (beside + column) * channels + d, mask=mask, other=0.0).to(tl.float32)
     f = tl.load(x + (beside + other_column) * channels + d, mask=mask, other=0.0).to(tl.float32)
+    # 3/4 and 1/4 in each direction: a doubled pixel lies a quarter from its source
     return 0.5625 * a + 0.1875 * (b + e) + 0.0625 * f
 
 
 @triton.jit(do_not_specialize=["height", "width"])
-def double_forward(x, out, height, width, channels, BW: tl.constexpr, BD: tl.constexpr):
+def double_forward(x, out, height, width, channels, BW: tl.constexpr, BD: tl.constexpr) -> None:
     """Fill out (B, 2H, 2W, D)."""
     strips = tl.cdiv(2 * width, BW)
     image = (tl.program_id(0) // (strips * 2 * height)).to(tl.int64)
@@ -49,6 +50,7 @@ def double_forward(x, out, height, width, channels, BW: tl.constexpr, BD: tl.con
     mask = (j < 2 * width) & (d < channels)
     value = doubled(x, image, i, j, d, mask, height, width, channels)
     at = ((image * 2 * height + i) * (2 * width) + j) * channels + d
+    # out: (B, 2H, 2W, D), a tile (BW, BD)
     tl.store(out + at, value.to(out.dtype.element_ty), mask=mask)
 
 
@@ -64,7 +66,7 @@ def share(index, size, tap: tl.constexpr):
 
 
 @triton.jit(do_not_specialize=["height", "width"])
-def double_backward(dout, dx, height, width, channels, BW: tl.constexpr, BD: tl.constexpr):
+def double_backward(dout, dx, height, width, channels, BW: tl.constexpr, BD: tl.constexpr) -> None:
     """Fill dx (B, H, W, D) from dout (B, 2H, 2W, D)."""
     strips = tl.cdiv(width, BW)
     image = (tl.program_id(0) // (strips * height)).to(tl.int64)
@@ -79,6 +81,7 @@ def double_backward(dout, dx, height, width, channels, BW: tl.constexpr, BD: tl.
         at = ((image * 2 * height + row) * (2 * width) + column) * channels + d
         # dout: (B, 2H, 2W, D), a tile (BW, BD); 16 gathers, so that no sum needs an atomic addition
         total += row_weight * column_weight * tl.load(dout + at, mask=mask, other=0.0).to(tl.float32)
+    # dx: (B, H, W, D), a tile (BW, BD)
     tl.store(dx + ((image * height + i) * width + j) * channels + d, total.to(dx.dtype.element_ty), mask=mask)
 
 
@@ -87,11 +90,12 @@ def double_norm_project_backward(
     dlogits, x, weight, bias, projection, ddoubled, dweight, dbias, dprojection,
     strips_in_all, height, width, channels, eps,
     CLASSES: tl.constexpr, BW: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill ddoubled (B, 2H, 2W, D) and each program's part of the parameters' gradients."""
     strips = tl.cdiv(2 * width, BW)
     d = tl.arange(0, BD)[None, :]
     known = d < channels
+    # weight, bias: (D,), rows (1, BD); read once for all strips of the program
     scale = tl.load(weight + d, mask=known, other=0.0).to(tl.float32)
     shift = tl.load(bias + d, mask=known, other=0.0).to(tl.float32)
     weight_sum = tl.zeros([BW, BD], tl.float32)
@@ -122,6 +126,7 @@ def double_norm_project_backward(
         factor_sums = grown
         weight_sum += upstream * normed
         bias_sum += upstream
+        # ddoubled: (B, 2H, 2W, D), a tile (BW, BD)
         tl.store(ddoubled + at[:, None] * channels + d, gradient.to(ddoubled.dtype.element_ty), mask=mask)
     out = tl.program_id(0) * channels + d
     # dweight, dbias: (programs, D), dprojection: (programs, CLASSES, D); the caller adds them up

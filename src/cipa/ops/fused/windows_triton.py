@@ -15,7 +15,9 @@ VALUES_A_WARP = 1024
 
 
 @triton.jit(do_not_specialize=["columns"])
-def window_norm_forward(x, weight, bias, out, columns, channels, eps, SIDE: tl.constexpr, BD: tl.constexpr):
+def window_norm_forward(
+    x, weight, bias, out, columns, channels, eps, SIDE: tl.constexpr, BD: tl.constexpr
+) -> None:
     """Fill a window of out (windows, SIDE^2, C), normalised, from x (rows of all images, SIDE columns, C)."""
     window = tl.program_id(0)
     pixel = tl.arange(0, SIDE * SIDE)[:, None]
@@ -34,6 +36,7 @@ def window_norm_forward(x, weight, bias, out, columns, channels, eps, SIDE: tl.c
     factor = tl.load(weight + at, mask=mask, other=0.0).to(tl.float32)
     shift = tl.load(bias + at, mask=mask, other=0.0).to(tl.float32)
     y = centred * scale * factor + shift
+    # out: (windows, SIDE^2, C): the window's pixels side by side, as the attention reads them
     tl.store(out + window.to(tl.int64) * count + at, y.to(out.dtype.element_ty), mask=mask)
 
 
@@ -41,7 +44,7 @@ def window_norm_forward(x, weight, bias, out, columns, channels, eps, SIDE: tl.c
 def add_windows_forward(
     x, y, z, windows, regions, out, pixels, columns, channels,
     SIDE: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out, one map of all images' pixels, with x + y + z + windows + regions."""
     pixel = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
     d = tl.arange(0, BD)[None, :]

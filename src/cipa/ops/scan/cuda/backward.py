@@ -34,9 +34,13 @@ def run_backward(
     groups = -(-batch // cut.images)
     blocks = groups * cut.chunks * count * row
     dx, d_raw = torch.empty_like(walks.delta), torch.empty_like(walks.delta)
+    # A part for each block of channels, added up by the dt projection's backward kernel in a fixed order:
+    # no atomic additions, the same bits from run to run.
     dvalues = walks.values.new_empty(batch, length, count, row, 2 * depth)
+    # A part for each group of images and chunk, likewise.
     dA_logs = walks.values.new_empty(groups, cut.chunks, count, depth, channels)
     dbias, dskip = (torch.empty_like(dA_logs[:, :, :, 0]) for _ in range(2))
+    # (blocks, tiles, threads, values a thread): every TILE-th state of the segment that is replayed
     scratch = walks.values.new_empty(blocks, *layout.scratch_shape(depth))
     kernel = kernel_on(
         walks.x.device, "backward",

@@ -56,6 +56,7 @@ def kernel_on(
     """
     index = torch.cuda.current_device() if device.index is None else device.index
     key = (index, kernel, *constants.items())
+    # Looked up without the lock first: once loaded, a launch from any thread waits for none.
     found = _kernels.get(key)
     if found is None:
         with _lock:

@@ -32,6 +32,7 @@ def library() -> ctypes.CDLL:
         driver = ctypes.CDLL(name)
     except OSError as error:
         raise CudaUnavailable(f"{name}, the NVIDIA driver, is not found") from error
+    # Said once: ctypes would pass a stream's handle as 32 bits.
     driver.cuLaunchKernel.argtypes = (ctypes.c_void_p, *[ctypes.c_uint] * 7, *[ctypes.c_void_p] * 3)
     _check(driver, driver.cuInit(0), "initialisation")
     return driver
@@ -57,10 +58,12 @@ class Kernel:
         self._threads, self._shared_bytes = threads, shared_bytes
         self._function = ctypes.c_void_p()
         module = ctypes.c_void_p()
+        # A module may be loaded in the middle of a capture: the first pass of all may be the one captured.
         with self._current(), _relaxed_capture(driver):
             _check(driver, driver.cuModuleLoadData(ctypes.byref(module), cubin), f"loading {name}")
             found = driver.cuModuleGetFunction(ctypes.byref(self._function), module, name.encode())
             _check(driver, found, f"finding {name}")
+            # More than 48 KB a block are given to those alone that ask for them.
             for attribute, value in ((MAX_DYNAMIC_SHARED_BYTES, shared_bytes), (PREFERRED_CARVEOUT, 100)):
                 set_ = driver.cuFuncSetAttribute(self._function, attribute, value)
                 _check(driver, set_, f"{shared_bytes} bytes of shared memory for {name}")
@@ -86,6 +89,7 @@ class Kernel:
         Raises:
             RuntimeError: the driver refuses the launch.
         """
+        # One buffer in place of an array of pointers to each argument: one ctypes object a launch, not 24.
         buffer = ctypes.create_string_buffer(arguments, len(arguments))
         size = ctypes.c_size_t(len(arguments))
         extra = (ctypes.c_void_p * 5)(

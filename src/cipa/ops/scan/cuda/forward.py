@@ -52,6 +52,7 @@ def run_scan(walks: Walks, layout: Layout, cut: Cut, starts: Tensor | None, stat
         starts: what enters each chunk, (B, S, K, N, D), where there are several.
         states: takes the state at each segment's start, (B, segments, K, N, D).
     """
+    # A trained network's scans reach 1e10, beyond float16.
     wide = walks.x.dtype == torch.float16
     y = torch.empty_like(walks.delta, dtype=torch.float32 if wide else walks.x.dtype)
     _run(SCAN, walks, layout, cut, starts, states, None, None, y)
@@ -135,10 +136,13 @@ def _run(
         constants_of(walks, layout, mode, save=states is not None, starts=starts is not None),
         layout.warps * 32 + 32, shared_bytes(walks, layout),
     )  # fmt: skip
+    # The kernel's order: x, delta, values, A_logs, skip, starts, states, ends, sums, y; 0 for what it
+    # does not touch.
     pointers = tuple(map(address, (*walks[:5], starts, states, ends, sums, y)))
     numbers = (
         batch, cut.images, walks.height, walks.width, channels, cut.chunk, cut.chunks, SEGMENT,
         direction_code(walks.directions),
     )  # fmt: skip
+    # Blocks of channels innermost: neighbours read the same rows of B and C, from the cache then.
     blocks = -(-batch // cut.images) * cut.chunks * count * -(-channels // layout.channels)
     kernel.launch(blocks, stream_of(walks.x.device), pack(pointers, numbers))

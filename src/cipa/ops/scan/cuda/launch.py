@@ -106,10 +106,12 @@ def scan_walks(inputs: Prepared, x: Tensor, directions: Sequence[int], save: boo
     layout, pieces = forward_plan(
         batch, length, channels, count, inputs.A_logs.shape[-1], size, size, multiprocessors(x.device)
     )
+    # What enters each chunk, (B, S, K, N, D): a first pass from zero, then a small kernel joins the chunks.
     starts = None
     if pieces.chunks > 1:
         starts, sums = run_chunk_ends(walks, layout, pieces, ENDS)
         join_borders(starts, sums, inputs.A_logs, forwards=True)
+    # Kept in Triton's layout, so that either backend can do the backward pass of the other's forward pass.
     saved = new_states(inputs, save)
     return run_scan(walks, layout, pieces, starts, saved if saved.numel() else None), saved
 
@@ -123,12 +125,14 @@ def walk_back(
         CudaUnavailable: they cannot be compiled or loaded here.
     """
     walks = _walks(inputs.x, inputs, x, directions)
+    # (B, L, D); autograd may hand over a view that begins anywhere
     upstream = _aligned(upstream)
     batch, length, count, channels = inputs.delta.shape
     depth, size = inputs.A_logs.shape[-1], x.element_size()
     layout, cut = backward_plan(
         batch, length, channels, count, depth, size, upstream.element_size(), multiprocessors(x.device)
     )
+    # What reaches each chunk from beyond its last position, (B, S, K, N, D): the walk taken from its end.
     passes = None
     if cut.chunks > 1:
         first = forward_layout(
@@ -163,6 +167,7 @@ def _first_of(device: torch.device, cuda: Callable[[], Result], triton: Callable
         except CudaUnavailable as error:
             if forced:
                 raise UsageError(f"CIPA_BACKEND=cuda: {error}; unset it") from error
+            # A GPU is given up once and for all: NVRTC would be searched for and asked again in every pass.
             _failed[device] = str(error)
             warnings.warn(f"{error}: Triton's scan runs, right but slower", RuntimeWarning, stacklevel=4)
     return triton()

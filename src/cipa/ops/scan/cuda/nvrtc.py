@@ -25,11 +25,10 @@ def library() -> ctypes.CDLL:
     """
     for path in _candidates():
         try:
+            # NVRTC looks its builtins up by name: they must be loaded before it, wherever they lie.
             for builtins in sorted(path.parent.glob("*nvrtc-builtins*")):
                 if ".alt." not in builtins.name:
-                    ctypes.CDLL(
-                        str(builtins), mode=ctypes.RTLD_GLOBAL
-                    )  # found by name then, wherever it lies
+                    ctypes.CDLL(str(builtins), mode=ctypes.RTLD_GLOBAL)
             return ctypes.CDLL(str(path))
         except OSError:
             continue

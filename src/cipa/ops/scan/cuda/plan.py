@@ -145,6 +145,7 @@ def forward_plan(
     walks = batch * directions * channels
     cut = is_cut(walks, length, states, max(x_bytes, step_bytes))
     layout = forward_layout(walks, length, channels, states, x_bytes, step_bytes, cut=cut)
+    # Blocks of an image: one a direction and share of the channels.
     row = directions * -(-channels // layout.channels)
     if not cut:
         return layout, Cut(length, 1, images_a_block(batch, length, row, layout.resident * units))
@@ -180,6 +181,7 @@ def forward_layout(
         shape = next(shape for least, shape in WHOLE[states] if walks >= least)
     lanes, warps, positions, unroll, resident = shape
     warps = fitting_warps(warps, 32 // lanes, channels)
+    # Stages of 4-byte elements are as many bytes at half the positions.
     positions = 16 if wide or length <= 16 else positions
     return make_layout(lanes, warps, positions, unroll, resident, states, x_bytes, step_bytes)
 

@@ -104,7 +104,7 @@ def scan_chunks_backward(
     images, each, height, width, channels, chunk, chunks, segment,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr, DIRECTIONS: tl.constexpr,
     T: tl.constexpr, SAVED: tl.constexpr, SECTORS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill the gradients; a program takes the same chunk of `each` images, one after the other.
 
     dx and d_raw, (B, L, K, D), are those of x and of the step before softplus, for each direction; dvalues
@@ -210,6 +210,8 @@ def scan_chunks_backward(
                     for i in tl.static_range(1, T):
                         ahead_index = advance(ahead_index, stride, length)
                         ahead_at = tl.where(tl.arange(0, AHEAD) >= i * SECTORS, ahead_index, ahead_at)
+                    # values: (L, K, 2 N) of an image; a read a sector of 32 bytes brings the next run's
+                    # B and C into the cache
                     ahead = tl.load(values_image + ahead_at * (2 * K * N) + tl.arange(0, AHEAD) % SECTORS * 8)
                     next_us, next_steps, next_upstreams = load_triples(
                         x_image, delta_image, dy_image, index, stride, length, T, d, channels, K, T
@@ -219,6 +221,7 @@ def scan_chunks_backward(
                 for i in tl.static_range(T):
                     before = before + (state,)
                     values_at = values_image + indices[i] * (2 * K * N) + n
+                    # B of values: (L, K, 2 N), a row (NP,) that all channels share
                     weight_in = tl.load(values_at, mask=n < N, other=0.0).to(tl.float32)
                     u, step, upstream = (
                         us[i].to(tl.float32),
@@ -226,9 +229,11 @@ def scan_chunks_backward(
                         upstreams[i].to(tl.float32),
                     )
                     state = tl.exp2(step[:, None] * rate) * state + (step * u)[:, None] * weight_in[None, :]
+                    # dC: over channels, which lie over the warp's lanes
                     outs = outs + (warp_sums(state * upstream[:, None], NP),)
                 for i in tl.static_range(T - 1, -1, -1):
                     values_at = values_image + indices[i] * (2 * K * N) + n
+                    # B and C of values: (L, K, 2 N), rows (NP,)
                     weight_in = tl.load(values_at, mask=n < N, other=0.0).to(tl.float32)
                     weight_out = tl.load(values_at + N, mask=n < N, other=0.0).to(tl.float32)
                     u, step, upstream = (
@@ -237,10 +242,12 @@ def scan_chunks_backward(
                         upstreams[i].to(tl.float32),
                     )
                     gradient = upstream[:, None] * weight_out[None, :] + carry
+                    # dB, likewise
                     ins = ins + (warp_sums(gradient * (step * u)[:, None], NP),)
                     # sum over states of dh B: what x and the step share
                     q = tl.sum(gradient * weight_in[None, :], axis=1)
                     carry = tl.exp2((step + nothing)[:, None] * rate) * gradient
+                    # for A's gradient and the step's: h of the position before times what reaches it
                     kept = before[i] * carry
                     # The rate is A log2(e); 1 - exp(-step) is the derivative of softplus, from its value.
                     dt = tl.sum(kept * rate, axis=1) * 0.6931471805599453 + u * q
@@ -254,8 +261,10 @@ def scan_chunks_backward(
                 for i in tl.static_range(T):
                     live = d < tl.where(left > i, channels, 0)
                     at_pixel = indices[i] * (K * channels) + d
+                    # dx, d_raw: (L, K, D) of an image, (BD,) a position; after the run, not among its reads
                     tl.store(dx_image + at_pixel, dxs[T - 1 - i].to(dx.dtype.element_ty), mask=live)
                     tl.store(d_raw_image + at_pixel, dts[T - 1 - i].to(d_raw.dtype.element_ty), mask=live)
+                    # dvalues: (L, K, blocks, 2 N), one row a block of channels
                     store_pair(
                         dvalues_image + indices[i] * (K * blocks * 2 * N), ins[T - 1 - i], outs[i],
                         tl.where(left > i, N, 0), N, NP,
@@ -266,10 +275,12 @@ def scan_chunks_backward(
     # sink: (programs, AHEAD); nobody reads it, but without it the compiler drops the reads ahead
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     at = (group.to(tl.int64) * chunks + c) * K + k
+    # dA_logs: (groups, S, K, N, D), a tile (BD, NP); the rate is A log2(e)
     tl.store(
         dA_logs + (at * N + n[None, :]) * channels + d[:, None] * unit,
         da_sum * rate * 0.6931471805599453,
         mask=tile,
     )
+    # dbias, dskip: (groups, S, K, D), (BD,)
     tl.store(dbias + at * channels + d, dbias_sum, mask=inside)
     tl.store(dskip + at * channels + d, dskip_sum, mask=inside)

@@ -13,7 +13,7 @@ TOGETHER = tl.constexpr(8)
 def join_chunks(
     borders, sums, A_logs, channels, chunks,
     K: tl.constexpr, N: tl.constexpr, BD: tl.constexpr, FORWARDS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Turn borders (B, S, K, N, D), in index, from what leaves each chunk alone into what enters it.
 
     The decay of a whole chunk is exp(A sum(delta)), with sums (B, S, K, D): N exponentials, not N a position.
@@ -44,5 +44,6 @@ def join_chunks(
         for i in tl.static_range(TOGETHER):
             c = group + i if FORWARDS else chunks - 1 - group - i
             at = (b * chunks + c) * K + k
+            # borders: (B, S, K, N, D), in place: what leaves a chunk becomes what enters it
             tl.store(borders + (at * N + n) * channels + d, state, mask=inside & (group + i < chunks))
             state = tl.exp2(totals[i] * rate) * state + leaving[i]

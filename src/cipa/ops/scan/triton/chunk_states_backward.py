@@ -12,7 +12,7 @@ def chunk_states_backward(
     delta, values, dy, A_logs, unit, carried, sums, sink,
     height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr, DIRECTIONS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill carried (B, S, K, N, D), p at each chunk's first position, nothing coming from beyond its last.
 
     sums (B, S, K, D) takes the sum of the chunk's steps.

@@ -39,7 +39,7 @@ def dt_projection_forward(
     projection, dt, weight, bias, delta, values, rows, channels,
     K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, RANK: tl.constexpr, PAIR: tl.constexpr,
     ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill delta (rows, K, channels) and values (rows, K, 2 N), float32.
 
     The first R of the projection (rows, K, R + 2 N) are multiplied by `weight` (K, channels, R); where R is 0
@@ -62,6 +62,7 @@ def dt_projection_forward(
             weight + (k * channels + d)[None, :] * R + r[:, None],
             mask=(d < channels)[None, :] & (r < R)[:, None], other=0.0,
         )  # fmt: skip
+        # three products of TF32 where the map is float32: one alone leaves 3 digits of the step
         raw = tl.dot(low, dt_weight.to(low.dtype), input_precision="tf32x3")
     else:
         # dt: (rows, D), a tile (ROWS, BD)
@@ -69,10 +70,12 @@ def dt_projection_forward(
     # bias: (K, D), (BD,)
     shift = tl.load(bias + k * channels + d, mask=d < channels, other=0.0).to(tl.float32)
     steps = softplus(raw + shift[None, :], delta.dtype.element_ty == tl.float32)
+    # delta: (rows, K, D), a tile (ROWS, BD)
     tl.store(delta + (row * K + k) * channels + d[None, :], steps.to(delta.dtype.element_ty), mask=inside)
     if tl.program_id(2) == 0:
         n = tl.arange(0, PAIR)[None, :]
         mask = (row < rows) & (n < 2 * N)
         # B and C of projection: (rows, K, R + 2 N), a tile (ROWS, PAIR)
         pair = tl.load(projection + (row * K + k) * (R + 2 * N) + R + n, mask=mask, other=0.0)
+        # values: (rows, K, 2 N); only the first block of channels writes them
         tl.store(values + (row * K + k) * (2 * N) + n, pair.to(values.dtype.element_ty), mask=mask)

@@ -29,7 +29,7 @@ TILE_BYTES = 48 * 1024
 def write_pair(
     dvalues, dprojection, row, k, rows,
     K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, PAIR: tl.constexpr, BLOCKS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill dprojection's columns of B and C with the sum of dvalues (rows, K, BLOCKS, 2 N)."""
     n = tl.arange(0, PAIR)[None, :]
     mask = (row < rows)[:, None] & (n < 2 * N)
@@ -45,6 +45,7 @@ def write_pair(
 def load_dt_weight(weight, k, d, r, channels, R: tl.constexpr):
     """Return the weight (K, channels, R) of a direction's channels d as a tile (channels, rank)."""
     mask = (d < channels)[:, None] & (r < R)[None, :]
+    # weight: (K, D, R), a tile (BD, RANK)
     return tl.load(weight + (k * channels + d)[:, None] * R + r[None, :], mask=mask, other=0.0)
 
 
@@ -53,7 +54,7 @@ def projection_backward(
     d_raw, dvalues, weight, dprojection, rows, channels,
     K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, RANK: tl.constexpr, PAIR: tl.constexpr,
     BLOCKS: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill dprojection (rows, K, R + 2 N): d_raw (rows, K, channels) times weight, and the sum of dvalues."""
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     k = tl.program_id(1)
@@ -68,7 +69,9 @@ def projection_backward(
                 mask=(row < rows)[:, None] & (d < channels)[None, :], other=0.0,
             )  # fmt: skip
             dt_weight = load_dt_weight(weight, k, d, r, channels, R).to(tile.dtype)
+            # (ROWS, BD) times (BD, RANK)
             total = tl.dot(tile, dt_weight, total, input_precision="tf32x3")
+        # dt_low's part of dprojection: (rows, K, R + 2 N), a tile (ROWS, RANK)
         tl.store(
             dprojection + (row * K + k)[:, None] * (R + 2 * N) + r[None, :],
             total.to(dprojection.dtype.element_ty), mask=(row < rows)[:, None] & (r < R)[None, :],
@@ -81,7 +84,7 @@ def weight_backward(
     d_raw, dvalues, projection, weight, dprojection, dweight, rows, channels,
     K: tl.constexpr, N: tl.constexpr, R: tl.constexpr, RANK: tl.constexpr, PAIR: tl.constexpr,
     BLOCKS: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr, PARTS: tl.constexpr, PROJECT: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill a program's part of dweight (., K, channels, R): d_raw transposed times the projection's first R.
 
     A program takes PARTS x BD channels; where those are all, PROJECT fills dprojection in the same pass.
@@ -111,11 +114,13 @@ def weight_backward(
                 d_raw + (row * K + k)[:, None] * channels + d[None, :],
                 mask=(row < rows)[:, None] & (d < channels)[None, :], other=0.0,
             )  # fmt: skip
+            # (BD, ROWS) times (ROWS, RANK): the weight's gradient, summed over this program's rows
             grown = grown + (tl.dot(tl.trans(tile), low, sums[part], input_precision="tf32x3"),)
             if PROJECT:
                 total = tl.dot(tile, dt_weight[part], total, input_precision="tf32x3")
         sums = grown
         if PROJECT:
+            # dprojection: (rows, K, R + 2 N), a tile (ROWS, RANK)
             tl.store(dprojection + low_at, total.to(dprojection.dtype.element_ty), mask=low_mask)
             write_pair(dvalues, dprojection, row, k, rows, K, N, R, PAIR, BLOCKS)
     for part in tl.static_range(PARTS):

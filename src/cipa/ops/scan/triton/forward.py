@@ -59,7 +59,7 @@ def chunk_ends(
     height, width, channels, chunk, chunks,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
     DIRECTIONS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill ends (B, S, K, N, D), each chunk's last state from zero, and sums (B, S, K, D) of its steps."""
     blocks = tl.cdiv(channels, BD)
     program = tl.program_id(0)
@@ -110,6 +110,7 @@ def chunk_ends(
                 state = decay * state + (step * u)[:, None] * weight_in.to(tl.float32)[None, :]
                 total += step
         touched += sum_fetched(ahead_x) + sum_fetched(ahead_step) + sum_fetched(ahead_in)
+    # sink: (programs, AHEAD); nobody reads it, but without it the compiler drops the reads ahead
     tl.store(sink + program * AHEAD + tl.arange(0, AHEAD), touched)
     out = (b * chunks + c) * K + k
     # sums: (B, S, K, D); ends: (B, S, K, N, D)
@@ -124,7 +125,7 @@ def scan_chunks(
     images, each, height, width, channels, chunk, chunks, segment,
     K: tl.constexpr, N: tl.constexpr, NP: tl.constexpr, BD: tl.constexpr,
     DIRECTIONS: tl.constexpr, SAVE: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill y (B, L, K, D) and, if SAVE, states (B, segments, K, N, D) with the state at each segment's start.
 
     A segment is a multiple of AHEAD positions, or as long as a chunk. A program scans the same chunk of
@@ -172,6 +173,7 @@ def scan_chunks(
             if SAVE:  # noqa: SIM102 (a constant: the other branch is not compiled)
                 if positions % segment == 0:
                     at = (b * tl.cdiv(length, segment) + positions // segment) * K + k
+                    # states: (B, segments, K, N, D), a tile (BD, NP)
                     tl.store(states + (at * N + n[None, :]) * channels + d[:, None] * unit, state, mask=tile)
             # The next positions of this image or, where there are none, the first of the next.
             within = positions + AHEAD < last
@@ -198,6 +200,7 @@ def scan_chunks(
                     weight_out = tl.load(at_pixel + N, mask=n < N, other=0.0).to(tl.float32)
                     decay = tl.exp2(step[:, None] * decay_rate)
                     state = decay * state + (step * u)[:, None] * weight_in[None, :]
+                    # the sum over states lies within a lane: no shuffle a position
                     results = results + (tl.sum(state * weight_out[None, :], axis=1) + skip_weight * u,)
                 for i in tl.static_range(RUN):
                     # y: (L, K, D) of an image, (BD,); after the run's reads: none moves up past a write

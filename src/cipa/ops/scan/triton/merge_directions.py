@@ -7,7 +7,9 @@ from torch import Tensor
 
 
 @triton.jit(do_not_specialize=["rows"])
-def sum_directions(source, out, rows, channels, K: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr):
+def sum_directions(
+    source, out, rows, channels, K: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr
+) -> None:
     """Fill out (rows, channels) with the sum of source (rows, K, channels), in float32 inside."""
     row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]
     d = (tl.program_id(1) * BD + tl.arange(0, BD))[None, :]

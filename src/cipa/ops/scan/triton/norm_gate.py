@@ -15,21 +15,26 @@ from cipa.ops.fused.add_norm_triton import load_beside, norm_backward, plan_back
 def merge_norm_gate_forward(
     source, gate, weight, bias, merged, out, rows, channels, eps,
     K: tl.constexpr, SAVE: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill out = LayerNorm(sum of source over K) SiLU(gate), and the sum itself where SAVE."""
     row = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None]
     d = tl.arange(0, BD)[None, :]
     mask = (row < rows) & (d < channels)
     total = tl.zeros([ROWS, BD], tl.float32)
     for k in tl.static_range(K):
+        # source: (rows, K, D), one direction's tile (ROWS, BD) after the other: summed in a fixed order
         total += tl.load(source + (row * K + k) * channels + d, mask=mask, other=0.0).to(tl.float32)
     at = row * channels + d
     if SAVE:
+        # merged: (rows, D); kept for the backward pass, a K-th of what source takes
         tl.store(merged + at, total.to(merged.dtype.element_ty), mask=mask)
     normed, _ = standardise(total, mask, channels, eps)
+    # weight, bias: (D,), spread over the tile (ROWS, BD)
     scale = load_beside(weight, d, mask)
     shift = load_beside(bias, d, mask)
+    # gate: (rows, D), a tile (ROWS, BD)
     z = silu(tl.load(gate + at, mask=mask, other=0.0).to(tl.float32))
+    # out: (rows, D)
     tl.store(out + at, ((normed * scale + shift) * z).to(out.dtype.element_ty), mask=mask)
 
 
@@ -37,13 +42,14 @@ def merge_norm_gate_forward(
 def norm_gate_backward(
     dout, merged, gate, weight, bias, dmerged, dgate, dweight, dbias, again, rows, channels, eps,
     AGAIN: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Fill the gradients of the sum and of the gate, and each program's part of weight's and bias's.
 
     Where AGAIN, what the forward pass returned is made once more.
     """
     d = tl.arange(0, BD)[None, :]
     known = d < channels
+    # weight, bias: (D,), rows (1, BD); read once, they serve every tile of the loop
     scale = tl.load(weight + d, mask=known, other=0.0).to(tl.float32)
     shift = tl.load(bias + d, mask=known, other=0.0).to(tl.float32)
     weight_sum = tl.zeros([ROWS, BD], tl.float32)
@@ -52,6 +58,7 @@ def norm_gate_backward(
         row = (block * ROWS + tl.arange(0, ROWS)).to(tl.int64)[:, None]
         mask = (row < rows) & known
         at = row * channels + d
+        # merged, gate, dout: (rows, D), tiles (ROWS, BD); all asked for before the first is used
         value = tl.load(merged + at, mask=mask, other=0.0).to(tl.float32)
         z = tl.load(gate + at, mask=mask, other=0.0).to(tl.float32)
         upstream = tl.load(dout + at, mask=mask, other=0.0).to(tl.float32)
@@ -62,13 +69,16 @@ def norm_gate_backward(
         normed, gradient = norm_backward(value, gated * scale, mask, channels, eps)
         shifted = normed * scale + shift
         if AGAIN:
+            # again: (rows, D), for the last product's gradient: kept, it would cost a map a block
             tl.store(again + at, (shifted * through).to(again.dtype.element_ty), mask=mask)
         dz = upstream * shifted * slope
+        # dgate, dmerged: (rows, D)
         tl.store(dgate + at, dz.to(dgate.dtype.element_ty), mask=mask)
         weight_sum += gated * normed
         bias_sum += gated
         tl.store(dmerged + at, gradient.to(dmerged.dtype.element_ty), mask=mask)
     out = tl.program_id(0) * channels + d
+    # dweight, dbias: (programs, D), added up by the caller in a fixed order
     tl.store(dweight + out, tl.sum(weight_sum, axis=0)[None, :], mask=known)
     tl.store(dbias + out, tl.sum(bias_sum, axis=0)[None, :], mask=known)
 

@@ -93,7 +93,7 @@ def value_of_lane(lane, NP: tl.constexpr):
 
 
 @triton.jit
-def store_pair(out, first, second, bound, N: tl.constexpr, NP: tl.constexpr):
+def store_pair(out, first, second, bound, N: tl.constexpr, NP: tl.constexpr) -> None:
     """Store two results of `warp_sums`, those below `bound`: `first` at out, `second` from out + N on."""
     if NP <= 16:
         lane = tl.arange(0, 32)
