@@ -82,8 +82,8 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return _explain_system(error)
     return (
-        f"{_prefix(error)}{type(error).__name__} in {_line_of(error)}: a defect of cipa, or a file that a "
-        "library cannot cope with; --debug shows the traceback"
+        f"{_prefix(error)}{type(error).__name__} in {_line_of(error)}: a defect of this program, or a file "
+        "that a library cannot cope with; --debug shows the traceback"
     )
 
 
