@@ -18,7 +18,6 @@ from types import TracebackType
 from cipa.cli.terminal import complain
 from cipa.errors import CipaError, is_out_of_memory
 from cipa.signals import TERMINATION
-from cipa.text import printable
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -51,7 +50,7 @@ def guard(run: Callable[[], int], debug: bool) -> int:
     with suppress(OSError, SystemExit):
         sys.stdout.flush()
     if line:
-        complain(printable(line))
+        complain(line)
     return code
 
 

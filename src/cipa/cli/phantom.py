@@ -143,7 +143,7 @@ def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
 
     from cipa.data.layout import patient_of
     from cipa.phantom import threshold_baseline
-    from cipa.report.quantities import counted
+    from cipa.text import plural
 
     console = Console(highlight=False)
     for split, ids in lists.items():
@@ -160,7 +160,7 @@ def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
     console.print(table)
     best = max(scores, key=lambda score: score.dice)
     if tuned_on and best is not scores[-1]:
-        learnt = counted(len({patient_of(each) for each in tuned_on}), "patient")
+        learnt = plural(len({patient_of(each) for each in tuned_on}), "patient")
         console.print(f"{best.rule} is ahead of the rule chosen on train.txt: {learnt} are few to choose on")
 
 
