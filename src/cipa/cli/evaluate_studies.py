@@ -14,7 +14,7 @@ from cipa.cli.terminal import complain, warn
 from cipa.cli.volume_options import volume_options
 from cipa.errors import DataError
 from cipa.progress import study_bars
-from cipa.text import plural
+from cipa.text import plural, printable
 
 if TYPE_CHECKING:
     from cipa.evaluation.cases import Case
@@ -128,11 +128,11 @@ def _network(
 def _line(study: "StudyScore") -> str:
     name = study.case.study.name
     if study.row is None:
-        return f"{name}: failed: {study.error}"
+        return printable(f"{name}: failed: {study.error}")
     row, warnings = study.row, len(study.of_truth) + len(study.of_mask)
     volumes = f"{row['prediction_ml']:.2f} mL for {row['truth_ml']:.2f} mL, {row['fp_ml']:.2f} mL false"
     noted = f", {plural(warnings, 'warning')}" if warnings else ""
-    return f"{name}: Dice {100 * row['dice']:.1f} %, {volumes}{noted}"
+    return f"{printable(name)}: Dice {100 * row['dice']:.1f} %, {volumes}{noted}"
 
 
 def _print_scores(arguments: Namespace, result: "StudyResult", out: Path) -> None:

@@ -6,6 +6,8 @@ import sys
 import textwrap
 from typing import Protocol
 
+from cipa.text import printable
+
 RED, YELLOW, GREEN = "31", "33", "32"
 """Codes of ANSI X3.64's colours."""
 
@@ -26,11 +28,13 @@ def paint(text: str, colour: str, stream: Terminal) -> str:
 
 def warn(line: str) -> None:
     """Print a warning: something a reader must know, and nothing that keeps the result from being written."""
+    line = printable(line)
     print(_fold(f"cipa: {paint('warning:', YELLOW, sys.stderr)} {line}", sys.stderr), file=sys.stderr)
 
 
 def complain(line: str) -> None:
     """Print what went wrong."""
+    line = printable(line)
     print(_fold(f"{paint('cipa:', RED, sys.stderr)} {line}", sys.stderr), file=sys.stderr)
 
 
