@@ -64,7 +64,9 @@ def _row(given: argparse.Namespace) -> None:
         prepare_patients(given.test, work / "test")
     for job in jobs:
         run_job(job, work, given.out)
-    _table(argparse.Namespace(folders=[given.out], csv=given.out / "scores.csv", curves=given.out / "losses.png"))
+    _table(
+        argparse.Namespace(folders=[given.out], csv=given.out / "scores.csv", curves=given.out / "losses.png")
+    )
 
 
 def _prepare(given: argparse.Namespace) -> None:
