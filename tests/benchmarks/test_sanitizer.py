@@ -25,5 +25,5 @@ def test_explicit_orderings_are_put_into_the_forward_kernel_alone():
 
 
 def test_an_ordering_that_the_kernel_no_longer_has_is_an_error():
-    with pytest.raises(ValueError, match="forward.cu has no"):
+    with pytest.raises(ValueError, match=r"forward\.cu has no"):
         explicit_text(lambda _: "another kernel")("forward")
