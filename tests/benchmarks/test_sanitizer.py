@@ -1,5 +1,6 @@
 import pytest
 from benchmarks.sanitizer import EXPLICIT, explicit_text, reports
+
 from cipa.ops.scan.cuda import build
 
 
