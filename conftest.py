@@ -1,11 +1,40 @@
 """Which tests run here: a GPU's where there is one, those of Triton's interpreter in their own process."""
 
 import os
+import re
 
 import pytest
 import torch
+import typeguard
+from typeguard import ForwardRefPolicy, TypeguardFinder, install_import_hook
 
 INTERPRETING = os.environ.get("TRITON_INTERPRET") == "1"
+
+
+COMPILED = re.compile(r"triton|ops\.scan\.cpu\.(forward|backward|functions|simd)$")
+"""Modules whose functions Numba or Triton compiles: their values are none of Python's."""
+
+
+class PythonModules(TypeguardFinder):
+    """Instruments what Python runs itself."""
+
+    def should_instrument(self, module_name):
+        return super().should_instrument(module_name) and not COMPILED.search(module_name)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--check-types",
+        action="store_true",
+        help="check arguments, return values and assignments of cipa against their annotations",
+    )
+
+
+def pytest_configure(config):
+    """Put the type checker in the way of every import of cipa, none of which has happened yet."""
+    if config.getoption("--check-types"):
+        install_import_hook("cipa", cls=PythonModules)
+        typeguard.config.forward_ref_policy = ForwardRefPolicy.IGNORE  # names under TYPE_CHECKING
 
 
 def pytest_collection_modifyitems(config, items):

@@ -96,7 +96,7 @@ def make_cases(data: Path) -> dict[str, Case]:
         "predict, one study": Case(lambda out: ["predict", study, "-o", out, "--overwrite", *common]),
         "predict, many studies": Case(lambda out: ["predict", many, "-o", out, *common], may_be_partial=True),
         "predict, a mask alone": Case(
-            lambda out: ["predict", study, "-o", out / "mask.nii.gz", *common], True
+            lambda out: ["predict", study, "-o", out / "mask.nii.gz", "--probability", *common], True
         ),
         "predict, slices": Case(
             lambda out: ["predict", data / "slices", "-o", out, *common], may_be_partial=True

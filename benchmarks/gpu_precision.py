@@ -22,6 +22,7 @@ def agreement(dtype: str, device: str) -> list[Row]:
     model = cipa.load_model(bundled_weights()).to(device).eval()
     slices = SLICES if device == "cuda" else 2
     ct, pet, _ = draw_slices(slices, model.config.image_size, device)
+    ct, pet = (grey.repeat(1, model.config.slices, 1, 1) for grey in (ct, pet))  # neighbours: itself
     masks = []
     for each in ("float32", dtype):
         compiled = cipa.compile_model(model, batch=min(8, slices), dtype=each)

@@ -19,6 +19,9 @@ from torch import nn
 
 from cipa import privacy
 from cipa.cli.main import main
+from cipa.inference.batch import read_place
+from cipa.io.nifti import write_volume
+from cipa.io.studies import find_studies
 from studies import write_study
 
 SECRETS = {
@@ -210,6 +213,23 @@ def test_many_studies_results_tell_no_secret(here, words):
     assert code == 0, printed
     assert leaks(printed) == []
     assert leaks_of(here / "out") == {}
+
+
+@pytest.mark.parametrize("way", ["beside", "table", "masks", "another grid"])
+def test_evaluation_of_studies_tells_no_secret(here, way):
+    study = write(here / "in" / FOLDERS["plain"])
+    ct = read_place(find_studies(here / "in")[0]).ct
+    truth = study / f"truth_{SECRETS['family name']}.nii.gz"
+    write_volume(truth, np.ones(ct.shape, np.uint8), ct)
+    if way == "another grid":
+        nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 4), np.uint8), np.eye(4)), truth)
+    (here / "t.csv").write_text(f"study,mask\n{study.name},in/{study.name}/{truth.name}\n", encoding="utf-8")
+    words = {"table": ("--truth", "t.csv"), "masks": ("--masks", truth)}.get(way, ())
+    scored = words if way == "masks" else ("--weights", "w", "--device", "cpu", *words)
+    code, printed = run("evaluate", "in", *scored, "-o", "out")
+    assert (code != 0) == (way == "another grid"), printed
+    assert leaks(printed) == []
+    assert way == "another grid" or leaks_of(here / "out") == {}
 
 
 def test_a_mask_alone_tells_no_secret(here):

@@ -45,6 +45,7 @@ def main() -> None:
     one["queue"].add_argument("--slots", type=int, default=2)
     one["table"].add_argument("folders", type=Path, nargs="+")
     one["table"].add_argument("--csv", type=Path, help="write patients' rows here, those of runs beside it")
+    one["table"].add_argument("--curves", type=Path, help="draw losses here (PNG)")
     for verb in ("row", "prepare", "phantoms", "queue", "job"):
         one[verb].add_argument("-o", "--out", type=Path, required=True)
     given = parser.parse_args()
@@ -63,7 +64,9 @@ def _row(given: argparse.Namespace) -> None:
         prepare_patients(given.test, work / "test")
     for job in jobs:
         run_job(job, work, given.out)
-    _table(argparse.Namespace(folders=[given.out], csv=given.out / "scores.csv"))
+    _table(
+        argparse.Namespace(folders=[given.out], csv=given.out / "scores.csv", curves=given.out / "losses.png")
+    )
 
 
 def _prepare(given: argparse.Namespace) -> None:
@@ -104,6 +107,10 @@ def _table(given: argparse.Namespace) -> None:
     if given.csv:
         write_csv(given.csv, rows)
         write_csv(given.csv.with_stem(f"{given.csv.stem}-runs"), runs)
+    if given.curves:
+        from recipes.patients.curves import draw_losses
+
+        draw_losses(given.folders, given.curves)
     print(scores_table(rows))
     if len(by_network(rows)) > 1:
         print()

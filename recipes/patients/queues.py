@@ -14,7 +14,7 @@ NETWORKS: dict[str, Job] = {
     "tiny-neither": {"lr": 7e-4, "seconds": 120},
     "dynunet": {"lr": 1e-3, "seconds": 100},
 }
-"""Each has converged about as far as the others: MONAI's network takes three times the steps in that time."""
+"""Learning rate and seconds of training; DynUNet takes three times the steps in its time."""
 
 PACKAGED: Job = {
     "name": "packaged",

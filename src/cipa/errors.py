@@ -31,6 +31,8 @@ OUT_OF_MEMORY = (
     "Cannot allocate memory",  # the system, the dynamic linker
     "bad_alloc",  # C++
     "can't start new thread",  # Python: no room for its stack
+    "failed to map segment",  # the dynamic linker again
+    "could not create a primitive",  # oneDNN, which says no more
     "libllvmlite",  # Numba's compiler, whose own message does not say why it could not be loaded
     "cannot allocate memory in static TLS block",
 )

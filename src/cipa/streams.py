@@ -17,6 +17,9 @@ from typing import Any, TextIO
 from cipa.privacy import scrub_line
 from cipa.text import printable
 
+HEAD = "cipa: "
+"""Of every line of this program on standard error."""
+
 READER_GONE = 128 + 13
 """Exit code where the reader of our output, such as `head`, has seen enough: as SIGPIPE would give it."""
 
@@ -47,7 +50,7 @@ class SafeStream:
 
     def write(self, text: str) -> int:
         """Write text; the number of characters given is returned."""
-        line = scrub_line(text) if self._is_error else text
+        line = _hide(text) if self._is_error else text
         parts = _COLOUR.split(line) if self._stream.isatty() else [line]
         plain = (part if _COLOUR.fullmatch(part) else _escape_lines(part) for part in parts)
         self.rich_proxied_file.write("".join(plain))
@@ -58,6 +61,10 @@ class SafeStream:
         self.rich_proxied_file.flush()
         if self.rich_proxied_file.failure is not None:
             raise self.rich_proxied_file.failure
+
+    def isatty(self) -> bool:
+        """Tell whether the stream below is a terminal."""
+        return self._stream.isatty()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -193,6 +200,12 @@ class _LogLines(logging.Handler):
             if line not in self._shown:
                 self._shown.add(line)
                 print(f"cipa: warning: {record.name.partition('.')[0]}: {line}", file=sys.stderr)
+
+
+def _hide(text: str) -> str:
+    """Scrub a line, but for this program's own name at its head: a phantom may be called so."""
+    head = HEAD if text.startswith(HEAD) else ""
+    return head + scrub_line(text.removeprefix(head))
 
 
 def _escape_lines(text: str) -> str:

@@ -59,6 +59,7 @@ def caused(error, cause):
         OSError(errno.ENOMEM, "Cannot allocate memory"),
         OSError("Could not find/load shared object file 'libllvmlite.so'"),
         ImportError("libtorch.so: cannot open: Cannot allocate memory"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
         caused(RuntimeError("reading failed"), MemoryError()),
     ],
 )
@@ -135,6 +136,15 @@ def test_neither_a_line_nor_a_traceback_holds_a_registered_identity(complain):
     assert "Zorblax" not in shown + line
     assert "Traceback" in shown
     assert line == "cipa: /data/***: no DICOM\n"
+
+
+def test_a_phantom_may_have_this_program_s_name(complain):
+    privacy.remember("test", lambda line: line.replace("cipa", "***"))
+    try:
+        _, line = complain(DataError("cipa^phantom: no weight"))
+    finally:
+        privacy.forget()
+    assert line == "cipa: ***^phantom: no weight\n"
 
 
 @pytest.mark.parametrize("words", ["--help", "check --help", "models", "models --json"])

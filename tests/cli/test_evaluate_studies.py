@@ -152,7 +152,7 @@ def test_truth_of_another_grid_fails_its_study_alone_and_is_resampled_if_asked(s
         (("--pet-threshold", "41%"), "--pet-threshold: goes with slices, not with studies"),
         (("--weights", "w", "--spacing", "1", "1", "1"), "--spacing: goes with slices"),
         (("--weights", "w", "--list", "test"), "--list: goes with slices"),
-        (("--weights", "w", "--mask-label", "1"), "--mask-label goes with --masks"),
+        (("--weights", "w", "--mask-label", "1"), "--mask-label: goes with --masks"),
         (("--weights", "w", "--suv-max", "7"), "--suv-max goes with --pet-threshold"),
         (("--masks", "m", "--tta", "flips"), "--out-of-fold and --tta go with --weights"),
         (("--weights", "w", "--tolerance", "-1"), "--tolerance -1"),

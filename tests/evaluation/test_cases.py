@@ -118,6 +118,13 @@ def test_every_study_needs_another_tool_s_mask(tmp_path):
     assert found == {"a": "a_pred.nii.gz", "b": "b.nii.gz", "c": "c_pred.nii.gz"}
 
 
+def test_the_one_study_of_a_folder_is_known_by_its_own_folder_too(tmp_path):
+    write_study(tmp_path / "s" / "p1")
+    write_nifti(tmp_path / "m" / "p1.nii.gz", box_mask())
+    cases, _ = find_cases(tmp_path / "s", str(tmp_path / "m"))
+    assert [(case.study.name, case.truth.name) for case in cases] == [("s", "p1.nii.gz")]
+
+
 def test_a_hidden_study_is_known_by_its_folder_and_shown_by_its_alias(tmp_path):
     write_study(tmp_path / "s" / "Secret", StudyInstanceUID="1.2.1")
     write_study(tmp_path / "s" / "other", StudyInstanceUID="1.2.2")

@@ -10,6 +10,7 @@ from cipa.data.convert.write import convert_volumes
 from cipa.data.layout import read_ids
 from cipa.data.pclt20k import PCLT20K
 from cipa.errors import DataError
+from cipa.evaluation.read_mask import MaskReading
 from cipa.evaluation.scoring import score_slices
 from cipa.evaluation.slice_masks import SliceMasks
 from study_truth import BOX, SHAPE, box_mask, write_case, write_nifti
@@ -74,7 +75,7 @@ def test_a_nifti_mask_of_another_grid_is_refused_or_resampled_if_asked(data, ids
         write_nifti(tmp_path / "m" / f"{name}.nii.gz", box_mask()[:, :, :5])
     with pytest.raises(DataError, match=r"24 x 20 x 5 voxels .* the CT has 24 x 20 x 6"):
         score(data, ids, SliceMasks(tmp_path / "m", data, ids))
-    segment = SliceMasks(tmp_path / "m", data, ids, resample=True)
+    segment = SliceMasks(tmp_path / "m", data, ids, MaskReading(resample=True))
     assert score(data, ids, segment).dice == 1  # the slice that is lacking holds no tumour
     assert [line.split(":")[0] for line in sorted(segment.warnings)] == ["A_1.nii.gz", "B.nii.gz"]
 

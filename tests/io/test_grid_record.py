@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from cipa.io.grid_record import grid_record, volume_on
+from cipa.io.grid_record import check_grid_record, grid_record, volume_on
 from cipa.io.nifti import read_volume, write_volume
 from cipa.io.volume import Volume
 
@@ -41,3 +41,37 @@ def test_a_volume_that_was_never_a_file_keeps_its_affine(tmp_path):
 def test_voxels_of_another_shape_are_refused():
     with pytest.raises(ValueError, match="do not fit"):
         volume_on(grid_record(Volume(ARRAY, AFFINE)), ARRAY.T)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shape": [3, 3]},
+        {"shape": [10**6, 10**6, 10**6]},
+        {"shape": ["3", 3, 3]},
+        {"affine": [[0.0] * 4] * 4},
+        {"affine": None},
+        {"affine": (np.eye(4) * 2).tolist()},
+        {"nifti": None, "header": {}},
+        {"endianness": "x"},
+    ],
+)
+def test_a_record_that_is_none_is_refused(tmp_path, change):
+    nibabel.save(nibabel.Nifti1Image(ARRAY, AFFINE), tmp_path / "a.nii")
+    volume = Volume(ARRAY, AFFINE, nibabel.load(tmp_path / "a.nii").header)
+    record = grid_record(volume)
+    assert check_grid_record(record) == record
+    with pytest.raises(ValueError, match="a damaged grid"):
+        check_grid_record(record | change)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("srow_x", [1e308] * 4), ("srow_x", [1, 2, 3, 4]), ("qoffset_x", 1e308), ("sform_code", "x")],
+)
+def test_a_header_of_another_place_than_the_affine_is_refused(tmp_path, field, value, recwarn):
+    nibabel.save(nibabel.Nifti1Image(ARRAY, AFFINE), tmp_path / "a.nii")
+    record = grid_record(Volume(ARRAY, AFFINE, nibabel.load(tmp_path / "a.nii").header))
+    with pytest.raises(ValueError, match="a damaged grid"):
+        check_grid_record(record | {"header": record["header"] | {field: value}})
+    assert not recwarn.list

@@ -343,6 +343,16 @@ def test_the_sform_is_taken_and_a_qform_elsewhere_is_said(tmp_path):
     assert volume.warnings == ("its qform and sform differ by up to 15 mm: the sform is taken",)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "said"), [("qoffset_x", np.nan, "finite"), ("quatern_b", 5, "qform")]
+)
+def test_a_qform_that_is_none_is_said(tmp_path, field, value, said):
+    path = edit_header(save(tmp_path / "a.nii", affine=np.diag([1.0, 1, 3, 1])), **{field: value})
+    volume = read_volume(path)
+    assert np.array_equal(volume.affine, np.diag([1, 1, 3, 1]))
+    assert [said in line for line in volume.warnings] == [True]
+
+
 def test_forms_that_agree_but_for_rounding_are_not_mentioned(tmp_path):
     assert (
         read_volume(save(tmp_path / "a.nii", affine=np.diag([0.9765625, 0.9765625, 3.27, 1]))).warnings == ()

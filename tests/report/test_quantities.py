@@ -7,7 +7,7 @@ import pytest
 from cipa.evaluation.patient import METRICS
 from cipa.evaluation.runs import POOLED_METRICS
 from cipa.evaluation.statistics import Interval
-from cipa.report.quantities import QUANTITIES, counted
+from cipa.report.quantities import QUANTITIES
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,3 @@ def test_intervals_and_differences():
 
 def test_every_score_that_tables_hold_can_be_shown():
     assert set(METRICS) | set(POOLED_METRICS) <= set(QUANTITIES)
-
-
-def test_one_is_singular():
-    assert (counted(1, "slice"), counted(4514, "slice")) == ("1 slice", "4,514 slices")

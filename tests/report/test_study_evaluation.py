@@ -7,16 +7,27 @@ from types import SimpleNamespace
 import nibabel
 import numpy as np
 import pytest
+from scipy import ndimage
 from torch import nn
 
 from cipa.errors import DataError, UsageError
 from cipa.evaluation.cases import find_cases, find_masks_of
+from cipa.evaluation.read_mask import MaskReading
+from cipa.inference.batch import read_place
 from cipa.inference.options import VolumeOptions
 from cipa.inference.slices import SlicePredictor
+from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
+from cipa.io.dicom.objects.rtstruct import write_rtstruct
+from cipa.io.dicom.seg import write_seg
+from cipa.io.dicom.study import read_study
+from cipa.io.dicom.volumes import read_pet_ct
 from cipa.report.evaluation import is_evaluation
 from cipa.report.study_evaluation import Reading, evaluate_studies, file_segmenter, network_segmenter
+from studies import box_mask as hot_box
+from studies import write_study
 from study_truth import BOX, SHAPE, box_mask, write_case, write_nifti
 
+BY = Algorithm("hand", "1", "MANUAL")
 SHIFTED = (slice(7, 13), *BOX[1:])
 FAR = (slice(16, 18), slice(5, 7), slice(2, 4))
 
@@ -139,7 +150,9 @@ def test_where_every_study_fails_nothing_is_written(root, masks, tmp_path):
         evaluate_studies([(cases, file_segmenter(masks))], tmp_path / "out")
     assert not (tmp_path / "out").exists()
     result = evaluate_studies(
-        [(cases, file_segmenter(masks))], tmp_path / "out", reading=Reading(resample=True)
+        [(cases, file_segmenter(masks))],
+        tmp_path / "out",
+        reading=Reading(truth=MaskReading(resample=True, of="truth")),
     )
     assert result.failed == {}
     assert "not on the grid of the CT" in result.studies[0].of_truth[0]
@@ -148,3 +161,51 @@ def test_where_every_study_fails_nothing_is_written(root, masks, tmp_path):
 def test_a_negative_tolerance_is_refused(root, masks, tmp_path):
     with pytest.raises(UsageError, match="--tolerance -1"):
         evaluate_studies([(find_cases(root)[0], file_segmenter(masks))], tmp_path / "out", tolerance=-1)
+
+
+@pytest.fixture
+def dicom(tmp_path):
+    """Two DICOM studies with the hot box as their only SEG or RTSTRUCT."""
+    for name in ("seg", "rt"):
+        folder = write_study(tmp_path / "d" / name, StudyInstanceUID=f"1.2.{len(name)}")
+        pair = read_pet_ct(read_study(folder))
+        lesions = [LesionObject(1, box) for box in ndimage.find_objects(hot_box())]
+        if name == "seg":
+            write_seg(folder / "1.2.840", hot_box(), pair.ct_slices, BY, lesions)
+        else:
+            write_rtstruct(folder / "RS.dcm", hot_box(), pair.ct_slices, lesions, BY)
+    return tmp_path / "d"
+
+
+def test_truth_in_dicom_is_found_by_what_it_is(dicom, tmp_path):
+    cases, without = find_cases(dicom)
+    assert ({case.patient: case.truth.name for case in cases}, without) == (
+        {"rt": "RS.dcm", "seg": "1.2.840"},
+        [],
+    )
+    masks = {case.patient: case.truth for case in cases}
+    result = evaluate_studies([(cases, file_segmenter(masks))], tmp_path / "out")
+    assert result.failed == {}
+    assert [(row["dice"], row["truth_ml"]) for row in result.patients.patients] == [
+        (1, pytest.approx(0.144))
+    ] * 2
+
+
+def test_several_regions_are_refused_with_the_option_that_chooses(dicom, tmp_path):
+    for case in find_cases(dicom)[0]:
+        pair = read_place(case.study)
+        two = hot_box()
+        two[2:4, 2:4, 1:2] = 2
+        lesions = [LesionObject(number, box) for number, box in enumerate(ndimage.find_objects(two), start=1)]
+        if case.patient == "seg":
+            write_seg(case.truth, two, pair.source.ct_slices, BY, lesions)
+        else:
+            write_rtstruct(case.truth, two, pair.source.ct_slices, lesions, BY)
+    cases, _ = find_cases(dicom)
+    masks = {case.patient: case.truth for case in cases}
+    every, first = (MaskReading(regions=wanted, of="truth") for wanted in (("*",), ("* 1",)))
+    with pytest.raises(DataError, match=r"2 ROIs \(Lesion 1, Lesion 2\); say with --truth-region which"):
+        evaluate_studies([(cases, file_segmenter(masks))], tmp_path / "out")
+    segment = file_segmenter(masks, every)
+    result = evaluate_studies([(cases, segment)], tmp_path / "out", reading=Reading(truth=first))
+    assert [row["dice"] for row in result.patients.patients] == [pytest.approx(2 * 12 / (12 + 16))] * 2

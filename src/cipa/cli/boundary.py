@@ -18,7 +18,6 @@ from types import TracebackType
 from cipa.cli.terminal import complain
 from cipa.errors import CipaError, is_out_of_memory
 from cipa.signals import TERMINATION
-from cipa.text import printable
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -51,7 +50,7 @@ def guard(run: Callable[[], int], debug: bool) -> int:
     with suppress(OSError, SystemExit):
         sys.stdout.flush()
     if line:
-        complain(printable(line))
+        complain(line)
     return code
 
 
@@ -82,8 +81,8 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return _explain_system(error)
     return (
-        f"{_prefix(error)}{type(error).__name__} in {_line_of(error)}: a defect of cipa, or a file that a "
-        "library cannot cope with; --debug shows the traceback"
+        f"{_prefix(error)}{type(error).__name__} in {_line_of(error)}: a defect of this program, or a file "
+        "that a library cannot cope with; --debug shows the traceback"
     )
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from cipa.cli.parser import Parser
 from cipa.errors import DataError, UsageError
+from cipa.text import plural
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,6 +26,7 @@ def add_arguments(parser: Parser) -> None:
     add("data", metavar="DATA", help="folder with train.txt, test.txt and a folder a patient")
     add(
         "--image-size",
+        "--size",
         type=int,
         metavar="N",
         help="pixels a side every image must have (default: the commonest)",
@@ -77,8 +79,8 @@ def _print_report(report: "CheckReport", show: int) -> None:
     if not report.errors:
         verdict = "[green]Ready to train and test on[/]"
     else:
-        verdict = f"[red]Not ready: {_counted(report.errors, 'error')}[/]"
-    console.print(f"{verdict}, {_counted(report.warnings, 'warning')}")
+        verdict = f"[red]Not ready: {plural(report.errors, 'error')}[/]"
+    console.print(f"{verdict}, {plural(report.warnings, 'warning')}")
 
 
 def _split_table(report: "CheckReport") -> "Table":
@@ -115,7 +117,3 @@ def _offenders(report: "CheckReport", kind: "Kind", show: int) -> str:
     if len(found) > show:
         lines.append(f"[dim]and {len(found) - show:,} more[/]" if show else "[dim]not named, see --show[/]")
     return "\n".join(lines)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -15,6 +15,7 @@ from cipa.cli.parser import Parser
 from cipa.cli.terminal import complain, warn
 from cipa.errors import UsageError
 from cipa.progress import progress_bar
+from cipa.text import plural
 
 if TYPE_CHECKING:
     from cipa.data.convert import Problem, SplitRule
@@ -72,7 +73,7 @@ def add_arguments(parser: Parser) -> None:
 
 def _add_image_options(parser: Parser) -> None:
     add = parser.add_argument_group("images").add_argument
-    add("--image-size", type=int, default=512, metavar="N", help="pixels a side, a multiple of 128")
+    add("--image-size", "--size", type=int, default=512, metavar="N", help="pixels a side, a multiple of 128")
     add("--fit", default="auto", choices=["auto", "pad", "resample"], help="slices of other sizes")
     add("--field-of-view", type=float, default=500.0, metavar="MM", help="millimetres an image spans")
     add("--slices", default="all", choices=["all", "tumour"], help="which slices to write")
@@ -183,13 +184,13 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
         slices = sum(len(record.numbers) for record in there)
         tumour = sum(record.slices_with_tumour or 0 for record in there)
         print(
-            f"{arguments.out}/{split}.txt: {slices:,} slices of {len(there):,} patients, "
+            f"{arguments.out}/{split}.txt: {plural(slices, 'slice')} of {plural(len(there), 'patient')}, "
             f"{tumour:,} of them with tumour"
         )
     if all(len(record.numbers) == record.slices_with_tumour for record in done.records):
         warn(f"{TUMOUR_ALONE}; leave out --slices tumour")
     kept = sum(record.plane.content == record.plane.source for record in done.records)
-    print(f"pixels kept: {kept:,} patients; resampled: {len(done.records) - kept:,}")
+    print(f"pixels kept: {plural(kept, 'patient')}; resampled: {len(done.records) - kept:,}")
     return done.skipped
 
 
@@ -207,7 +208,8 @@ def _back(arguments: Namespace) -> "tuple[Problem, ...]":
         )
     for mask in restored:
         print(
-            f"{mask.patient}.nii.gz: {mask.slices} slices, {mask.voxels:,} voxels, {mask.millilitres:.2f} mL"
+            f"{mask.patient}.nii.gz: {plural(mask.slices, 'slice')}, {plural(mask.voxels, 'voxel')}, "
+            f"{mask.millilitres:.2f} mL"
         )
     print(f"written: {arguments.out}")
     return skipped

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cipa.cli.demo_training import SUMMARY, run_training
 from cipa.cli.network_options import DEVICES
+from cipa.cli.out_folder import add_out_folder, settle_out_folder
 from cipa.cli.parser import Parser
 from cipa.files import refuse_occupied
 
@@ -46,13 +47,7 @@ def add_arguments(parser: Parser) -> None:
     add("--seed", type=int, default=0, metavar="N", help="of the phantoms and of the training")
     add("--device", default="auto", metavar="NAME", help=f"{DEVICES}; --train uses the CPU")
     add = parser.add_argument_group("output").add_argument
-    add(
-        "-o",
-        "--out",
-        default="cipa-demo",
-        metavar="OUT",
-        help="folder to write; an earlier demo there is replaced",
-    )
+    add_out_folder(add, "folder to write; an earlier demo there is replaced (cipa-demo)")
 
 
 def run(arguments: Namespace) -> int:
@@ -64,7 +59,7 @@ def run(arguments: Namespace) -> int:
     Raises:
         UsageError: OUT holds something that is no earlier demo, or an option is out of range.
     """
-    out = Path(arguments.out)
+    out = Path(settle_out_folder(arguments, default="cipa-demo"))
     refuse_occupied(out, "a demo", lambda there: (there / SUMMARY).is_file(), overwrite=True)
     if arguments.train:
         run_training(arguments, out)

@@ -1,7 +1,8 @@
 """Score weights, a threshold on PET, or masks that another tool made, against the truth.
 
 DATA is a data set in PCLT20K layout, or a folder of studies as `cipa predict` takes them, each with its
-truth: a NIfTI mask in the study's folder or beside it (truth*, tumour*, GTV*, *mask*), or given by --truth.
+truth: a NIfTI mask in the study's folder or beside it (truth*, tumour*, GTV*, *mask*), the one DICOM SEG or
+RTSTRUCT in it, or what --truth names.
 
 The published protocol pools the pixels of all slices. The patient protocol scores each patient in 3-D and in
 mm, with 95 % intervals over patients; it needs the spacing, from --spacing or from DATA/metadata.json:
@@ -22,6 +23,7 @@ from cipa.cli.evaluate_options import (
     OF_STUDIES,
     add_evaluate_options,
     check_what_is_scored,
+    mask_reading,
     name_scored,
     refuse_options,
     today,
@@ -219,7 +221,7 @@ def _score_masks(
     from cipa.report.evaluation import write_evaluation
 
     source, root = Path(arguments.masks), Path(arguments.data)
-    segment = SliceMasks(source, root, ids, arguments.mask_label, arguments.resample)
+    segment = SliceMasks(source, root, ids, mask_reading(arguments, "mask"))
     dataset = PCLT20K(root, ids, _side(arguments.data, ids[0]))
     options = _options(arguments, patients, {"masks": arguments.masks})
     with counting_bar("evaluating", len(ids)) as advance:

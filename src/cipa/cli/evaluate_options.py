@@ -3,6 +3,7 @@
 from argparse import Namespace
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING, Literal
 
 from cipa.cli.network_options import add_network_options
 from cipa.cli.parser import Parser
@@ -11,7 +12,10 @@ from cipa.cli.volume_options import add_lesion_options
 from cipa.cli.weights_option import WEIGHTS
 from cipa.errors import UsageError
 
-OF_STUDIES = ("truth", "truth_label", "keep_names", "min_suv", "keep_all", *STUDY_OPTIONS)
+if TYPE_CHECKING:
+    from cipa.evaluation.read_mask import MaskReading
+
+OF_STUDIES = ("truth", "truth_label", "truth_region", "keep_names", "min_suv", "keep_all", *STUDY_OPTIONS)
 OF_SLICES = ("list", "spacing", "pet_threshold", "suv_max")
 """Options that mean something for one kind of data alone."""
 
@@ -41,10 +45,11 @@ def add_evaluate_options(parser: Parser) -> None:
     add(
         "--masks",
         metavar="SOURCE",
-        help="instead of weights: masks that another tool made: a folder of NIfTI files named by study or "
-        "patient, of PATIENT/SLICE.png, or a CSV with columns study,mask",
+        help="instead of weights: masks that another tool made: a folder of NIfTI (SEG, RTSTRUCT) files "
+        "named by study or patient, of PATIENT/SLICE.png, or a CSV with columns study,mask",
     )
-    add("--mask-label", type=int, metavar="N", help="value of these masks that is tumour (default: not 0)")
+    add("--mask-label", type=int, metavar="N", help="NIfTI: value of these that is tumour (default: not 0)")
+    add("--mask-region", nargs="+", metavar="NAME", help="SEG, RTSTRUCT: what of these is tumour, as 'GTV*'")
     add_network_options(parser.add_argument_group("network"))
     add_lesion_options(parser)
     add_study_options(parser)
@@ -68,7 +73,8 @@ def _add_input_options(parser: Parser) -> None:
         metavar="SOURCE",
         help="studies: true masks, as --masks takes them, or a pattern of names in a study's folder (GTV*)",
     )
-    add("--truth-label", type=int, metavar="N", help="studies: value of the truth that is tumour (not 0)")
+    add("--truth-label", type=int, metavar="N", help="NIfTI: value of the truth that is tumour (not 0)")
+    add("--truth-region", nargs="+", metavar="NAME", help="SEG, RTSTRUCT: what of it is tumour, as 'GTV*'")
     add("--resample", action="store_true", help="take masks of another grid to the CT's, nearest voxel")
     add("--keep-names", action="store_true", help="studies: keep folder names that hold the patient's name")
 
@@ -113,8 +119,8 @@ def check_what_is_scored(arguments: Namespace) -> None:
         raise UsageError("--out-of-fold and --tta go with --weights")
     if given != ["pet_threshold"] and arguments.suv_max is not None:
         raise UsageError("--suv-max goes with --pet-threshold")
-    if given != ["masks"] and arguments.mask_label is not None:
-        raise UsageError("--mask-label goes with --masks")
+    if given != ["masks"]:
+        refuse_options(arguments, ("mask_label", "mask_region"), "goes with --masks")
 
 
 def refuse_options(arguments: Namespace, options: Sequence[str], why: str) -> None:
@@ -137,6 +143,14 @@ def name_scored(arguments: Namespace) -> str:
     return (
         f"PET threshold {arguments.pet_threshold}" if arguments.pet_threshold else f"masks {arguments.masks}"
     )
+
+
+def mask_reading(arguments: Namespace, of: Literal["truth", "mask"]) -> "MaskReading":
+    """Return how truth, or masks of another tool, are read."""
+    from cipa.evaluation.read_mask import MaskReading
+
+    label, regions = (getattr(arguments, f"{of}_{name}") for name in ("label", "region"))
+    return MaskReading(label, tuple(regions or ()), arguments.resample, of)
 
 
 def today() -> str:

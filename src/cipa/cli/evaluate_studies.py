@@ -2,16 +2,19 @@
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cipa.cli.evaluate_options import OF_SLICES, name_scored, refuse_options, today
+from cipa.cli.evaluate_options import OF_SLICES, mask_reading, name_scored, refuse_options, today
 from cipa.cli.predictor import make_predictor
 from cipa.cli.study_options import check_study_options, study_options
 from cipa.cli.terminal import complain, warn
 from cipa.cli.volume_options import volume_options
 from cipa.errors import DataError
 from cipa.progress import study_bars
+from cipa.text import plural, printable
 
 if TYPE_CHECKING:
     from cipa.evaluation.cases import Case
@@ -35,20 +38,28 @@ def evaluate_studies(arguments: Namespace, out: Path) -> int:
         UsageError: an option does not go with studies or is out of range.
         DataError: no study with truth can be scored, or masks are missing.
     """
+    from rich.console import Console
+    from rich.text import Text
+
     from cipa.evaluation.cases import find_cases, name_some
     from cipa.report import study_evaluation
+    from cipa.report.fitted_table import print_whole
 
     refuse_options(arguments, OF_SLICES, "goes with slices, not with studies")
     check_study_options(arguments)
     cases, without = find_cases(Path(arguments.data), arguments.truth, arguments.keep_names)
+    scrub = reduce(or_, (case.study.secrets for case in cases)).scrub
     if without:
         warn(f"{len(without)} without truth, not scored: {name_some(without)}")
-    about: dict[str, Any] = {"data": arguments.data, "without_truth": without}
-    reading = study_evaluation.Reading(study_options(arguments), arguments.truth_label, arguments.resample)
+    about: dict[str, Any] = {"data": scrub(arguments.data), "without_truth": without}
+    if arguments.masks:
+        about["masks"] = scrub(arguments.masks)
+    reading = study_evaluation.Reading(study_options(arguments), mask_reading(arguments, "truth"))
     with study_bars(len(cases)) as bars:
         done: list[StudyScore] = []
 
         def on_study(study: "StudyScore") -> None:
+            """Print a line as a study is done."""
             done.append(study)
             print(f"[{len(done)}/{len(cases)}] {_line(study)}", flush=True)
             bars.study_done()
@@ -62,6 +73,9 @@ def evaluate_studies(arguments: Namespace, out: Path) -> int:
             about=about,
             on_study=on_study,
         )
+    print_whole(
+        Console(highlight=False), Text(scrub(f"{name_scored(arguments)} on {arguments.data}"), "bold")
+    )
     _print_scores(arguments, result, out)
     return DataError.exit_code if result.failed else 0
 
@@ -74,8 +88,7 @@ def _parts(arguments: Namespace, cases: list["Case"], about: dict[str, Any], pro
 
     if arguments.masks:
         masks = find_masks_of(cases, Path(arguments.masks))
-        about |= {"masks": arguments.masks}
-        yield cases, file_segmenter(masks, arguments.mask_label, arguments.resample)
+        yield cases, file_segmenter(masks, mask_reading(arguments, "mask"))
     elif arguments.out_of_fold:
         yield from _folds(arguments, cases, about, progress)
     else:
@@ -115,23 +128,21 @@ def _network(
 def _line(study: "StudyScore") -> str:
     name = study.case.study.name
     if study.row is None:
-        return f"{name}: failed: {study.error}"
+        return printable(f"{name}: failed: {study.error}")
     row, warnings = study.row, len(study.of_truth) + len(study.of_mask)
     volumes = f"{row['prediction_ml']:.2f} mL for {row['truth_ml']:.2f} mL, {row['fp_ml']:.2f} mL false"
-    noted = f", {warnings} warning{'s' * (warnings != 1)}" if warnings else ""
-    return f"{name}: Dice {100 * row['dice']:.1f} %, {volumes}{noted}"
+    noted = f", {plural(warnings, 'warning')}" if warnings else ""
+    return f"{printable(name)}: Dice {100 * row['dice']:.1f} %, {volumes}{noted}"
 
 
 def _print_scores(arguments: Namespace, result: "StudyResult", out: Path) -> None:
     from rich.console import Console
-    from rich.text import Text
 
     from cipa.report.fitted_table import print_whole
     from cipa.report.patient_scores import patient_scores_table
     from cipa.report.scores import scores_table
 
     console = Console(highlight=False)
-    print_whole(console, Text(f"{name_scored(arguments)} on {arguments.data}", "bold"))
     if arguments.protocol != "patient":
         print_whole(console, scores_table(result.published))
     if arguments.protocol != "published":

@@ -29,6 +29,7 @@ VERBS = {
     "evaluate": "score weights on a test set with the published protocol, write masks and tables",
     "compare": "compare evaluations: intervals over patients, paired tests",
     "info": "print what a DICOM study holds: series, the CT and PET to segment, SUV factor, problems",
+    "measure": "measure a mask from any tool or hand (NIfTI, DICOM SEG, RTSTRUCT), and report it",
     "predict": "segment slices or volumes that have no mask",
 }
 """Verbs in the order a newcomer meets them, each with its line in `cipa --help`."""

@@ -3,6 +3,7 @@
 from argparse import Namespace
 from typing import Any
 
+from cipa.cli.out_folder import add_out_folder, settle_out_folder
 from cipa.cli.parser import Parser
 from cipa.errors import UsageError
 from cipa.progress import progress_bar
@@ -21,6 +22,10 @@ cipa phantom -o OUT --dicom --patients 3
 def add_arguments(parser: Parser) -> None:
     """Declare what `cipa phantom` takes."""
     parser.explain("-o OUT", EXAMPLES)
+    add_out_folder(
+        parser.add_argument_group("output").add_argument,
+        "folder to make: lists and a folder a patient; with --dicom OUT/studies and OUT/truth",
+    )
     add = parser.add_argument_group("what is drawn").add_argument
     add(
         "--dicom", action="store_true", help="draw whole thoraxes as DICOM studies, with their truth as NIfTI"
@@ -35,6 +40,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add(
         "--image-size",
+        "--size",
         type=int,
         default=512,
         metavar="N",
@@ -58,14 +64,6 @@ def add_arguments(parser: Parser) -> None:
         help="share of the slices without tumour to write too, 0 to 1",
     )
     add("--test-fraction", type=float, default=0.2, metavar="X", help="share of the patients in test.txt")
-    add = parser.add_argument_group("output").add_argument
-    add(
-        "-o",
-        "--out",
-        required=True,
-        metavar="OUT",
-        help="folder to make: lists and a folder a patient; with --dicom OUT/studies and OUT/truth",
-    )
     add("--preview", metavar="FILE", help="also write this PNG: some slices and their tumours")
 
 
@@ -78,6 +76,7 @@ def run(arguments: Namespace) -> int:
     Raises:
         UsageError: an option is out of range, or OUT holds something.
     """
+    arguments.out = settle_out_folder(arguments)
     if arguments.dicom:
         return _run_dicom(arguments)
     if arguments.preview and not arguments.preview.lower().endswith(".png"):
@@ -143,7 +142,7 @@ def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
 
     from cipa.data.layout import patient_of
     from cipa.phantom import threshold_baseline
-    from cipa.report.quantities import counted
+    from cipa.text import plural
 
     console = Console(highlight=False)
     for split, ids in lists.items():
@@ -160,7 +159,7 @@ def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
     console.print(table)
     best = max(scores, key=lambda score: score.dice)
     if tuned_on and best is not scores[-1]:
-        learnt = counted(len({patient_of(each) for each in tuned_on}), "patient")
+        learnt = plural(len({patient_of(each) for each in tuned_on}), "patient")
         console.print(f"{best.rule} is ahead of the rule chosen on train.txt: {learnt} are few to choose on")
 
 

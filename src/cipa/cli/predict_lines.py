@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cipa.cli.terminal import warn
+from cipa.text import plural, printable
 
 if TYPE_CHECKING:
     from cipa.inference.batch import Outcome
@@ -25,18 +26,17 @@ DISCLAIMER = "Research software, not a medical device."
 def outcome_line(outcome: "Outcome") -> str:
     """Return what became of a study in a line."""
     if outcome.totals is None:
-        return f"{outcome.study}: failed: {outcome.error}"
+        return printable(f"{outcome.study}: failed: {outcome.error}")
     when = f"{outcome.seconds:.1f} s" if outcome.state == "done" else "finished before"
-    count = len(outcome.warnings)
-    warnings = f", {count} warning{'s' * (count != 1)}" if count else ""
-    return f"{outcome.study}: {totals_line(outcome.totals)}, {when}{warnings}"
+    warnings = f", {plural(len(outcome.warnings), 'warning')}" if outcome.warnings else ""
+    return f"{printable(outcome.study)}: {totals_line(outcome.totals)}, {when}{warnings}"
 
 
 def totals_line(totals: dict[str, Any]) -> str:
     """Return a patient's row of numbers in words."""
     if not totals["lesions"]:
         return "no lesion"
-    lesions = "1 lesion" if totals["lesions"] == 1 else f"{totals['lesions']} lesions"
+    lesions = plural(totals["lesions"], "lesion")
     if totals["suv_max"] is None:
         return f"{lesions}, {totals['mtv_ml']:.2f} mL"
     return (

@@ -1,13 +1,13 @@
 """This process among those that a launcher such as torchrun started: which share of the work is its own."""
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from cipa.cli.terminal import warn
 from cipa.errors import UsageError
 from cipa.text import printable
 
@@ -75,10 +75,9 @@ def leave_stale_launcher() -> None:
         del os.environ[name]
     if there.get("WORLD_SIZE", "1") != "1":
         given = ", ".join(f"{name}={printable(value, 40)}" for name, value in there.items())
-        print(
-            f"cipa: warning: {given}: left over from a launcher, which sets {', '.join(LAUNCHER)} to what is "
-            "possible; this process works alone",
-            file=sys.stderr,
+        warn(
+            f"{given}: left over from a launcher, which sets {', '.join(LAUNCHER)} to what is possible; "
+            "this process works alone"
         )
 
 

@@ -4,13 +4,22 @@ import os
 import shutil
 import sys
 import textwrap
-from typing import TextIO
+from typing import Protocol
+
+from cipa.text import printable
 
 RED, YELLOW, GREEN = "31", "33", "32"
 """Codes of ANSI X3.64's colours."""
 
 
-def paint(text: str, colour: str, stream: TextIO) -> str:
+class Terminal(Protocol):
+    """A stream that may be a terminal: one of the interpreter's own, or `cipa.streams`' in its place."""
+
+    def isatty(self) -> bool:
+        """Tell whether a person looks at it."""
+
+
+def paint(text: str, colour: str, stream: Terminal) -> str:
     """Return `text` in bold colour where `stream` is a terminal that takes it and NO_COLOR is not set."""
     if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
@@ -19,15 +28,17 @@ def paint(text: str, colour: str, stream: TextIO) -> str:
 
 def warn(line: str) -> None:
     """Print a warning: something a reader must know, and nothing that keeps the result from being written."""
+    line = printable(line)
     print(_fold(f"cipa: {paint('warning:', YELLOW, sys.stderr)} {line}", sys.stderr), file=sys.stderr)
 
 
 def complain(line: str) -> None:
     """Print what went wrong."""
+    line = printable(line)
     print(_fold(f"{paint('cipa:', RED, sys.stderr)} {line}", sys.stderr), file=sys.stderr)
 
 
-def _fold(line: str, stream: TextIO) -> str:
+def _fold(line: str, stream: Terminal) -> str:
     """Break a line between words where a terminal would break it within one; a log keeps it whole."""
     if not stream.isatty():
         return line

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from pydicom import dcmread
+
 from cipa.data.convert.sources import patient_id
 from cipa.errors import DataError, UsageError
-from cipa.evaluation.mask_files import find_masks, nifti_stem
+from cipa.evaluation.mask_files import find_masks, mask_stem, nifti_stem
 from cipa.io.dicom.folders import show_name, walk_folders
+from cipa.io.dicom.objects.read_regions import RTSTRUCT, SEGS
+from cipa.io.dicom.source import looks_like_dicom
+from cipa.io.dicom.tags import text
 from cipa.io.studies import CT_NAMES, PET_NAMES, StudyPlace, find_studies, is_passed_over
 
 TRUTH_NAMES = ("truth*", "tumour*", "tumor*", "gtv*", "*mask*")
@@ -47,9 +52,9 @@ def find_cases(
 
     Args:
         root: a study, or a folder of studies.
-        truth: where the masks are, if not in a study's folder or beside it under one of `TRUTH_NAMES`: the
-            one mask of one study; a folder or a CSV, as `find_masks` takes them; or a pattern of names to
-            look for in place of these.
+        truth: where the masks are, if not in a study's folder or beside it under one of `TRUTH_NAMES`, nor
+            the only SEG or RTSTRUCT of a DICOM study: the one mask of one study; a folder or a CSV, as
+            `find_masks` takes them; or a pattern of names to look for in place of these.
         keep_names: keep names of studies that hold the patient's.
 
     Returns:
@@ -148,7 +153,7 @@ def _find_truth(studies: Sequence[StudyPlace], truth: str | None) -> list[Path |
 
 def _named(studies: Sequence[StudyPlace], source: Path) -> list[Path | None]:
     """Return the mask of each study, none where it has no mask."""
-    if source.is_file() and nifti_stem(source):
+    if source.is_file() and mask_stem(source):
         if len(studies) > 1:
             raise DataError(f"{source}: one mask for {len(studies)} studies; give a folder of masks")
         return [source]
@@ -157,50 +162,67 @@ def _named(studies: Sequence[StudyPlace], source: Path) -> list[Path | None]:
 
 
 def _ids_of(study: StudyPlace) -> list[str]:
-    """Return the ids a study's mask may have: of its name, and of its own folder where that is hidden."""
-    own = study.ct.stem if study.ct.is_file() else study.ct.resolve().name
-    names = (study.name, own) if study.is_dicom else (study.name,)
+    """Return the ids a study's mask may have: of its name, and of its own folders, which that may hide."""
+    names = [study.name]
+    if study.is_dicom:
+        folder = study.ct.resolve()
+        names.append(folder.stem if folder.is_file() else folder.name)
+        while folder.is_dir() and len(inside := list(folder.iterdir())) == 1:  # a folder around one study
+            folder = inside[0]
+            names.append(folder.name)
     return [patient_id(name) for name in names if any(map(str.isalnum, name))]
 
 
 def _truth_beside(study: StudyPlace, patterns: Sequence[str]) -> Path | None:
-    """Return the file whose name is the first of the patterns that any file matches."""
-    names = dict(_masks_near(study))
+    """Return the file whose name is the first of the patterns that any matches, else the SEG or RTSTRUCT."""
+    names = dict(_files_near(study))
     for pattern in patterns:
-        bare = _bare(pattern)
+        bare = mask_stem(Path(pattern)) or pattern
         found = [file for file, name in names.items() if fnmatchcase(name.lower(), bare)]
-        if len(found) > 1:
-            both = " and ".join(file.name for file in found[:2])
-            raise DataError(
-                study.secrets.scrub(
-                    f"{study.name}: {len(found)} files may be the truth ({both}); choose with --truth PATTERN"
-                )
-            )
         if found:
-            return found[0]
-    return None
+            return _only(study, found)
+    found = [file for file in names if study.is_dicom and nifti_stem(file) is None and _is_drawing(file)]
+    return _only(study, found) if found and patterns is TRUTH_NAMES else None
 
 
-def _bare(pattern: str) -> str:
-    return nifti_stem(Path(pattern)) or pattern
+def _only(study: StudyPlace, found: Sequence[Path]) -> Path:
+    if len(found) > 1:
+        both = " and ".join(file.name for file in found[:2])
+        line = f"{study.name}: {len(found)} files may be the truth ({both}); choose with --truth PATTERN"
+        raise DataError(study.secrets.scrub(line))
+    return found[0]
 
 
-def _masks_near(study: StudyPlace) -> Iterable[tuple[Path, str]]:
-    """Give NIfTI files of the study's folders, and those beside them that begin with the study's name."""
+def _is_drawing(file: Path) -> bool:
+    """Tell whether a DICOM file is a SEG or RTSTRUCT."""
+    try:
+        header = dcmread(file, specific_tags=["SOPClassUID"], stop_before_pixels=True)
+    except Exception:  # damage makes pydicom raise almost anything, and such a file is no truth
+        return False
+    return text(header, "SOPClassUID") in (RTSTRUCT, *SEGS)
+
+
+def _files_near(study: StudyPlace) -> Iterable[tuple[Path, str]]:
+    """Give NIfTI and DICOM files of the study's folders, and those beside that begin with its name."""
     if not study.is_dicom:
         yield from _with_prefix(study.ct.parent, _prefix_of(study), {study.ct, study.pet})
         return
     for folder in study.folders or ((study.ct,) if study.ct.is_dir() else ()):
         for inside, files in walk_folders(folder, is_passed_over):
-            yield from ((inside / name, stem) for name in files if (stem := nifti_stem(Path(name))))
+            yield from ((inside / name, stem) for name in files if (stem := _stem(inside / name)))
     if not study.folders:
         own = study.ct.resolve()
         yield from _with_prefix(own.parent, own.stem if own.is_file() else own.name, set())
 
 
+def _stem(file: Path) -> str | None:
+    """Return the name of a file that may hold truth; files of DICOM need no suffix."""
+    return mask_stem(file) or (file.name if looks_like_dicom(file) else None)
+
+
 def _with_prefix(folder: Path, prefix: str, images: set[Path | None]) -> Iterable[tuple[Path, str]]:
     for file in sorted(folder.iterdir()):
-        stem = None if file in images or not file.is_file() else nifti_stem(file)
+        stem = None if file in images or not file.is_file() else mask_stem(file)
         if stem is not None and stem.startswith(prefix):
             rest = stem[len(prefix) :]
             if not prefix or rest[:1] in SEPARATORS:  # so that mask_a10 is none of study a1

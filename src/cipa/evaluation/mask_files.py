@@ -2,6 +2,7 @@
 
     masks/STS_001.nii.gz          named like the study or patient, as nnU-Net and `cipa evaluate` write them
     masks/STS_001_mask.nii.gz     with one of `MASK_WORDS` behind
+    masks/STS_001.dcm             a DICOM SEG or RTSTRUCT
     masks/STS_001/mask.nii.gz     in a folder of that name, as `cipa predict` writes them
 
 Names are compared as ids of patients, which is how `cipa convert` makes these: STS_001 is STS001.
@@ -30,7 +31,7 @@ def find_masks(source: Path) -> dict[str, Path]:
             masks of a folder that `cipa evaluate` wrote are those in its folder `masks`.
 
     Returns:
-        Id of the study or patient to the file; none where a folder holds no NIfTI file.
+        Id of the study or patient to the file; none where a folder holds no such file.
 
     Raises:
         DataError: there is nothing at `source`, a table is damaged, or two masks are of one study.
@@ -41,6 +42,11 @@ def find_masks(source: Path) -> dict[str, Path]:
         raise DataError(f"{source}: no such folder; give a folder of masks, or a CSV with columns study,mask")
     rows = read_csv(source, COLUMNS, "give a CSV with columns study,mask")
     return _by_id((row["study"].strip(), source.parent / row["mask"].strip()) for _, row in rows)
+
+
+def mask_stem(file: Path) -> str | None:
+    """Return a file's name without its suffixes, of NIfTI or `.dcm`; None for any other file."""
+    return file.name[:-4] if file.name.lower().endswith(".dcm") else nifti_stem(file)
 
 
 def nifti_stem(file: Path) -> str | None:
@@ -54,7 +60,7 @@ def _named_files(folder: Path) -> Iterable[tuple[str, Path]]:
         if path.is_dir():
             inside = [file for file in sorted(path.iterdir()) if _is_mask(nifti_stem(file))]
             yield from ((path.name, file) for file in inside)
-        elif (stem := nifti_stem(path)) and not path.name.startswith("."):
+        elif (stem := mask_stem(path)) and not path.name.startswith("."):
             yield _without_word(stem), path
 
 

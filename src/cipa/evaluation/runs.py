@@ -110,11 +110,11 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
         raise UsageError(
             f"{len(folders)} run: give two evaluation folders or more, the first to compare with"
         )
-    places = [folder.resolve() for folder in folders]
-    for index, place in enumerate(places):
-        if place in places[:index]:
+    locations = [folder.resolve() for folder in folders]
+    for index, location in enumerate(locations):
+        if location in locations[:index]:
             raise UsageError(f"{folders[index]}: given twice; give each evaluation once")
-    names = [place.name for place in places]
+    names = [location.name for location in locations]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
     return [_read_run(folder, name) for folder, name in zip(folders, names, strict=True)]

@@ -13,7 +13,7 @@ from cipa.errors import DataError
 from cipa.evaluation.cases import require_masks
 from cipa.evaluation.mask_files import find_masks
 from cipa.evaluation.mask_store import MaskStore
-from cipa.evaluation.read_mask import read_mask
+from cipa.evaluation.read_mask import READ_MASK, MaskReading, Target, read_mask
 from cipa.evaluation.volume_dice import by_patient
 from cipa.io.grid_record import volume_on
 from cipa.io.orientation import axial_stack
@@ -32,8 +32,7 @@ class SliceMasks:
         source: Path,
         root: Path,
         ids: Sequence[str],
-        label: int | None = None,
-        resample: bool = False,
+        reading: MaskReading = READ_MASK,
     ) -> None:
         """Look for the files, and open none.
 
@@ -43,13 +42,12 @@ class SliceMasks:
                 table of NIfTI masks (`find_masks`) on the grids of the CTs that the data set was made of.
             root: the data set, whose metadata.json knows these grids.
             ids: the slices to be scored.
-            label: value of a NIfTI mask that is tumour; None for whatever is not 0.
-            resample: take NIfTI masks of another grid to the CT's by the nearest voxel.
+            reading: how NIfTI masks are read.
 
         Raises:
             DataError: a slice or a patient has no mask, or nothing says on which grid NIfTI masks lie.
         """
-        self.label, self.resample = label, resample
+        self.reading = reading
         self.warnings: list[str] = []
         self._ids = by_patient(ids)
         self._cut = MaskStore()
@@ -89,7 +87,7 @@ class SliceMasks:
     def _cut_patient(self, path: Path, record: PatientRecord) -> None:
         """Cut a patient's volume into the slices that are scored, resized as `cipa convert` did the truth."""
         ct = volume_on(record.grid, np.broadcast_to(np.uint8(0), record.grid["shape"]))
-        mask, lines = read_mask(path, ct, self.label, self.resample)
+        mask, lines = read_mask(path, Target(ct), self.reading)
         self.warnings += lines
         stack = axial_stack(mask, ct.affine)[0]
         for slice_id in self._ids[record.patient]:

@@ -13,7 +13,7 @@ from cipa.inference.optional_writers import attempt
 from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
 from cipa.io.dicom.objects.rtstruct import write_rtstruct
 from cipa.io.dicom.objects.sr import write_sr
-from cipa.io.dicom.seg import write_seg
+from cipa.io.dicom.seg import MOST_FRAMES, write_seg
 from cipa.io.dicom.volumes import PetCt
 from cipa.lesions.measure import Lesion
 
@@ -75,6 +75,8 @@ def write_objects(prediction: Result, folder: Path, kinds: Sequence[str]) -> tup
             segs.append(write_seg(folder / FILES["seg"], *about, by, lesions))
 
         warnings.append(attempt("DICOM SEG", seg, folder))
+        if len(lesions) * len(source.ct_slices) > MOST_FRAMES:
+            warnings.append(f"DICOM SEG: {len(lesions)} segments, whose frames without tumour are left out")
     if "sr" in kinds and segs:
         pet = source.pet_series.slices
         write = partial(

@@ -52,9 +52,12 @@ def check_grid_record(record: Any) -> dict[str, Any]:
         shape = [int(length) for length in record["shape"]]
         if len(shape) != 3 or shape != record["shape"] or min(shape) < 1 or math.prod(shape) > MOST_VOXELS:
             raise ValueError(f"a grid of {shape}")
-        grid = volume_on(record, np.broadcast_to(np.uint8(0), shape))
+        with np.errstate(over="ignore"):  # what becomes infinite in a header's float32 is refused below
+            grid = volume_on(record, np.broadcast_to(np.uint8(0), shape))
         if not np.isfinite(grid.affine).all() or abs(np.linalg.det(grid.affine)) < SMALLEST_VOXEL:
             raise ValueError("an affine that cannot be inverted")
+        if grid.header is not None and not all(np.isfinite(grid.header[f]).all() for f in (*PLACE, "pixdim")):
+            raise ValueError("a header with values that are not finite")
         if grid.header is not None and not np.allclose(world_affine(grid.header), grid.affine, atol=1e-3):
             raise ValueError("a header of another place than the affine")
     except Exception as error:  # numpy and nibabel meet a wrong value in many ways

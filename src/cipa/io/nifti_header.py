@@ -206,6 +206,8 @@ def _differing_forms(
         return ["its qform is malformed: the sform is taken"]
     sform = _scale(np.asarray(header.get_sform(), dtype=np.float64), unit)
     corners = np.array([[*corner, 1] for corner in product(*((0, length - 1) for length in shape))])
+    if not np.isfinite(qform).all():
+        return ["its qform is not finite: the sform is taken"]
     apart = float(np.linalg.norm((corners @ (qform - sform).T)[:, :3], axis=1).max())
     if apart <= FORMS_DIFFER * edges.min():
         return []

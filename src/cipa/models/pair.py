@@ -4,6 +4,7 @@ from torch import Tensor
 
 from cipa.errors import DataError
 from cipa.models.config import IMAGE_SIZE_STEP
+from cipa.text import plural
 
 
 def check_pair(ct: Tensor, pet: Tensor, slices: int = 1) -> None:
@@ -21,7 +22,7 @@ def check_pair(ct: Tensor, pet: Tensor, slices: int = 1) -> None:
         if image.ndim != 4 or image.shape[1] != slices:
             raise DataError(
                 f"{name} has shape {tuple(image.shape)}: must be (batch, {slices}, height, width), as this "
-                f"network sees {slices} slice{'s' * (slices > 1)}"
+                f"network sees {plural(slices, 'slice')}"
             )
         if not image.is_floating_point():
             raise DataError(f"{name} is {image.dtype}: must be floating, see cipa.data.intensity.normalise")

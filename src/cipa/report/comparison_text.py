@@ -7,7 +7,8 @@ import numpy as np
 from cipa.evaluation.comparison import Comparison, Entry
 from cipa.evaluation.patient_tables import PROTOCOL
 from cipa.evaluation.statistics import why_no_interval, why_no_test
-from cipa.report.quantities import QUANTITIES, counted
+from cipa.report.quantities import QUANTITIES
+from cipa.text import plural
 
 POOLED = "pixels pooled within each patient, HD95 in pixels"
 
@@ -17,7 +18,7 @@ COLUMNS = ("score", "run", "mean [95 % interval]", "median", "patients", "differ
 def title(comparison: Comparison) -> str:
     """Return how many runs, patients and slices."""
     numbers = ((comparison.patients, "patient"), (comparison.slices, "slice"))
-    return f"{len(comparison.runs)} runs, " + ", ".join(counted(*each) for each in numbers)
+    return f"{len(comparison.runs)} runs, " + ", ".join(plural(*each) for each in numbers)
 
 
 ABOUT_NAMES = {

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from cipa.errors import DataError
 from cipa.files import atomic_file
 from cipa.readers import read_csv, shown
+from cipa.text import plural
 
 BLUE, ORANGE, GREEN, GREY = (
     "#0072b2",
@@ -143,7 +144,7 @@ def _tidy(axes: Axes) -> None:
 
 def _length(training: Columns) -> str:
     steps, epochs = training["step"].size, np.unique(training["epoch"]).size
-    return f"{steps:,} step{'s' * (steps != 1)}, {epochs} epoch{'s' * (epochs != 1)}"
+    return f"{plural(steps, 'step')}, {plural(epochs, 'epoch')}"
 
 
 def _number(cell: str, path: Path, line: int) -> float:

@@ -8,7 +8,8 @@ from cipa.evaluation.patient_tables import PER_PATIENT_3D, PROTOCOL, note_on
 from cipa.evaluation.published import TUMOUR_ALONE_SCORED
 from cipa.evaluation.statistics import why_no_interval
 from cipa.report.fitted_table import FittedTable
-from cipa.report.quantities import QUANTITIES, Quantity, counted
+from cipa.report.quantities import QUANTITIES, Quantity
+from cipa.text import plural
 
 COLUMNS = ("per patient, 3-D:", "mean [95 % interval]", "median [95 % interval]", "n")
 
@@ -43,7 +44,7 @@ def _label(quantity: Quantity, metric: str, result: PatientResult) -> str:
 
 def _remarks(result: PatientResult) -> list[str]:
     slices = sum(row["slices"] for row in result.patients)
-    lines = [f"protocol {PROTOCOL}; {counted(slices, 'slice')}, {counted(len(result.patients), 'patient')}"]
+    lines = [f"protocol {PROTOCOL}; {plural(slices, 'slice')}, {plural(len(result.patients), 'patient')}"]
     spacings = {tuple(row[f"spacing_{axis}_mm"] for axis in "xyz") for row in result.patients}
     shown = " x ".join(f"{step:g}" for step in min(spacings))
     if len(spacings) == 1:

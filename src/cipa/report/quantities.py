@@ -44,11 +44,6 @@ class Quantity:
         return f"{value} [{low}, {high}]"
 
 
-def counted(count: int, thing: str) -> str:
-    """Return a number with what it counts: "1 slice", "4,514 slices"."""
-    return f"{count:,} {thing}{'s' * (count != 1)}"
-
-
 QUANTITIES = {
     "dice": Quantity("Dice %", "higher", 100, 1),
     "iou": Quantity("IoU %", "higher", 100, 1),

@@ -11,7 +11,7 @@ from cipa.evaluation.published import PublishedResult
 from cipa.evaluation.statistics import Interval, why_no_interval
 from cipa.evaluation.tables import PROTOCOL
 from cipa.report.fitted_table import FittedTable
-from cipa.report.quantities import counted
+from cipa.text import plural
 
 COLUMNS = ("", "IoU %", "Dice %", "Acc %", "HD95 px")
 
@@ -35,7 +35,7 @@ def scores_table(result: PublishedResult, title: str = "") -> RenderableType:
 
 def _remarks(result: PublishedResult) -> list[str]:
     slices, patients = len(result.slices), len(result.patients)
-    lines = [f"protocol {PROTOCOL}; {counted(slices, 'slice')}, {counted(patients, 'patient')}"]
+    lines = [f"protocol {PROTOCOL}; {plural(slices, 'slice')}, {plural(patients, 'patient')}"]
     dice = np.array([row["dice"] for row in result.patients])
     if patients > 1 and not math.isnan(result.iou):
         lines.append(_intervals(result))
@@ -44,12 +44,12 @@ def _remarks(result: PublishedResult) -> list[str]:
         lines.append(f"Dice of a patient: median {middle:.1f} %, quartiles {low:.1f} % and {high:.1f} %")
     if result.missed:
         lines.append(
-            f"missed: {counted(len(result.missed), 'slice')} with tumour where none was predicted; "
+            f"missed: {plural(len(result.missed), 'slice')} with tumour where none was predicted; "
             "HD95 there is to the centre pixel"
         )
     if result.unfounded:
         lines.append(
-            f"unfounded: {counted(len(result.unfounded), 'slice')} without tumour where some was predicted; "
+            f"unfounded: {plural(len(result.unfounded), 'slice')} without tumour where some was predicted; "
             "left out of HD95"
         )
     return lines

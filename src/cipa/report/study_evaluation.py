@@ -14,7 +14,7 @@ from cipa.evaluation.cases import Case
 from cipa.evaluation.patient import PatientProtocol, PatientResult
 from cipa.evaluation.patient_tables import SUMMARY_KEY, patient_summary, write_patient_table
 from cipa.evaluation.published import PublishedProtocol, PublishedResult, Row
-from cipa.evaluation.read_mask import read_mask, read_truth
+from cipa.evaluation.read_mask import READ_MASK, READ_TRUTH, MaskReading, Target, read_mask, read_truth
 from cipa.evaluation.tables import write_tables
 from cipa.evaluation.volume_scores import TOLERANCE_MM
 from cipa.files import atomic_folder
@@ -23,6 +23,7 @@ from cipa.inference.inputs import PetCtInput
 from cipa.inference.options import DEFAULTS, NOTHING_GIVEN, StudyOptions, VolumeOptions
 from cipa.inference.slices import SlicePredictor
 from cipa.inference.study import predict_study
+from cipa.io.dicom.tags import text
 from cipa.io.nifti import write_volume
 from cipa.io.orientation import axial_stack, spacing
 from cipa.progress import Progress
@@ -40,13 +41,11 @@ class Reading:
 
     Attributes:
         options: what the user says of DICOM studies.
-        truth_label: value of the truth that is tumour; None for whatever is not 0.
-        resample: take truth of another grid to the CT's by the nearest voxel, instead of refusing it.
+        truth: what of the truth files is tumour.
     """
 
     options: StudyOptions = NOTHING_GIVEN
-    truth_label: int | None = None
-    resample: bool = False
+    truth: MaskReading = READ_TRUTH
 
 
 @dataclass(frozen=True)
@@ -94,17 +93,21 @@ def network_segmenter(
     """Segment studies as `cipa predict` does, with plausibility unless `options` keep all."""
 
     def segment(case: Case, pair: PetCtInput) -> tuple[npt.NDArray[Any], Sequence[str]]:
+        """Predict one study."""
         found = predict_study(predictor, pair, options, progress)
         return found.mask, found.warnings
 
     return segment
 
 
-def file_segmenter(
-    masks: Mapping[str, Path], label: int | None = None, resample: bool = False
-) -> SegmentStudy:
+def file_segmenter(masks: Mapping[str, Path], reading: MaskReading = READ_MASK) -> SegmentStudy:
     """Take the masks that another tool made (`cipa.evaluation.cases.find_masks_of`)."""
-    return lambda case, pair: read_mask(masks[case.patient], pair.ct, label, resample)
+    return lambda case, pair: read_mask(masks[case.patient], _target(pair), reading)
+
+
+def _target(pair: PetCtInput) -> Target:
+    frame = text(pair.source.ct_series.header, "FrameOfReferenceUID") if pair.source else ""
+    return Target(pair.ct, pair.pet, frame)
 
 
 def evaluate_studies(
@@ -172,7 +175,7 @@ class _Scorer:
     def _score(self, case: Case, segment: SegmentStudy, masks: Path | None) -> StudyScore:
         pair = read_place(case.study, self.reading.options)
         # truth that cannot be used is found before the network runs
-        truth, of_truth = read_truth(case.truth, pair.ct, self.reading.truth_label, self.reading.resample)
+        truth, of_truth = read_truth(case.truth, _target(pair), self.reading.truth)
         mask, of_mask = segment(case, pair)
         marked = np.asarray(mask) != 0
         if masks:

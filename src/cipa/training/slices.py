@@ -11,6 +11,7 @@ from cipa.data.split import hold_out
 from cipa.errors import DataError
 from cipa.evaluation.stack import slice_places
 from cipa.evaluation.volume_dice import by_patient
+from cipa.text import plural
 from cipa.training.recipe import TrainRecipe
 from cipa.training.sampler import SlicePool, pool_slices
 from cipa.training.state import fingerprint
@@ -118,9 +119,9 @@ def describe_training(slices: Slices) -> str:
 
 def count(dataset: PCLT20K) -> str:
     """Say how many slices and patients a set has: "17,416 slices of 484 patients"."""
-    return f"{len(dataset):,} slices of {_patients(dataset)}"
+    return f"{plural(len(dataset), 'slice')} of {_patients(dataset)}"
 
 
 def _patients(dataset: PCLT20K) -> str:
     patients = len({patient_of(slice_id) for slice_id in dataset.ids})
-    return f"{patients:,} patient{'s' * (patients != 1)}"
+    return plural(patients, "patient")

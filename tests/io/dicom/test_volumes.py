@@ -14,6 +14,7 @@ from cipa.io.dicom.study import read_study
 from cipa.io.dicom.volumes import read_pet_ct
 from cipa.io.nifti import read_volume, write_volume
 from dicom_files import write_series
+from studies import write_study
 
 HOUR = 70e3 / (350e6 * 2 ** (-3600 / 6586.2))
 OBLIQUE = np.array([[0.8, -0.36, 0.48], [0.6, 0.48, -0.64], [0.0, 0.8, 0.6]])
@@ -154,3 +155,13 @@ def test_pixels_are_found_where_the_header_ended_and_where_it_did_not(tmp_path):
         assert np.array_equal(read_pixels(replace(one, pixels_at=0)).pixels, read)
         assert np.array_equal(read, dcmread(tmp_path / one.entry.name).pixel_array)
         assert "PixelData" not in one.header
+
+
+def test_slices_larger_than_any_volume_are_refused_before_memory_is_taken(tmp_path):
+    study = write_study(tmp_path)
+    for file in (study / "ct").iterdir():
+        one = dcmread(file)
+        one.Rows = one.Columns = 60_000
+        one.save_as(file)
+    with pytest.raises(DataError, match=r"slices of 60000 x 60000, more than 536870912 voxels"):
+        read_pet_ct(read_study(study))

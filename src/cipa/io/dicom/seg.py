@@ -89,7 +89,8 @@ def check_seg(slices: Sequence[Slice]) -> tuple[str, ...]:
 
 def load_writer() -> None:
     """Load what `write_seg` needs of highdicom before its first use: half a second, most of it one table."""
-    import highdicom.seg  # noqa: F401
+    import highdicom.seg
+    import highdicom.sr  # noqa: F401
 
     with suppress(ImportError, AttributeError):  # highdicom's own affair: without it the first SEG loads it
         from highdicom._standard_utils import get_module_attribute_map
@@ -171,14 +172,17 @@ def _segment(by: Algorithm, lesion: LesionObject | None = None) -> "SegmentDescr
     drawn = AlgorithmIdentificationSequence(
         name=by.name, family=codes.cid7162.ArtificialIntelligence, version=by.version
     )
-    return SegmentDescription(
+    described = SegmentDescription(
         segment_number=lesion.number if lesion else 1,
         segment_label=lesion.label if lesion else NO_LESION,
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Neoplasm,
         algorithm_type=kind,
-        algorithm_identification=drawn if by.kind == "AUTOMATIC" else None,
+        algorithm_identification=None if by.kind == "MANUAL" else drawn,
         tracking_uid=lesion.uid if lesion else None,
         tracking_id=lesion.label if lesion else None,
         anatomic_regions=[codes.SCT.Lung] if lesion and lesion.is_in_lung else None,
     )
+    if by.kind == "SEMIAUTOMATIC":  # highdicom wants the algorithm's family, which is not known of it
+        del described.SegmentationAlgorithmIdentificationSequence
+    return described

@@ -13,7 +13,7 @@ from cipa.io.dicom.slices import Slice
 from cipa.io.dicom.study import PIXEL_THREADS, Study, choose_pair, reading_threads
 from cipa.io.dicom.suv import SuvScale, compute_suv_scale
 from cipa.io.dicom.tags import name_of, number
-from cipa.io.volume import Volume
+from cipa.io.volume import MOST_VOXELS, Volume
 
 LOWEST_PART = 0.3
 """Of the highest value of a PET: filtered back-projection undershoots by less; more are wrong signs."""
@@ -96,11 +96,17 @@ def read_series(series: Series, factors: npt.NDArray[np.float64]) -> tuple[Volum
         it; and a line for what was left out or clipped, such as a slice at either end that cannot be decoded.
 
     Raises:
-        DataError: a slice in the middle, or every one, cannot be decoded; a PET is far below 0.
+        DataError: it has more voxels than any volume; a slice in the middle, or every one, cannot be decoded;
+            a PET is far below 0.
     """
     assert series.affine is not None  # no problems, so there is a grid
     dtype = _dtype(series, factors)
     columns, rows, count = series.shape
+    if rows * columns * count > MOST_VOXELS:
+        raise DataError(
+            f"{series.title}: {count} slices of {rows} x {columns}, more than {MOST_VOXELS} voxels; are "
+            f"{name_of('Rows')} and {name_of('Columns')} right?"
+        )
     stack = np.empty((count, rows, columns), dtype=dtype)
     with reading_threads(PIXEL_THREADS) as pool:
         found = list(pool.map(decode_slice, series.slices, factors, stack))

@@ -5,6 +5,7 @@ from pydicom import dcmread
 from pydicom.sr.codedict import codes
 
 from cipa.errors import DataError
+from cipa.io.dicom import seg
 from cipa.io.dicom.objects.read_regions import read_regions
 from cipa.io.dicom.seg import write_seg
 from cipa.io.dicom.study import read_study
@@ -109,3 +110,14 @@ def test_a_seg_of_another_patient_lies_nowhere(pair, tmp_path):
     write_seg(tmp_path / "seg.dcm", two_lesions() > 0, there.ct_slices, BY)
     with pytest.raises(DataError, match="none of it lies within the CT"):
         read(tmp_path / "seg.dcm", pair)
+
+
+def test_beyond_a_number_of_frames_empty_ones_are_left_out_and_nothing_moves(pair, tmp_path, monkeypatch):
+    monkeypatch.setattr(seg, "MOST_FRAMES", 11)
+    labels = two_lesions()
+    seg.write_seg(tmp_path / "seg.dcm", labels, pair.ct_slices, BY, objects_of(labels))
+    assert int(dcmread(tmp_path / "seg.dcm").NumberOfFrames) == 4 + 1
+    found = read(tmp_path / "seg.dcm", pair, "lesion*")
+    assert [np.array_equal(mask, labels == number) for number, mask in enumerate(found.masks, 1)] == [
+        True
+    ] * 2

@@ -1,0 +1,84 @@
+"""A mask from any tool or hand, measured and written as a prediction is."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cipa import __version__
+from cipa.data.mask_file import read_mask_file
+from cipa.inference.inputs import PetCtInput
+from cipa.inference.result import Prediction
+from cipa.io.aligned import SliceSampler
+from cipa.io.checks import doubts_of
+from cipa.io.dicom.tags import text
+from cipa.io.orientation import axial_stack
+from cipa.lesions.labelling import label_lesions
+from cipa.lesions.measure import Lesion, measure_lesions
+from cipa.lesions.plausibility import warnings_of
+
+
+def measure_mask(
+    mask: Path, pair: PetCtInput, label: int | None = None, regions: Sequence[str] = ()
+) -> Prediction:
+    """Measure a mask on a study.
+
+    Its 26-connected parts are the lesions, and all of them count: nothing is left out as implausible. A mask
+    that `predict_study` made gives its numbers again.
+
+    Args:
+        mask: NIfTI, DICOM SEG or RTSTRUCT.
+        pair: the study.
+        label: NIfTI: value that is tumour, if several are there.
+        regions: SEG and RTSTRUCT: names or patterns of what is tumour, taken together.
+
+    Returns:
+        The result, without probability. Its facts hold `mask` (`regions`, `label`) and no `model`.
+
+    Raises:
+        DataError: as `read_mask_file` and `doubts_of`.
+        UsageError: as `read_mask_file`.
+    """
+    began = time.monotonic()
+    has_pet = "pet" in pair.inputs
+    doubts = doubts_of(pair.ct if "ct" in pair.inputs else None, pair.pet if has_pet else None)
+    found = read_mask_file(
+        mask,
+        pair.ct,
+        pair.pet if has_pet else None,
+        frame="" if pair.source is None else text(pair.source.ct_series.header, "FrameOfReferenceUID"),
+        label=label,
+        regions=regions,
+        needed=False,
+    )
+    labels, _ = label_lesions(found.tumour.view(np.uint8))
+    lesions = _measure(labels, pair)
+    facts: dict[str, Any] = {
+        "study": pair.name,
+        **pair.facts,
+        "mask": {"regions": list(found.names), "label": label},
+        "version": __version__,
+        "seconds": round(time.monotonic() - began, 2),
+    }
+    return Prediction(
+        mask=found.tumour.view(np.uint8),
+        probability_255=None,
+        labels=labels,
+        ct=pair.ct,
+        pet=pair.pet,
+        lesions=lesions,
+        facts=facts,
+        warnings=[*pair.warnings, *doubts, *found.warnings, *warnings_of(lesions, ())],
+        source=pair.source,
+        inputs=pair.inputs,
+    )
+
+
+def _measure(labels: npt.NDArray[np.generic], pair: PetCtInput) -> list[Lesion]:
+    stack, world = axial_stack(pair.ct.array, pair.ct.affine)
+    sample = SliceSampler(*axial_stack(pair.pet.array, pair.pet.affine), world, stack.shape)
+    lesions = measure_lesions(labels, None, pair.ct.affine, pair.pet, sample)
+    return lesions if "pet" in pair.inputs else [lesion.without_suv() for lesion in lesions]

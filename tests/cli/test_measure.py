@@ -1,0 +1,142 @@
+import csv
+import json
+from types import SimpleNamespace
+
+import nibabel
+import numpy as np
+import pytest
+from pydicom import dcmread
+from torch import nn
+
+from cipa.cli.main import main
+from dicom_tools import errors_of
+from studies import write_study
+
+
+class BrightPet(nn.Module):
+    """Tumour where PET is brighter than half."""
+
+    def __init__(self):
+        super().__init__()
+        windows = {"ct_window": (-1200.0, 200.0), "suv_max": 20.0}
+        self.config = SimpleNamespace(image_size=32, num_classes=1, threshold=0.5, **windows)
+
+    def forward(self, ct, pet):
+        return pet * 100
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: BrightPet())
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path / "study")
+    return tmp_path
+
+
+ALL = "seg,sr,rtstruct,sc,pdf"
+
+
+def predict(*words):
+    return main(["predict", "study", "--weights", "w", "--device", "cpu", "-o", "predicted", *words])
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return [row | {"probability": ""} for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("mask", ["mask.nii.gz", "segmentation.dcm", "contours.dcm"])
+def test_a_predicted_mask_has_the_numbers_of_its_prediction(here, capsys, mask):
+    assert predict("--dicom-out", "seg,rtstruct", "--no-report") == 0
+    assert main(["measure", f"predicted/{mask}", "study", "-o", "measured", "--no-report"]) == 0
+    said = capsys.readouterr().out
+    assert "study: 1 lesion, MTV 0.14 mL" in said
+    assert rows(here / "measured" / "lesions.csv") == rows(here / "predicted" / "lesions.csv")
+    found, own = (nibabel.load(here / name / "mask.nii.gz") for name in ("measured", "predicted"))
+    assert np.array_equal(np.asanyarray(found.dataobj), np.asanyarray(own.dataobj))
+    assert not (here / "measured" / "probability.nii.gz").exists()
+
+
+def test_every_object_asked_for_is_written_and_sound(here):
+    assert predict("--dicom-out", ALL) == 0
+    assert main(["measure", "predicted/mask.nii.gz", "study", "-o", "out", "--dicom-out", ALL]) == 0
+    for folder in ("predicted", "out"):
+        files = sorted(path.relative_to(here / folder).as_posix() for path in (here / folder).rglob("*.dcm"))
+        assert files == [
+            *("captures/lesion_01.dcm", "captures/mip.dcm", "contours.dcm", "measurements.dcm"),
+            *("report.dcm", "segmentation.dcm"),
+        ]
+        assert {str(dcmread(here / folder / file).PatientName) for file in files} == {"Secret^Name"}
+    segment = dcmread(here / "out" / "segmentation.dcm").SegmentSequence[0]
+    assert segment.SegmentAlgorithmType == "SEMIAUTOMATIC"
+    assert [line for file in files for line in errors_of(here / "out" / file)] == []
+
+
+def test_no_network_is_named_for_a_mask_that_none_drew(here):
+    predict()
+    main(["measure", "predicted/mask.nii.gz", "study", "-o", "out"])
+    facts = json.loads((here / "out" / "lesions.json").read_text())["facts"]
+    assert "model" not in facts
+    assert facts["mask"] == {"regions": [], "label": None}
+    assert "Secret" not in (here / "out" / "report.html").read_text()
+
+
+def test_cold_and_small_lesions_of_a_hand_are_all_measured(here):
+    predict()
+    image = nibabel.load(here / "predicted" / "mask.nii.gz")
+    mask = np.zeros(image.shape, np.uint8)
+    mask[2, 2, 1] = mask[8:12, 20:24, 2] = 1
+    nibabel.save(nibabel.Nifti1Image(mask, image.affine), here / "hand.nii.gz")
+    assert main(["measure", "hand.nii.gz", "study", "-o", "out", "--no-report"]) == 0
+    assert [row["voxels"] for row in rows(here / "out" / "lesions.csv")] == ["16", "1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["x.nii.gz", "study"], "x.nii.gz: no such file"),
+        (["study/ct", "study"], "study/ct"),
+        (["predicted/mask.nii.gz"], "give MASK and a study, or MASK with --ct and --pet"),
+        (
+            ["predicted/mask.nii.gz", "study", "--region", "GTV"],
+            "--region GTV: predicted/mask.nii.gz is NIfTI",
+        ),
+        (
+            ["predicted/segmentation.dcm", "study", "--region", "GTV"],
+            "no segment is called 'GTV', but Lesion 1",
+        ),
+        (
+            ["predicted/segmentation.dcm", "study", "--label", "1"],
+            "--label 1: predicted/segmentation.dcm is DICOM",
+        ),
+        (
+            ["predicted/mask.nii.gz", "study", "--dicom-out", "sr"],
+            "--dicom-out sr: it refers to the segments",
+        ),
+        (
+            ["predicted/mask.nii.gz", "study", "--dicom-out", "seg,x"],
+            "--dicom-out x: choose of seg, sr, rtstruct",
+        ),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(here, capsys, words, line):
+    predict()
+    capsys.readouterr()
+    assert main(["measure", *words, "-o", "out"]) in (1, 2)
+    (said,) = capsys.readouterr().err.splitlines()
+    assert line in said
+    assert not (here / "out").exists()
+
+
+def test_objects_of_a_nifti_study_are_refused_in_a_warning(here, capsys):
+    predict()
+    image = nibabel.load(here / "predicted" / "mask.nii.gz")
+    for name, values in (("ct", -500.0), ("suv", 1.0)):
+        nibabel.save(
+            nibabel.Nifti1Image(np.full(image.shape, values, np.float32), image.affine),
+            here / f"{name}.nii.gz",
+        )
+    words = ["--ct", "ct.nii.gz", "--pet", "suv.nii.gz", "--dicom-out", "seg", "-o", "out", "--no-report"]
+    assert main(["measure", "predicted/mask.nii.gz", *words]) == 0
+    assert "the study is NIfTI, of which no DICOM object is made" in capsys.readouterr().err
+    assert not list((here / "out").glob("*.dcm"))
