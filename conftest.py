@@ -49,6 +49,15 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
+@pytest.fixture(autouse=True)
+def _forget_patients():
+    """Lines of one test are not scrubbed of the names in another's headers."""
+    yield
+    from cipa import privacy
+
+    privacy.forget()
+
+
 def _belongs_here(item):
     """A test of both markers runs on either; `test_interpreter.py` starts the process of the interpreter."""
     interpreted = item.get_closest_marker("interpreter") is not None

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydicom.dataset import Dataset
 from scipy import ndimage
 
 from cipa.inference.optional_writers import attempt
@@ -68,13 +69,13 @@ def write_objects(prediction: Result, folder: Path, kinds: Sequence[str]) -> tup
         return ()
     lesions, by = lesion_objects(prediction), prediction.algorithm
     about = (prediction.labels, source.ct_slices)
-    warnings, segs = [], []
+    warnings: list[str] = []
+    segs: list[Dataset] = []
     if "seg" in kinds:
-
-        def seg() -> None:
-            segs.append(write_seg(folder / FILES["seg"], *about, by, lesions))
-
-        warnings.append(attempt("DICOM SEG", seg, folder))
+        path = folder / FILES["seg"]
+        warnings.append(
+            attempt("DICOM SEG", lambda: segs.append(write_seg(path, *about, by, lesions)), folder)
+        )
         if len(lesions) * len(source.ct_slices) > MOST_FRAMES:
             warnings.append(f"DICOM SEG: {len(lesions)} segments, whose frames without tumour are left out")
     if "sr" in kinds and segs:

@@ -1,6 +1,7 @@
 """Pictures and report of a study as DICOM objects: what every PACS shows, whatever it knows of SEG and SR."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,15 +33,12 @@ def write_secondary_captures(prediction: Prediction, folder: Path) -> None:
         return
     slices = _referable(prediction.source.ct_slices, "secondary capture")
     series = generate_uid(prefix=None)
-
-    def write(pictures: Pictures) -> None:
+    with _pictures(prediction, folder) as pictures:
         for number, path in enumerate(pictures.all, start=1):
             with Image.open(path) as image:
                 pixels = np.asarray(image.convert("RGB"))
             name, title = folder / CAPTURES / f"{path.stem}.dcm", path.stem.replace("_", " ")
             write_capture(name, pixels, slices[0].header, prediction.algorithm, title, series, number)
-
-    _with_pictures(prediction, folder, write)
 
 
 def write_pdf_report(prediction: Prediction, folder: Path) -> None:
@@ -53,12 +51,9 @@ def write_pdf_report(prediction: Prediction, folder: Path) -> None:
     if prediction.source is None:
         return
     slices = _referable(prediction.source.ct_slices, "encapsulated PDF")
-
-    def write(pictures: Pictures) -> None:
+    with _pictures(prediction, folder) as pictures:
         pdf = make_pdf(prediction, pictures)
-        write_encapsulated_pdf(folder / REPORT, pdf, slices[0].header, prediction.algorithm)
-
-    _with_pictures(prediction, folder, write)
+    write_encapsulated_pdf(folder / REPORT, pdf, slices[0].header, prediction.algorithm)
 
 
 WRITERS = {"sc": write_secondary_captures, "pdf": write_pdf_report}
@@ -72,10 +67,11 @@ def _referable(slices: tuple[Slice, ...], what: str) -> tuple[Slice, ...]:
     return slices
 
 
-def _with_pictures(prediction: Prediction, folder: Path, write: Callable[[Pictures], None]) -> None:
-    """Hand over the pictures of the HTML report, or draw them for this alone."""
+@contextmanager
+def _pictures(prediction: Prediction, folder: Path) -> Iterator[Pictures]:
+    """Give the pictures of the HTML report, or draw them for this alone."""
     if (folder / PICTURES).is_dir():
-        write(draw_pictures(prediction, folder / PICTURES))
+        yield draw_pictures(prediction, folder / PICTURES)
         return
     with TemporaryDirectory() as elsewhere:
-        write(draw_pictures(prediction, Path(elsewhere)))
+        yield draw_pictures(prediction, Path(elsewhere))
