@@ -72,6 +72,7 @@ def write_objects(prediction: Result, folder: Path, kinds: Sequence[str]) -> tup
     if "seg" in kinds:
 
         def seg() -> None:
+            """Write the SEG, to which the other objects refer."""
             segs.append(write_seg(folder / FILES["seg"], *about, by, lesions))
 
         warnings.append(attempt("DICOM SEG", seg, folder))

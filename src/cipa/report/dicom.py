@@ -34,6 +34,7 @@ def write_secondary_captures(prediction: Prediction, folder: Path) -> None:
     series = generate_uid(prefix=None)
 
     def write(pictures: Pictures) -> None:
+        """Write each picture as a secondary capture."""
         for number, path in enumerate(pictures.all, start=1):
             with Image.open(path) as image:
                 pixels = np.asarray(image.convert("RGB"))
@@ -55,6 +56,7 @@ def write_pdf_report(prediction: Prediction, folder: Path) -> None:
     slices = _referable(prediction.source.ct_slices, "encapsulated PDF")
 
     def write(pictures: Pictures) -> None:
+        """Write the report as an encapsulated PDF."""
         pdf = make_pdf(prediction, pictures)
         write_encapsulated_pdf(folder / REPORT, pdf, slices[0].header, prediction.algorithm)
 
