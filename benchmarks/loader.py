@@ -3,7 +3,7 @@
 The slices are phantoms, whose CT is as noisy, and so as slow to decode, as a patient's. Bare steps are
 forward, loss, backward and optimiser on one batch in the device's memory, recorded as training's are and
 never waiting for the device: pure compute. Training on one batch is the real trainer with augmentation,
-journal and its wait for every loss, but nothing read; training from files is all of it.
+log and its wait for every loss, but nothing read; training from files is all of it.
 """
 
 import tempfile

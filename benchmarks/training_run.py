@@ -1,4 +1,4 @@
-"""The real trainer on one data set, timed by its own journal; `benchmarks.scaling` starts it by torchrun.
+"""The real trainer on one data set, timed by its own log; `benchmarks.scaling` starts it by torchrun.
 
     torchrun --nproc-per-node 2 -m benchmarks.training_run DATA OUT
 

@@ -34,3 +34,10 @@ def test_every_file_the_page_names_is_there():
             folder = (SOURCES / name).parent if "/" in name else folder
             assert folder is not None
             assert (folder / Path(name).name).is_file(), name
+
+
+def test_every_file_the_exercises_change_is_there():
+    page = (ROOT / "docs" / "exercises.md").read_text()
+    named = set(re.findall(r"^\| `((?:src|tests|benchmarks|docs)/[\w/.]+)`", page, re.MULTILINE))
+    assert len(named) > 10
+    assert {name for name in named if "add_scaled" not in name and not (ROOT / name).is_file()} == set()

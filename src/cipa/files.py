@@ -183,17 +183,17 @@ def _name_place(partial: Path, path: Path) -> Iterator[None]:
         if error.errno is None:
             if is_disk_full(error) or _is_full(path):
                 raise _disk_error(path) from error
-            error.args = (f"{path}: {_renamed(str(error), partial, path)}",)
+            error.args = (f"{path}: {_rename(str(error), partial, path)}",)
         elif error.filename is None:
             error.filename = str(path)
         else:
-            error.filename = _renamed(os.fsdecode(error.filename), partial, path)
+            error.filename = _rename(os.fsdecode(error.filename), partial, path)
             error.filename2 = None
         raise
     except CipaError as error:
         if is_disk_full(error):
             raise _disk_error(path) from error
-        error.args = (_renamed(str(error), partial, path), *error.args[1:])
+        error.args = (_rename(str(error), partial, path), *error.args[1:])
         raise
     except Exception as error:
         if is_disk_full(error):
@@ -201,7 +201,7 @@ def _name_place(partial: Path, path: Path) -> Iterator[None]:
         raise
 
 
-def _renamed(text: str, partial: Path, path: Path) -> str:
+def _rename(text: str, partial: Path, path: Path) -> str:
     return text.replace(str(partial), str(path))
 
 

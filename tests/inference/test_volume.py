@@ -7,7 +7,7 @@ from nibabel.affines import apply_affine, from_matvec
 
 from cipa.errors import DataError, UsageError
 from cipa.inference.predictor import Predictor
-from cipa.io.checks import doubts_of
+from cipa.io.checks import pair_warnings
 from cipa.io.grid import resample
 from cipa.io.volume import Volume
 
@@ -178,7 +178,7 @@ def test_exchanged_ct_and_pet_are_refused(network, make_volume):
 def test_streaks_below_zero_are_taken_and_said(network, make_volume):
     ct, pet = make_volume(body, LPS, SHAPE), make_volume(uptake, PET, PET_SHAPE)
     pet.array[0, 0, :3] = -0.4
-    assert doubts_of(ct, pet) == [f"{pet.name}: 3 PET values below 0, the lowest -0.4 SUV: taken as 0"]
+    assert pair_warnings(ct, pet) == [f"{pet.name}: 3 PET values below 0, the lowest -0.4 SUV: taken as 0"]
     assert predict(network, ct, pet).any()
 
 

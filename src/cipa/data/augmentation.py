@@ -143,14 +143,14 @@ def augment(
     slices, kind = ct.shape[1], mask.dtype
     stack = torch.cat([ct - BLACK, pet - BLACK, mask], dim=1)
     matrices, modalities = parameters.matrices(), parameters.modalities
-    moved = _resampled(stack, matrices)
+    moved = _resample(stack, matrices)
     ct, pet, mask = moved.split([slices, slices, 1], dim=1)
     ct, pet = ct + BLACK, pet + BLACK
     if modalities is not None:
         if modalities.ct_angle is not None:
-            ct = _resampled(stack[:, :slices], modalities.displaced_ct(matrices)) + BLACK
+            ct = _resample(stack[:, :slices], modalities.displaced_ct(matrices)) + BLACK
         if modalities.moves:
-            pet = _resampled(stack[:, slices:-1], modalities.displaced(matrices)) + BLACK
+            pet = _resample(stack[:, slices:-1], modalities.displaced(matrices)) + BLACK
         ct, pet = modalities.leave_out(ct, modalities.recolour(pet, arcsinh_max))
     if parameters.field_side is not None and parameters.field_centre is not None:
         outside = _outside(parameters.field_side, parameters.field_centre, mask)
@@ -172,7 +172,7 @@ def _outside(side: Floats, centre: Floats, like: Tensor) -> Tensor:
     return (rows[:, :, None] | columns[:, None, :])[:, None]
 
 
-def _resampled(images: Tensor, matrices: Tensor) -> Tensor:
+def _resample(images: Tensor, matrices: Tensor) -> Tensor:
     matrices = matrices.to(images.device, non_blocking=True)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -63,7 +63,7 @@ def read_grey_scale(root: str | os.PathLike[str], patients: Iterable[str]) -> Gr
                 f"{path}: mixed {key}: {one} of patient {first}, {two} of {second}; convert them with one"
             )
         value = next(iter(values.values()), document.get(key))
-        found[name] = None if value is None else _checked(name, value, path)
+        found[name] = None if value is None else _check(name, value, path)
     return GreyScale(**found)
 
 
@@ -110,7 +110,7 @@ def show(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _checked(name: str, value: Any, path: Path) -> Any:
+def _check(name: str, value: Any, path: Path) -> Any:
     numbers = value if isinstance(value, list) else [value]
     numeric = all(
         isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each)

@@ -1,6 +1,6 @@
 """Grey values: Hounsfield units and SUV to the 8 bits PCLT20K stores, and those to the network's floats.
 
-Three scales, each with its way back; straight lines, but for the PET's other scaling:
+Three scales, each with its inverse; straight lines, but for the PET's other scaling:
 
     HU   in [low, high]    <->  grey 0..255   step 5.5 HU at the default window
     SUV  in [0, suv_max]   <->  grey 0..255   step 0.078 SUV at the default maximum

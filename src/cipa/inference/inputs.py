@@ -212,15 +212,15 @@ def _volume(image: object, affine: Affine | None, kind: str) -> Volume:
     if isinstance(image, (str, os.PathLike)):
         return replace(read_volume(image), name=Path(image).name)
     if isinstance(image, nibabel.spatialimages.SpatialImage):
-        return _checked(np.asanyarray(image.dataobj), image.affine, kind, image.header)
+        return _check(np.asanyarray(image.dataobj), image.affine, kind, image.header)
     if not isinstance(image, np.ndarray):
         raise UsageError(f"{kind} of type {type(image).__name__}: give a path, nibabel image or array")
     if affine is None:
         raise UsageError(f"{kind} as an array: give affine, or spacing of its slices, rows and columns")
-    return _checked(image, affine, kind)
+    return _check(image, affine, kind)
 
 
-def _checked(array: npt.NDArray[Any], affine: Any, kind: str, header: Any = None) -> Volume:
+def _check(array: npt.NDArray[Any], affine: Any, kind: str, header: Any = None) -> Volume:
     place = np.asarray(affine, dtype=np.float64)
     if array.ndim != 3 or array.dtype.kind not in "iuf" or 0 in array.shape:
         raise DataError(f"{kind} of shape {array.shape} and type {array.dtype}: give one 3-D volume")

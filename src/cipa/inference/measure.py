@@ -13,7 +13,7 @@ from cipa.data.mask_file import read_mask_file
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.result import Prediction
 from cipa.io.aligned import SliceSampler
-from cipa.io.checks import doubts_of
+from cipa.io.checks import pair_warnings
 from cipa.io.dicom.tags import text
 from cipa.io.orientation import axial_stack
 from cipa.lesions.labelling import label_lesions
@@ -39,12 +39,12 @@ def measure_mask(
         The result, without probability. Its facts hold `mask` (`regions`, `label`) and no `model`.
 
     Raises:
-        DataError: as `read_mask_file` and `doubts_of`.
+        DataError: as `read_mask_file` and `pair_warnings`.
         UsageError: as `read_mask_file`.
     """
     began = time.monotonic()
     has_pet = "pet" in pair.inputs
-    doubts = doubts_of(pair.ct if "ct" in pair.inputs else None, pair.pet if has_pet else None)
+    pair_lines = pair_warnings(pair.ct if "ct" in pair.inputs else None, pair.pet if has_pet else None)
     found = read_mask_file(
         mask,
         pair.ct,
@@ -71,7 +71,7 @@ def measure_mask(
         pet=pair.pet,
         lesions=lesions,
         facts=facts,
-        warnings=[*pair.warnings, *doubts, *found.warnings, *warnings_of(lesions, ())],
+        warnings=[*pair.warnings, *pair_lines, *found.warnings, *warnings_of(lesions, ())],
         source=pair.source,
         inputs=pair.inputs,
     )

@@ -162,9 +162,9 @@ class SlicePredictor:
         probabilities, finite = [], []
         for model in self._networks:
             for axes in FLIPS[self.tta]:
-                logits = model(_flipped(ct, axes), _flipped(pet, axes)).float()
+                logits = model(_flip(ct, axes), _flip(pet, axes)).float()
                 finite.append(torch.isfinite(logits).all())
-                probabilities.append(_flipped(logits.sigmoid(), axes))
+                probabilities.append(_flip(logits.sigmoid(), axes))
         mean = probabilities[0] if len(probabilities) == 1 else torch.stack(probabilities).mean(dim=0)
         return mean, bool(torch.stack(finite).all())
 
@@ -205,6 +205,6 @@ class SlicePredictor:
                 raise DataError(f"{name} slices of {images.dtype}: scale them to 0-255 and pass uint8")
 
 
-def _flipped(images: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
+def _flip(images: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
     """Turn images round along some axes; torch copies them even for none."""
     return images.flip(axes) if axes else images

@@ -17,7 +17,7 @@ from cipa.inference.result import Prediction
 from cipa.inference.slices import SlicePredictor
 from cipa.inference.volume import SegmentedVolume, predict_volume
 from cipa.io.aligned import SliceSampler
-from cipa.io.checks import doubts_of_region
+from cipa.io.checks import region_warnings
 from cipa.io.orientation import axial_stack
 from cipa.lesions.body import Body, body_of
 from cipa.lesions.labelling import keep_lesions, label_lesions
@@ -63,7 +63,7 @@ def predict_study(
         volume if kind in pair.inputs else None for kind, volume in (("ct", pair.ct), ("pet", pair.pet))
     )
     with ThreadPoolExecutor(1) as beside:
-        region = beside.submit(doubts_of_region, ct, pair.body_part) if ct else None
+        region = beside.submit(region_warnings, ct, pair.body_part) if ct else None
         seen = None if options.keep_all else beside.submit(body_of, ct, pet)
         volume = predict_volume(predictor, pair.ct, pair.pet, options, progress, pair.inputs)
     body = seen.result() if seen else None

@@ -19,7 +19,7 @@ from cipa.inference.options import DEFAULTS, VolumeOptions
 from cipa.inference.probability import to_bytes
 from cipa.inference.slices import SlicePredictor
 from cipa.io.aligned import SliceSampler
-from cipa.io.checks import doubts_of
+from cipa.io.checks import pair_warnings
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.plane import PlaneFit, fit_plane
 from cipa.io.volume import Volume
@@ -37,7 +37,7 @@ class SegmentedVolume:
         probability_255: uint8, of tumour, 255 is 1; at or above the threshold exactly where `mask` is 1.
         mask: uint8, 1 where the probability reaches the predictor's threshold.
         marked: by axial slice, float32 probability of the voxels where `mask` is 1, row by row.
-        warnings: what `cipa.io.checks.doubts_of` says of the pair.
+        warnings: what `cipa.io.checks.pair_warnings` says of the pair.
     """
 
     probability_255: npt.NDArray[np.uint8]
@@ -72,11 +72,11 @@ def predict_volume(
         Probability and mask.
 
     Raises:
-        DataError: as `cipa.io.checks.doubts_of` and `SlicePredictor.predict_slices`.
+        DataError: as `cipa.io.checks.pair_warnings` and `SlicePredictor.predict_slices`.
         UsageError: an option is out of its range.
     """
     plane = plan_plane(ct, predictor.image_size, options)
-    warnings = doubts_of(ct if "ct" in inputs else None, pet if "pet" in inputs else None)
+    warnings = pair_warnings(ct if "ct" in inputs else None, pet if "pet" in inputs else None)
     images = _Images(predictor, ct, pet, plane, options)
     probability, mask = (np.empty_like(ct.array, dtype=np.uint8) for _ in range(2))
     stored, marks = (axial_stack(array, ct.affine)[0] for array in (probability, mask))

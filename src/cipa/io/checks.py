@@ -41,19 +41,19 @@ class VolumeWarning(UserWarning):
 
 
 def check_pair(ct: Volume, pet: Volume) -> None:
-    """Check two volumes before they are taken as a pair, and warn of what `doubts_of` says.
+    """Check two volumes before they are taken as a pair, and issue what `pair_warnings` returns.
 
     Raises:
-        DataError: as `doubts_of`.
+        DataError: as `pair_warnings`.
 
     Warns:
-        VolumeWarning: each doubt.
+        VolumeWarning: each warning.
     """
-    for line in doubts_of(ct, pet):
+    for line in pair_warnings(ct, pet):
         warnings.warn(line, VolumeWarning, stacklevel=3)
 
 
-def doubts_of(ct: Volume | None, pet: Volume | None) -> list[str]:
+def pair_warnings(ct: Volume | None, pet: Volume | None) -> list[str]:
     """Check two volumes before they are taken as a pair, or the one that there is.
 
     Args:
@@ -69,13 +69,13 @@ def doubts_of(ct: Volume | None, pet: Volume | None) -> list[str]:
     """
     given = [volume for volume in (ct, pet) if volume is not None]
     lines = [f"{volume.name}: {line}" for volume in given for line in volume.warnings]
-    lines += [] if pet is None else _doubts_of_pet(pet)
+    lines += [] if pet is None else _pet_warnings(pet)
     if ct is not None and pet is not None:
-        lines += _doubts_of_overlap(ct, pet)
-    return lines if ct is None else lines + _doubts_of_ct(ct)
+        lines += _overlap_warnings(ct, pet)
+    return lines if ct is None else lines + _ct_warnings(ct)
 
 
-def doubts_of_region(ct: Volume, said: str = "") -> list[str]:
+def region_warnings(ct: Volume, said: str = "") -> list[str]:
     """Look whether a CT shows the chest, which the network was trained on.
 
     Args:
@@ -113,14 +113,14 @@ def lung_ml(ct: Volume) -> float:
     return float(np.count_nonzero(inside) * np.prod(every) * ct.voxel_ml)
 
 
-def _doubts_of_ct(ct: Volume) -> list[str]:
+def _ct_warnings(ct: Volume) -> list[str]:
     lowest = float(np.min(ct.array))
     if lowest <= AIR_HU:
         return []
     return [f"{ct.name}: lowest CT value {lowest:g}, no air: is it in HU? (many files store HU + 1024)"]
 
 
-def _doubts_of_pet(pet: Volume) -> list[str]:
+def _pet_warnings(pet: Volume) -> list[str]:
     lowest, highest = float(np.min(pet.array)), float(np.max(pet.array))
     if highest > HIGHEST_SUV and lowest > -0.1 * highest:  # CT is as far below zero as above; Bq/mL are not
         raise DataError(
@@ -140,7 +140,7 @@ def _doubts_of_pet(pet: Volume) -> list[str]:
     return [f"{pet.name}: {count} PET values below 0, the lowest {lowest:.3g} SUV: taken as 0"]
 
 
-def _doubts_of_overlap(ct: Volume, pet: Volume) -> list[str]:
+def _overlap_warnings(ct: Volume, pet: Volume) -> list[str]:
     covered = overlap(pet.affine, pet.shape, ct.affine, ct.shape)
     if covered == 0:
         raise DataError(

@@ -27,7 +27,7 @@ GZIP_HEADER = bytes((0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 4, 255))
 """RFC 1952: deflate, no name, no time, fastest, unknown system."""
 
 PIECE = 2**24
-"""Bytes deflated at once by one of PACKERS threads."""
+"""Bytes deflate_piece at once by one of PACKERS threads."""
 
 PACKERS = 4
 
@@ -148,7 +148,7 @@ def _save_gzip(image: nibabel.Nifti1Image, path: Path) -> None:
     array = np.asarray(image.dataobj, dtype, order="F")  # no copy of a volume in NIfTI's own order
     voxels = memoryview(array.reshape(-1, order="F").view(np.uint8))  # type: ignore[arg-type]
 
-    def deflated(start: int) -> bytes:
+    def deflate_piece(start: int) -> bytes:
         """Compress the piece that starts at this byte, so that pieces can be joined."""
         packer = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
         end = isal_zlib.Z_FINISH if start + PIECE >= len(voxels) else isal_zlib.Z_SYNC_FLUSH
@@ -157,7 +157,7 @@ def _save_gzip(image: nibabel.Nifti1Image, path: Path) -> None:
 
     with path.open("wb") as file, ThreadPoolExecutor(PACKERS) as pool:
         file.write(GZIP_HEADER)
-        for piece in pool.map(deflated, range(0, len(voxels), PIECE)):
+        for piece in pool.map(deflate_piece, range(0, len(voxels), PIECE)):
             file.write(piece)
         check = isal_zlib.crc32(voxels, isal_zlib.crc32(head))
         file.write(struct.pack("<LL", check, (len(head) + len(voxels)) % 2**32))

@@ -118,8 +118,8 @@ def _body_of_ct(ct: Volume, pet: Volume | None) -> Body | None:
     if not parts.any():
         return None if pet is None else _body_of_pet_on(pet, coarse, hu.shape, steps)
     cells = parts | _cavities(hu, soft, parts, _padding(stack, steps), uptake, edge)
-    cells = _closed(cells, _reach(CLOSE_MM, edge))
-    cells = _filled(cells)
+    cells = _close(cells, _reach(CLOSE_MM, edge))
+    cells = _fill(cells)
     return Body(ndimage.binary_dilation(cells, DISK, _reach(MARGIN_MM, edge)), steps)
 
 
@@ -134,7 +134,7 @@ def _body_of_pet(pet: Volume) -> Body | None:
     large = volumes >= min(PART_ML, volumes.max(initial=0.0))
     if not large.any():
         return None
-    cells = _filled(_closed(np.isin(labels, 1 + np.flatnonzero(large)), _reach(CLOSE_MM, edge)))
+    cells = _fill(_close(np.isin(labels, 1 + np.flatnonzero(large)), _reach(CLOSE_MM, edge)))
     return Body(ndimage.binary_dilation(cells, DISK, _reach(PET_MARGIN_MM, edge)), steps)
 
 
@@ -296,12 +296,12 @@ def _warm(labels: npt.NDArray[np.int32], count: int, parts: Mask, uptake: Uptake
     return np.asarray(sums > max(WARM * mean, 1e-6) * np.maximum(numbers, 1))
 
 
-def _closed(mask: Mask, reach: int) -> Mask:
+def _close(mask: Mask, reach: int) -> Mask:
     """Close gaps in the slices; where the image ends the patient goes on."""
     wide = ndimage.binary_dilation(mask, DISK, reach)
     return ndimage.binary_erosion(wide, DISK, reach, border_value=1)
 
 
-def _filled(mask: Mask) -> Mask:
+def _fill(mask: Mask) -> Mask:
     """Fill what is enclosed in a slice."""
     return np.stack([ndimage.binary_fill_holes(image) for image in mask])

@@ -48,8 +48,8 @@ def highest_mean(
         return _peak_of_few(suv, indices, np.argwhere(sphere) - np.array(sphere.shape) // 2)
     reach = np.array(sphere.shape) // 2
     tiles = [tile for tile in _tiles(inside.shape) if inside[tile].any()]
-    places = [_shifted(tile, box) for tile in tiles]
-    brightest = [float(suv[_widened(place, reach, suv.shape)].max()) for place in places]
+    places = [_shift(tile, box) for tile in tiles]
+    brightest = [float(suv[_widen(place, reach, suv.shape)].max()) for place in places]
     peak = -np.inf
     for index in np.argsort(brightest)[::-1]:
         if brightest[index] <= peak:  # a mean is no more than the brightest voxel in it
@@ -67,14 +67,14 @@ def _tiles(shape: tuple[int, ...]) -> list[Box]:
     return list(product(*cuts))
 
 
-def _shifted(tile: Box, box: Box) -> Box:
+def _shift(tile: Box, box: Box) -> Box:
     """Return a tile of a box in the indices of the image."""
     return tuple(
         slice(side.start + part.start, side.start + part.stop) for part, side in zip(tile, box, strict=True)
     )
 
 
-def _widened(box: Box, reach: npt.NDArray[np.intp], shape: tuple[int, ...]) -> Box:
+def _widen(box: Box, reach: npt.NDArray[np.intp], shape: tuple[int, ...]) -> Box:
     """Return a box with a margin, within the image."""
     return tuple(
         slice(max(0, side.start - most), min(length, side.stop + most))
@@ -87,7 +87,7 @@ def _peak_of_tile(
 ) -> float:
     """Return the highest mean of `sphere` about voxels of a part of a lesion, by convolution."""
     reach = np.array(sphere.shape) // 2
-    wide = _widened(box, reach, suv.shape)
+    wide = _widen(box, reach, suv.shape)
     inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, wide, strict=True))
     kernel = sphere.astype(np.float64)
     sums = signal.oaconvolve(suv[wide], kernel, "same")[inner]

@@ -40,6 +40,7 @@ def _upper_organs(rng: np.random.Generator, frame: Frame) -> Iterator[Part]:
     hu = 57.0 + 0.5 * (frame.blood - 42.0)
 
     def liver(plane: Plane, box: Box) -> Floats:
+        """Return the liver's SUV."""
         return liver_suv * (1 + 0.08 * plane.noise(grain)[box])
 
     yield Part(Ellipsoid((-52 * w, -42 * d, z + 98), (92 * w, 98 * d, 98)), hu, liver)

@@ -97,15 +97,15 @@ def comparison_markdown(comparison: Comparison) -> str:
     lines = [
         f"# {title(comparison)}",
         "",
-        _escaped(verdict(comparison)),
+        _escape(verdict(comparison)),
         "",
-        *(f"- {name}: {_escaped(_each(comparison.runs, values))}" for name, values in about_rows(comparison)),
+        *(f"- {name}: {_escape(_each(comparison.runs, values))}" for name, values in about_rows(comparison)),
         "",
         _markdown_row(COLUMNS),
         "|---|---|" + "---:|" * (len(COLUMNS) - 2),
         *(_markdown_row(cells(comparison, entry)) for entry in comparison.entries),
         "",
-        *(f"- {_escaped(line)}" for line in notes(comparison)),
+        *(f"- {_escape(line)}" for line in notes(comparison)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -140,10 +140,10 @@ def _each(runs: list[str], values: list[str]) -> str:
 
 
 def _markdown_row(cells: tuple[str, ...] | list[str]) -> str:
-    return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
+    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 

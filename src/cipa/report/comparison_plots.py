@@ -38,7 +38,7 @@ def box_plots(comparison: Comparison) -> str:
     figure, places = _grid(len(metrics), height)
     for metric, axes in zip(metrics, places, strict=True):
         quantity = QUANTITIES[metric]
-        values = [_shown(quantity, comparison.scores[metric][run]) for run in comparison.runs]
+        values = [_format(quantity, comparison.scores[metric][run]) for run in comparison.runs]
         _boxes(axes, values, comparison.has_intervals)
         axes.set_title(f"{quantity.label} ({quantity.wish})", fontsize=9, loc="left")
         names = comparison.runs if axes in places[::COLUMNS] else [""] * len(values)
@@ -59,11 +59,11 @@ def patient_plots(comparison: Comparison) -> str:
     first, *others = comparison.runs
     for metric, axes in zip(metrics, places, strict=True):
         quantity, scores = QUANTITIES[metric], comparison.scores[metric]
-        base = _shown(quantity, scores[first])
+        base = _format(quantity, scores[first])
         for place, run in enumerate(others, start=1):
-            values, colour = _shown(quantity, scores[run]), _colour(place)
+            values, colour = _format(quantity, scores[run]), _colour(place)
             axes.scatter(base, values, s=18, color=colour, alpha=0.75, lw=0, clip_on=False, label=run)
-        _name_farthest(axes, comparison.names, base, [_shown(quantity, scores[run]) for run in others])
+        _name_farthest(axes, comparison.names, base, [_format(quantity, scores[run]) for run in others])
         _diagonal(axes)
         axes.set_title(f"{quantity.label} ({quantity.wish})", fontsize=9, loc="left")
         axes.set_xlabel(first, fontsize=8)
@@ -140,7 +140,7 @@ def _has_values(comparison: Comparison, metric: str) -> bool:
     return any(np.isfinite(values).any() for values in scores.values())
 
 
-def _shown(quantity: Quantity, values: Sequence[float]) -> np.ndarray:
+def _format(quantity: Quantity, values: Sequence[float]) -> np.ndarray:
     return quantity.scale * np.asarray(values, np.float64)
 
 

@@ -75,7 +75,7 @@ def _draw_row(canvas: Canvas, top: float, row: Panel, columns: int, width: float
     level = canvas.pixels(top + ROW_HEAD / 2)
     canvas.words((canvas.pixels(MARGIN), level), row["title"], SIZE, TEXT, bold=True)
     canvas.words((canvas.pixels(width - MARGIN), level), row.get("note") or "", SIZE, QUIET, "rm")
-    whole, view = _filled(row), _view(row)
+    whole, view = _fill(row), _view(row)
     for column, name in enumerate(("ct", "pet", "ct", "pet")[:columns]):
         frame = _frame(canvas, column, top + ROW_HEAD, whole if column < 2 else view)
         _show(canvas, frame, row[name], name)
@@ -135,7 +135,7 @@ def _outline(canvas: Canvas, frame: Frame, mask: np.ndarray | None, colour: str,
         canvas.lines(outlines(mask, (0, wide, high, 0), frame), colour, width, frame)
 
 
-def _filled(row: Panel) -> tuple[int, int, int]:
+def _fill(row: Panel) -> tuple[int, int, int]:
     """Return row, column and side of the square without padding, which is what is 0 in CT and PET alike."""
     filled = np.logical_or.reduce([np.asarray(image) > 0 for image in (row["ct"], row["pet"], *_masks(row))])
     height, width = filled.shape
@@ -144,7 +144,7 @@ def _filled(row: Panel) -> tuple[int, int, int]:
     rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
     side = int(max(np.ptp(rows), np.ptp(columns))) + 1
     top, left = (
-        _placed(int(places[0] + places[-1] + 1) // 2, side, length)
+        _place(int(places[0] + places[-1] + 1) // 2, side, length)
         for places, length in ((rows, height), (columns, width))
     )
     return top, left, side
@@ -159,12 +159,12 @@ def _view(row: Panel) -> tuple[int, int, int]:
     rows, columns = np.nonzero(np.logical_or.reduce(masks))
     extent = max(np.ptp(rows), np.ptp(columns)) + 1
     side = min(max(2 * int(extent), round(SMALLEST_VIEW * max(height, width))), max(height, width))
-    top = _placed(int(rows.min() + rows.max()) // 2, side, height)
-    left = _placed(int(columns.min() + columns.max()) // 2, side, width)
+    top = _place(int(rows.min() + rows.max()) // 2, side, height)
+    left = _place(int(columns.min() + columns.max()) // 2, side, width)
     return top, left, side
 
 
-def _placed(centre: int, side: int, length: int) -> int:
+def _place(centre: int, side: int, length: int) -> int:
     return max(0, min(centre - side // 2, length - side))
 
 

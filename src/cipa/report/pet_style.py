@@ -41,17 +41,17 @@ def ct_picture(
 ) -> NDArray[np.uint8]:
     """Return CT (H, W) as grey of another size, (width, height); `window` has the HU of black and white."""
     low, high = window
-    return _bytes((_resized(hu, size) - low) / (high - low))
+    return _bytes((_resize(hu, size) - low) / (high - low))
 
 
 def pet_picture(suv: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return PET (H, W) in SUV as inverted grey of another size, (width, height)."""
-    return _bytes(1 - _resized(suv, size) / SUV_TOP)
+    return _bytes(1 - _resize(suv, size) / SUV_TOP)
 
 
 def fused_picture(hu: NDArray[Any], suv: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return CT (H, W) in the soft-tissue window with PET in colours over it, as RGB of another size."""
-    grey, uptake = ct_picture(hu, size, SOFT_TISSUE_WINDOW)[..., None], _resized(suv, size)
+    grey, uptake = ct_picture(hu, size, SOFT_TISSUE_WINDOW)[..., None], _resize(suv, size)
     opacity = FUSED_OPACITY * np.clip(uptake / FUSED_FROM, 0, 1)[..., None]
     colours = HOT[_bytes(uptake / SUV_TOP)]
     return _bytes(grey / 255 * (1 - opacity) + colours * opacity)
@@ -100,7 +100,7 @@ def _behind(colour: str) -> str:
     return "black" if colour == "white" else "white"
 
 
-def _resized(values: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
+def _resize(values: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
     """Interpolate linearly; (0, 0) and the last value are centres of the outermost cells before and after."""
     image = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR))

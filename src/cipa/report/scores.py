@@ -27,8 +27,8 @@ def scores_table(result: PublishedResult, title: str = "") -> RenderableType:
         Something `rich.print` shows: the table, the protocol with the number of slices and patients, the
         spread over patients, and the slices whose HD95 is by convention or left out.
     """
-    percents = [_shown(100 * score) for score in (result.iou, result.dice, result.acc)]
-    row = ("pooled pixels", *percents, _shown(result.hd95))
+    percents = [_format(100 * score) for score in (result.iou, result.dice, result.acc)]
+    row = ("pooled pixels", *percents, _format(result.hd95))
     heading = [Text(title, style="bold")] if title else []  # as Text, so that [brackets] of a path stay
     return Group(*heading, FittedTable(COLUMNS, [row], right=True), *map(Text, _remarks(result)))
 
@@ -69,5 +69,5 @@ def _bounds(interval: Interval) -> str:
     return f"{100 * interval.low:.1f} to {100 * interval.high:.1f} %"
 
 
-def _shown(score: float) -> str:
+def _format(score: float) -> str:
     return "-" if math.isnan(score) else f"{score:.2f}"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cipa.errors import DataError
-from cipa.io.checks import doubts_of, doubts_of_region
+from cipa.io.checks import pair_warnings, region_warnings
 from cipa.io.dicom.seg import check_seg
 from cipa.io.dicom.series import Series
 from cipa.io.dicom.silence import quiet
@@ -38,7 +38,7 @@ def summarise(path: Path, folders: Sequence[Path] | None = None, **options: Any)
     lines: list[str] = []
     try:
         pair = read_pet_ct(study, **options)
-        lines = doubts_of(pair.ct, pair.pet) + doubts_of_region(
+        lines = pair_warnings(pair.ct, pair.pet) + region_warnings(
             pair.ct, pair.ct_series.text("BodyPartExamined")
         )
     except DataError as error:
