@@ -344,7 +344,12 @@ def test_the_sform_is_taken_and_a_qform_elsewhere_is_said(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"), [("qoffset_x", np.nan, "finite"), ("quatern_b", 5, "qform")]
+    ("field", "value", "said"),
+    [
+        ("qoffset_x", np.nan, "finite"),
+        ("pixdim", [1, np.inf, 1, 1, 0, 0, 0, 0], "qform"),
+        ("quatern_b", 5, "qform"),
+    ],
 )
 def test_a_qform_that_is_none_is_said(tmp_path, field, value, said):
     path = edit_header(save(tmp_path / "a.nii", affine=np.diag([1.0, 1, 3, 1])), **{field: value})

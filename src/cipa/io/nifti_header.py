@@ -80,7 +80,8 @@ def read_layout(stream: BinaryIO, name: object) -> Layout:
     if not (0 <= offset <= MOST_OFFSET and offset.is_integer()):
         raise DataError(f"{name}: voxels from byte {offset:g} on cannot be; convert it again")
     scaling, of_scaling = _scaling(header, name)
-    affine, of_place = _place(header, shape, name)
+    with np.errstate(all="ignore"):  # what is not finite is looked for
+        affine, of_place = _place(header, shape, name)
     warnings = (*said, *of_scaling, *of_place)
     return Layout(header, shape, dtype, int(offset), scaling, affine, is_pair, warnings)
 
