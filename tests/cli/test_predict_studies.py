@@ -191,7 +191,8 @@ def test_many_studies_give_a_line_each_and_their_failures_at_the_end(here, capsy
 def test_many_studies_need_a_folder_of_their_own(here, capsys):
     many(here / "in", 2)
     assert predict("in", "-o", "mask.nii.gz") == 2
-    assert "2 studies are given; name a folder" in lines_of(capsys)[1][0]
+    line = lines_of(capsys)[1][0]  # its word "name" is the patient's too, and hidden
+    assert "2 studies are given; *** a folder for their folders" in line
     assert predict("in/p1", "-o", "out") == 0
     assert predict("in", "-o", "out") == 2
     assert "holds one study's result" in lines_of(capsys)[1][-1]
@@ -274,7 +275,8 @@ def test_two_processes_share_the_studies_and_one_reports(here):
         assert sum(line.startswith(start) for line in out) == 1
     assert out.count("2 of 3 studies finished; tables of all: out") == 1
     assert done.stderr.count(f"cipa: failed: [2/3] p2: {SPOILT}") == 1
-    assert sorted(path.name for path in Path("out").iterdir()) == ["lesions.csv", "p1", "p3", "patients.csv"]
+    written = sorted(path.name for path in Path("out").iterdir())
+    assert written == ["left_out.csv", "lesions.csv", "p1", "p3", "patients.csv"]
 
 
 def test_what_writes_seg_is_loaded_only_where_one_is_written(here, monkeypatch):
