@@ -32,9 +32,9 @@ STAGES = {
     "write: mask and probability": "cipa.inference.save.write_volume",
     "write: SEG": "cipa.inference.dicom_objects.write_seg",
     "write: report": "cipa.report.study.write_study_report",
-    "write: report, projections": "cipa.report.study.save_mip",
-    "write: report, panels": "cipa.report.study.save_lesion_panel",
-    "write: report, page": "cipa.report.study.render_page",
+    "write: report, projections": "cipa.report.pictures.save_mip",
+    "write: report, panels": "cipa.report.pictures.save_lesion_panel",
+    "write: report, page": "cipa.report.study.render",
 }
 
 ON_GPU: dict[str, Any] = {"batch_size": 16, "precision": "fp16"}
