@@ -208,7 +208,11 @@ def test_flipped_bits_in_compressed_voxels_are_named(tmp_path):
     refuse(path, "or a damaged one")
 
 
-@pytest.mark.parametrize("content", [b"hello", gzip.compress(b"hello" * 100), bz2.compress(b"x" * 1000)])
+@pytest.mark.parametrize(
+    "content",
+    [b"hello", gzip.compress(b"hello" * 100), bz2.compress(b"x" * 1000)],
+    ids=["text", "gzip", "bzip2"],
+)
 def test_other_content_is_refused(tmp_path, content):
     (tmp_path / "a.nii.gz").write_bytes(content)
     refuse(tmp_path / "a.nii.gz", "not a NIfTI file")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cipa.report.panels import _filled, save_panel
+from cipa.report.panels import _fill, save_panel
 
 GREEN, MAGENTA, FRAME = (47, 214, 122), (255, 61, 209), (224, 160, 48)
 
@@ -90,10 +90,10 @@ def test_padding_is_cut_away_and_nothing_else():
     ct[40:60, 10:50] = 36  # air about the patient is not padding
     pet, truth = np.zeros_like(ct), np.zeros_like(ct)
     pet[70, 20] = 3
-    top, left, side = _filled({"ct": ct, "pet": pet, "truth": truth})
+    top, left, side = _fill({"ct": ct, "pet": pet, "truth": truth})
     assert side == 40
     assert top <= 40
     assert top + side > 70
     assert left == 10
-    assert _filled({"ct": ct + 1, "pet": pet}) == (0, 0, 100)
-    assert _filled({"ct": ct * 0, "pet": pet * 0}) == (0, 0, 100)
+    assert _fill({"ct": ct + 1, "pet": pet}) == (0, 0, 100)
+    assert _fill({"ct": ct * 0, "pet": pet * 0}) == (0, 0, 100)
