@@ -31,7 +31,9 @@ def test_files_of_a_folder_and_of_a_zip_have_the_same_names_and_content(tmp_path
     for place in (path, tmp_path / "folder"):
         found = list_files(place)
         assert [entry.name for entry in found] == ["a/y", "b/x.dcm"]
-        assert [entry.open().read() for entry in found] == [b"yy", b"xx"]
+        for entry, content in zip(found, (b"yy", b"xx"), strict=True):
+            with entry.open() as stream:
+                assert stream.read() == content
 
 
 @pytest.mark.parametrize("name", ["../out.dcm", "/etc/x", "a/../../x", "C:\\x.dcm", "..\\x.dcm"])
