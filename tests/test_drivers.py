@@ -20,7 +20,7 @@ def run(driver, *words):
 
 
 def test_killed_commands_leave_nothing_that_their_repetition_does_not_clear():
-    done = run("kills", "convert --back", "evaluate", "compare", "--kills", "6", "--seconds", "20")
+    done = run("kills", "convert --back", "evaluate", "compare", "--kills", "6", "--seconds", "300")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| **all** | 6 |" in done.stdout
 

@@ -1,8 +1,8 @@
-"""The last line of defence of a patient's identity: what goes to standard error is scrubbed once more.
+"""The last line of defence of a patient's identity: what libraries say is scrubbed before it is shown.
 
 Text is scrubbed where it enters (`cipa.io.dicom.identity`). What slips through, such as a header's value that
-a library quotes in the message of its exception, is caught on its way to the terminal: whoever reads headers
-registers what hides their secrets.
+a library quotes in a warning or in a traceback, is caught on its way to the terminal: whoever reads headers
+registers what hides their secrets. This project's own lines pass as they are, as their words may be names.
 """
 
 from collections.abc import Callable

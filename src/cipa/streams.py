@@ -1,4 +1,4 @@
-"""Standard output and error as this project uses them: always there, printable, without a patient's identity.
+"""Standard output and error as this project uses them: always there and printable.
 
 A name of a file, a key of a checkpoint or a cell of a table may hold escape sequences that move the cursor,
 change what stands on the screen or send the terminal commands. One place deals with all of them: what is
@@ -17,9 +17,6 @@ from typing import Any, TextIO
 from cipa.privacy import scrub_line
 from cipa.text import printable
 
-HEAD = "cipa: "
-"""Of every line of this program on standard error."""
-
 READER_GONE = 128 + 13
 """Exit code where the reader of our output, such as `head`, has seen enough: as SIGPIPE would give it."""
 
@@ -34,7 +31,7 @@ _COLOUR = re.compile(r"(\x1b\[(?:0|1;3[0-7])m)")
 
 
 class SafeStream:
-    """A text stream that shows control characters as escapes, and on standard error hides identities.
+    """A text stream that shows control characters as escapes.
 
     Rich writes what is below, as its bars move the cursor; what it is given to print is made safe by
     `make_rich_safe`.
@@ -45,13 +42,11 @@ class SafeStream:
 
     def __init__(self, stream: TextIO, is_error: bool) -> None:
         self._stream = stream
-        self._is_error = is_error
         self.rich_proxied_file = _RichStream(stream, is_error)
 
     def write(self, text: str) -> int:
         """Write text; the number of characters given is returned."""
-        line = _hide(text) if self._is_error else text
-        parts = _COLOUR.split(line) if self._stream.isatty() else [line]
+        parts = _COLOUR.split(text) if self._stream.isatty() else [text]
         plain = (part if _COLOUR.fullmatch(part) else _escape_lines(part) for part in parts)
         self.rich_proxied_file.write("".join(plain))
         return len(text)
@@ -153,7 +148,7 @@ def warn_in_lines() -> None:
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         """Print a warning's line once."""
-        line = printable(" ".join(str(message).split()))
+        line = printable(scrub_line(" ".join(str(message).split())))
         if line not in shown:
             shown.add(line)
             print(f"cipa: warning: {line}", file=sys.stderr)
@@ -196,16 +191,10 @@ class _LogLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print a log record's line once."""
         with suppress(Exception):
-            line = printable(" ".join(record.getMessage().split()))
+            line = printable(scrub_line(" ".join(record.getMessage().split())))
             if line not in self._shown:
                 self._shown.add(line)
                 print(f"cipa: warning: {record.name.partition('.')[0]}: {line}", file=sys.stderr)
-
-
-def _hide(text: str) -> str:
-    """Scrub a line, but for this program's own name at its head: a phantom may be called so."""
-    head = HEAD if text.startswith(HEAD) else ""
-    return head + scrub_line(text.removeprefix(head))
 
 
 def _escape_lines(text: str) -> str:

@@ -14,7 +14,7 @@ def test_phantom_draws_a_data_set_and_prints_the_baseline(tmp_path, capsys):
     preview = tmp_path / "preview.png"
     assert main(["phantom", "-o", str(out), "--patients", "2", "--preview", str(preview), *_SMALL]) == 0
     printed = capsys.readouterr().out
-    assert "of 1 patients" in printed
+    assert "of 1 patient" in printed
     assert "PET above SUV 2.5" in printed
     assert "best on the training slices" in printed
     assert (out / "train.txt").exists()

@@ -97,7 +97,7 @@ def test_torchrun_with_two_processes_gives_the_run_of_one(data, whole, tmp_path)
     for name, tolerance in (("metrics.csv", 1e-4), ("validation.csv", 1e-3)):
         losses = [[float(row["loss"]) for row in rows_of(run / name)] for run in (whole, tmp_path / "two")]
         assert losses[1] == pytest.approx(losses[0], rel=tolerance), name
-    assert done.stdout.count("learns from") == done.stdout.count("done: 2 steps") == 1
+    assert done.stdout.count("learns from 6 slices") == done.stdout.count("done: 2 steps") == 1
 
 
 def test_print_config_is_the_published_recipe_and_can_be_used(tmp_path):

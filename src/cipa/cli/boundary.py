@@ -17,6 +17,7 @@ from types import TracebackType
 
 from cipa.cli.terminal import complain
 from cipa.errors import CipaError, is_out_of_memory
+from cipa.privacy import scrub_line
 from cipa.signals import TERMINATION
 
 PACKAGE = Path(__file__).parents[1]
@@ -45,7 +46,7 @@ def guard(run: Callable[[], int], debug: bool) -> int:
         code, line = 128 + signal.SIGINT, "interrupted: nothing half-written is left"
     except BaseException as error:
         if debug:
-            traceback.print_exc()
+            print(scrub_line(traceback.format_exc()), end="", file=sys.stderr)
         code, line = getattr(error, "exit_code", CipaError.exit_code), explain(error)
     with suppress(OSError, SystemExit):
         sys.stdout.flush()
@@ -135,9 +136,9 @@ def _line_of(error: BaseException) -> str:
 
 def _prefix(error: BaseException) -> str:
     file = find_file(error)
-    return f"{file}: " if file else ""
+    return f"{scrub_line(str(file))}: " if file else ""
 
 
 def _while(error: BaseException) -> str:
     file = find_file(error)
-    return f" at {file}" if file else ""
+    return f" at {scrub_line(str(file))}" if file else ""

@@ -7,6 +7,7 @@ from cipa.cli.out_folder import add_out_folder, settle_out_folder
 from cipa.cli.parser import Parser
 from cipa.errors import UsageError
 from cipa.progress import progress_bar
+from cipa.text import plural
 
 _PREVIEWED = 3
 SLICE_OPTIONS = {"tumour_slices": [4, 40], "healthy": 0.0, "test_fraction": 0.2, "preview": None}
@@ -110,8 +111,9 @@ def _run_dicom(arguments: Namespace) -> int:
             workers=processors() if arguments.workers is None else arguments.workers,
             progress=progress,
         )
+    studies = plural(arguments.patients, "phantom PET-CT study", "phantom PET-CT studies")
     print(
-        f"{arguments.out}/studies: {arguments.patients:,} phantom PET-CT studies (DICOM)\n"
+        f"{arguments.out}/studies: {studies} (DICOM)\n"
         f"{arguments.out}/truth: their tumours (NIfTI, on the CT's grid)"
     )
     return 0
@@ -142,12 +144,12 @@ def _print_summary(out: str, lists: dict[str, list[str]]) -> None:
 
     from cipa.data.layout import patient_of
     from cipa.phantom import threshold_baseline
-    from cipa.text import plural
 
     console = Console(highlight=False)
     for split, ids in lists.items():
         patients = len({patient_of(each) for each in ids})
-        console.print(f"{escape(out)}/{split}.txt: {len(ids):,} slices of {patients:,} patients")
+        count = f"{plural(len(ids), 'slice')} of {plural(patients, 'patient')}"
+        console.print(f"{escape(out)}/{split}.txt: {count}")
     scored, tuned_on = (lists["test"], lists["train"]) if lists["test"] else (lists["train"], [])
     name = "test" if lists["test"] else "training"
     table = Table(title=f"Baseline to beat, {name} slices, pixels pooled", title_justify="left")
