@@ -191,8 +191,7 @@ def test_many_studies_give_a_line_each_and_their_failures_at_the_end(here, capsy
 def test_many_studies_need_a_folder_of_their_own(here, capsys):
     many(here / "in", 2)
     assert predict("in", "-o", "mask.nii.gz") == 2
-    line = lines_of(capsys)[1][0]  # its word "name" is the patient's too, and hidden
-    assert "2 studies are given; *** a folder for their folders" in line
+    assert "2 studies are given; name a folder" in lines_of(capsys)[1][0]  # though a patient is called "Name"
     assert predict("in/p1", "-o", "out") == 0
     assert predict("in", "-o", "out") == 2
     assert "holds one study's result" in lines_of(capsys)[1][-1]
