@@ -30,7 +30,6 @@ def parser():
         (["--lr", "fast"], "--lr fast is not possible: it must be a number"),
         (["--epochs", "1.5"], "--epochs 1.5 is not possible: it must be a whole number"),
         (["-o", "x", "--speed", "9"], "--speed: no such option"),
-        (["-o", "x", "--image_size", "9"], "--image_size: no such option; did you mean --image-size?"),
         (["-o", "x", "--epoch", "9"], "--epoch: no such option; did you mean --epochs?"),
         (["-o", "x", "DATA", "OUT"], "OUT: one word too many; the output is named by -o"),
         (["DATA"], "-o OUT is missing"),
@@ -69,3 +68,12 @@ def test_help_groups_options_says_defaults_once_and_ends_with_examples(parser, c
         assert part in shown
     assert shown.endswith("examples:\n\n  cipa verb DATA -o OUT\n  cipa verb DATA -o OUT --lr 1e-3\n")
     assert max(map(len, shown.splitlines())) < 80
+
+
+def test_an_option_of_old_with_underscores_is_the_one_with_dashes():
+    parser = Parser("cipa test")
+    parser.add_argument("--image-size", type=int)
+    parser.add_argument("--plain", type=str)
+    assert parser.parse_words(["--image_size", "128", "--plain", "a_b"]).image_size == 128
+    with pytest.raises(UsageError, match="--image_sizes: no such option"):
+        Parser("cipa test").parse_words(["--image_sizes", "1"])

@@ -1,6 +1,7 @@
 """argparse with this project's manners: a mistake is one line that names option, value and way out.
 
-Options are spelled with dashes and in full; a word that is almost one is answered with the right spelling.
+Options are spelled in full, with dashes (underscores are taken too); a word that is almost one is answered
+with the right spelling.
 """
 
 import argparse
@@ -60,12 +61,19 @@ class Parser(argparse.ArgumentParser):
         general.add_argument("-h", "--help", action="help", help="print this and do nothing")
         general.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=_DEBUG)
         try:
-            arguments, unknown = self.parse_known_args(words)
+            arguments, unknown = self.parse_known_args([self._with_dashes(word) for word in words])
         except argparse.ArgumentError as error:
             self.error(self._say(error))
         if unknown:
             self.error(self._say_unknown(unknown[0]))
         return arguments
+
+    def _with_dashes(self, word: str) -> str:
+        """Spell an option as it is declared: scripts of old have `--image_size` for `--image-size`."""
+        name, equals, value = word.partition("=")
+        dashed = "--" + name[2:].replace("_", "-")
+        is_old = name.startswith("--") and name not in self._option_string_actions
+        return dashed + equals + value if is_old and dashed in self._option_string_actions else word
 
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError` with `message` in one line."""
