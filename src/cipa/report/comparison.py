@@ -32,7 +32,9 @@ class ComparisonTable:
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType | Segment]:
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType | Segment]:
         """Lay the table out for the width at hand; a file or a pipe gets the wide one."""
         yield Text(title(self.comparison), style="bold")
         yield Text(verdict(self.comparison))
