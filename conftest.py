@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 
 import pytest
 import torch
@@ -35,6 +36,14 @@ def pytest_configure(config):
     if config.getoption("--check-types"):
         install_import_hook("cipa", cls=PythonModules)
         typeguard.config.forward_ref_policy = ForwardRefPolicy.IGNORE  # names under TYPE_CHECKING
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_another_test():
+    """Let no patient of an earlier test in this process hide words from the lines of a later one."""
+    yield
+    if "cipa.privacy" in sys.modules:
+        sys.modules["cipa.privacy"].forget()
 
 
 def pytest_collection_modifyitems(config, items):

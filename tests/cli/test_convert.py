@@ -34,7 +34,7 @@ def test_volumes_become_a_data_set_that_passes_the_check_and_come_back(study, tm
     data, back = str(tmp_path / "data"), tmp_path / "back"
     assert main(["convert", str(study), *PATTERNS, "-o", data, "--test-last", "1", *SMALL]) == 0
     printed = capsys.readouterr().out
-    assert f"{data}/test.txt: 3 slices of 1 patients" in printed
+    assert f"{data}/test.txt: 3 slices of 1 patient" in printed
     assert "pixels kept: 2 patients; resampled: 0" in printed
     assert main(["check", data]) == 0
     assert main(["convert", "--back", data, "--data", data, "-o", str(back), "--workers", "1"]) == 0
@@ -63,7 +63,7 @@ def test_a_bad_patient_is_named_and_exit_code_1_unless_skipped(study, tmp_path, 
     assert main([*words, "--skip-bad"]) == 0
     printed = capsys.readouterr()
     assert "left out: P_2: no pet file" in printed.err
-    assert "3 slices of 1 patients" in printed.out
+    assert "3 slices of 1 patient" in printed.out
 
 
 def test_warnings_are_one_line_each(study, tmp_path, capsys):
@@ -103,7 +103,7 @@ def test_a_data_set_of_tumour_slices_alone_is_warned_of(study, tmp_path, capsys)
     words = ["convert", str(study), *PATTERNS, "--image-size", "128", "--fit", "pad", "--workers", "1", "-o"]
     assert main([*words, str(tmp_path / "all")]) == 0
     printed = capsys.readouterr()
-    assert "5 slices of 1 patients, 3 of them with tumour" in printed.out
+    assert "5 slices of 1 patient, 3 of them with tumour" in printed.out
     assert "every slice shows tumour" not in printed.err
     assert main([*words, str(tmp_path / "few"), "--slices", "tumour"]) == 0
     assert "every slice shows tumour" in capsys.readouterr().err
