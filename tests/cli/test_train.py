@@ -59,7 +59,8 @@ def test_a_run_ends_with_weights_tables_and_pictures(whole):
     assert {path.name for path in whole.iterdir()} >= {"best", "last", "curves.png", "validation.png"}
     assert len(rows_of(whole / "metrics.csv")) == len(rows_of(whole / "validation.csv")) == 2
     assert load_model(whole / "best").config.image_size == 128
-    assert Image.open(whole / "validation.png").width > 500
+    with Image.open(whole / "validation.png") as picture:
+        assert picture.width > 500
 
 
 def test_its_config_repeats_it_to_the_bit(data, whole, tmp_path, capsys):

@@ -25,6 +25,7 @@ def test_the_keywords_of_predict_are_the_options_there_are():
     assert set(PredictOptions.__annotations__) == known
 
 
+@pytest.mark.mistyped
 def test_an_unknown_option_is_named_with_those_there_are():
     with pytest.raises(UsageError, match=r"unknown option 'windw': choose fit, field_of_view, .*dose_mbq"):
         split_options({"windw": 1})

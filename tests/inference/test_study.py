@@ -113,7 +113,10 @@ def test_what_weights_call_too_short_is_in_neither_mask_nor_table(predictor, mon
         ("array", "nan", {"affine": np.eye(4)}, DataError, "PET: holds NaN"),
         ("array", "array", {"affine": np.zeros((4, 4))}, DataError, "its affine is no"),
         ("array", "array", {"affine": np.eye(4), "weight_kg": 70}, UsageError, "only for a DICOM study"),
-        ("list", "array", {"affine": np.eye(4)}, UsageError, "CT of type list"),
+        pytest.param(
+            *("list", "array", {"affine": np.eye(4)}, UsageError, "CT of type list"),
+            marks=pytest.mark.mistyped,
+        ),
     ],
 )
 def test_input_that_does_not_do_is_named(predictor, ct, pet, options, kind, words):

@@ -32,8 +32,12 @@ def pooled_intervals(patients: Sequence[Row], seed: int = 0) -> dict[str, Interv
 
 def _pooled_scores(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray, axis: int) -> np.ndarray:
     """Return each of `SCORES` (3, ...) of counts summed along an axis, NaN where it has no value."""
-    tp, fp, fn, tn = (counts.sum(axis) for counts in (tp, fp, fn, tn))
+    true, false, missed, empty = (counts.sum(axis) for counts in (tp, fp, fn, tn))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.stack(
-            [tp / (tp + fp + fn), 2 * tp / (2 * tp + fp + fn), (tp / (tp + fn) + tn / (tn + fp)) / 2]
+            [
+                true / (true + false + missed),
+                2 * true / (2 * true + false + missed),
+                (true / (true + missed) + empty / (empty + false)) / 2,
+            ]
         )

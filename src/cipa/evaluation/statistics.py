@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import bootstrap, wilcoxon
 
 RESAMPLES = 10_000
@@ -22,6 +23,10 @@ FEWEST_FOR_INTERVAL = 5
 
 FEWEST_FOR_TEST = 6
 """Pairs below which no p is given: the smallest two-sided p that five pairs can have is 0.0625."""
+
+
+Scores = Sequence[float] | npt.NDArray[np.float64]
+"""A score of each patient."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def why_no_test(pairs: int) -> str:
     return f"no p of fewer than {FEWEST_FOR_TEST} pairs" * (pairs < FEWEST_FOR_TEST)
 
 
-def spread(values: Sequence[float], seed: int = 0) -> Spread:
+def spread(values: Scores, seed: int = 0) -> Spread:
     """Return mean and median over patients with 95 % percentile-bootstrap intervals (Efron, 1979).
 
     Args:
@@ -95,7 +100,7 @@ def spread(values: Sequence[float], seed: int = 0) -> Spread:
     return Spread(mean, median, known.size)
 
 
-def paired_difference(values: Sequence[float], baseline: Sequence[float], seed: int = 0) -> PairedDifference:
+def paired_difference(values: Scores, baseline: Scores, seed: int = 0) -> PairedDifference:
     """Compare a score of two runs, patient by patient.
 
     Args:

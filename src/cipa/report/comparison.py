@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -31,7 +32,9 @@ class ComparisonTable:
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType | Segment]:
         """Lay the table out for the width at hand; a file or a pipe gets the wide one."""
         yield Text(title(self.comparison), style="bold")
         yield Text(verdict(self.comparison))

@@ -195,7 +195,7 @@ class _Places:
     def _is_free(self, x: float, y: float) -> bool:
         left, right, bottom, top = self.extent
         inside = left + self.wide < x < right - self.wide and bottom + self.high < y < top - self.high
-        return inside and all(
+        return bool(inside) and all(
             abs(x - other[0]) > self.wide or abs(y - other[1]) > self.high for other in self.taken
         )
 

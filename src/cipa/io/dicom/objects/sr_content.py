@@ -128,7 +128,7 @@ def _of_all(totals: Mapping[str, Any]) -> "MeasurementsAndQualitativeEvaluations
     )
 
 
-def _measurements(values: Mapping[str, Any]) -> "Iterator[Measurement]":
+def _measurements(values: Mapping[str, Any]) -> Iterator["Measurement"]:
     from highdicom.sr import Measurement
 
     for name, (concept, unit, derivation) in QUANTITIES.items():
