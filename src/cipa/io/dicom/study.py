@@ -17,6 +17,7 @@ from pydicom.errors import InvalidDicomError
 from cipa.errors import DataError
 from cipa.io.dicom.folders import show_name
 from cipa.io.dicom.identity import NO_SECRETS, Secrets, find_secrets
+from cipa.io.dicom.multiframe.split import split_frames
 from cipa.io.dicom.preamble import begins_like_data_set, complete_meta
 from cipa.io.dicom.series import Series, group_series
 from cipa.io.dicom.silence import quiet
@@ -88,7 +89,12 @@ def read_study(path: str | os.PathLike[str], folders: Sequence[Path] | None = No
             f"{show_name(str(path))}: no DICOM files among {len(entries)}; give the folder that holds them"
         )
     secrets = find_secrets([one.header for one in slices])
-    images = [one for one in slices if text(one.header, "SOPClassUID") != DIRECTORY]
+    images = [
+        frame
+        for one in slices
+        if text(one.header, "SOPClassUID") != DIRECTORY
+        for frame in split_frames(one)
+    ]
     return Study(path, tuple(group_series(images, secrets)), tuple(map(secrets.scrub, damaged)), secrets)
 
 
