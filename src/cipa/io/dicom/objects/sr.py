@@ -15,6 +15,7 @@ from cipa.errors import DataError
 from cipa.files import atomic_file
 from cipa.io.dicom.objects.document import CHARACTER_SET, MANUFACTURER
 from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
+from cipa.io.dicom.objects.references import refer_to
 from cipa.io.dicom.objects.sr_content import make_content
 from cipa.io.dicom.seg_header import copy_geometry
 from cipa.io.dicom.silence import quiet
@@ -69,7 +70,7 @@ def _make(
     from highdicom.sr import Comprehensive3DSR
 
     return Comprehensive3DSR(
-        evidence=[seg, *(_evidence(one.header, seg) for one in (*ct, *pet))],
+        evidence=[seg, *(_evidence(one.slice.header, seg) for one in refer_to((*ct, *pet)))],
         content=make_content(seg, ct, lesions, totals, by)[0],
         series_instance_uid=generate_uid(prefix=None),
         series_number=SERIES_NUMBER,

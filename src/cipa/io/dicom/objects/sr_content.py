@@ -9,8 +9,8 @@ from pydicom.uid import generate_uid
 
 from cipa.io.dicom.objects.document import MANUFACTURER
 from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
+from cipa.io.dicom.objects.references import refer_to
 from cipa.io.dicom.slices import Slice
-from cipa.io.dicom.tags import text
 
 if TYPE_CHECKING:
     from highdicom.sr import (
@@ -110,8 +110,8 @@ def _segment(seg: Dataset, ct: Sequence[Slice], lesion: LesionObject) -> "Refere
         sop_instance_uid=seg.SOPInstanceUID,
         segment_number=lesion.number,
         source_images=[
-            SourceImageForSegmentation(text(one.header, "SOPClassUID"), text(one.header, "SOPInstanceUID"))
-            for one in ct[lesion.box[2]]
+            SourceImageForSegmentation(one.sop_class, one.uid, list(one.frames) or None)
+            for one in refer_to(ct[lesion.box[2]])
         ],
     )
 
