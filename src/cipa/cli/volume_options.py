@@ -80,4 +80,4 @@ def check_options(kind: str, arguments: Namespace) -> None:
 
 
 def _flag(option: str) -> str:
-    return "--" + option.replace("_", "-")
+    return "--sum" if option == "sum_frames" else "--" + option.replace("_", "-")

@@ -79,7 +79,7 @@ def write_objects(prediction: Result, folder: Path, kinds: Sequence[str]) -> tup
         if len(lesions) * len(source.ct_slices) > MOST_FRAMES:
             warnings.append(f"DICOM SEG: {len(lesions)} segments, whose frames without tumour are left out")
     if "sr" in kinds and segs:
-        pet = source.pet_series.slices
+        pet = source.pet_slices
         write = partial(
             write_sr, folder / FILES["sr"], segs[0], source.ct_slices, pet, lesions, prediction.totals(), by
         )

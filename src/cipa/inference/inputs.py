@@ -150,8 +150,8 @@ def _of_study(study: Study, name: str | None, options: StudyOptions) -> PetCtInp
     label = name or (make_alias(header) if study.secrets.occur_in(own) else own)
     facts = {
         "source": make_alias(header),
-        "ct": vendor_of(pair.ct_series) | grid_facts(pair.ct),
-        "pet": vendor_of(pair.pet_series) | grid_facts(pair.pet),
+        "ct": vendor_of(pair.ct_series) | grid_facts(pair.ct) | pair.frames["ct"],
+        "pet": vendor_of(pair.pet_series) | grid_facts(pair.pet) | pair.frames["pet"],
         "suv": _suv_of_study(pair),
         "given": options.given(),
     }

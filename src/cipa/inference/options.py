@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, TypedDict
 
 from cipa.errors import UsageError
+from cipa.io.dicom.frame_choice import frame_range
 from cipa.io.plane import FIELD_OF_VIEW_MM
 
 
@@ -45,16 +46,28 @@ class StudyOptions:
         pet_series: series number or UID of the PET.
         weight_kg: the patient's weight.
         dose_mbq: activity at injection.
+        frame: number of the time frame to segment of a dynamic or gated series, from 1.
+        sum_frames: first and last of several time frames, whose mean is segmented instead, weighted by how
+            long each was acquired.
+
+    Raises:
+        UsageError: both `frame` and `sum_frames`, or a number that no frame has.
     """
 
     ct_series: str | None = None
     pet_series: str | None = None
     weight_kg: float | None = None
     dose_mbq: float | None = None
+    frame: int | None = None
+    sum_frames: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        frame_range(self.frame, self.sum_frames)
 
     def given(self) -> dict[str, Any]:
-        """Return those that are not None, by name."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """Return those that are not None, by name, in JSON types."""
+        found = {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
 
 DEFAULTS, NOTHING_GIVEN = VolumeOptions(), StudyOptions()
@@ -74,6 +87,8 @@ class PredictOptions(TypedDict, total=False):
     pet_series: str | None
     weight_kg: float | None
     dose_mbq: float | None
+    frame: int | None
+    sum_frames: tuple[int, int] | None
 
 
 def split_options(options: PredictOptions) -> tuple[VolumeOptions, StudyOptions]:

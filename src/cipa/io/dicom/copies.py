@@ -36,7 +36,10 @@ class Distinct:
 
 
 def leave_out_copies(slices: Sequence[Slice]) -> Distinct:
-    """Leave out copies among the slices of one group; pixels are read only where two share place and moment."""
+    """Leave out copies among the slices of one group.
+
+    Pixels are read only where two slices share place and moment.
+    """
     copies = resent = 0
     dropped: set[int] = set()
     for candidates in _at_one_place(slices):

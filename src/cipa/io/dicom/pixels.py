@@ -49,4 +49,3 @@ def read_values(one: Slice) -> npt.NDArray[np.float64]:
     scale = 1.0 if slope is None else slope
     values: npt.NDArray[np.float64] = np.multiply(read_pixels(one).pixels, scale, dtype=np.float64)
     return values + (intercept or 0.0)
-

@@ -147,8 +147,9 @@ def make_seg(
 def _sources(slices: Sequence[Slice]) -> list[Dataset]:
     """Return what highdicom reads of the CT's headers, and no more.
 
-    A frame stands for a file of its own until `_refer_to_frames`. Slices are as far apart as their positions say, which Slice Thickness often does not; orientation and
-    pixel spacing, equal but for rounding within a series, are the first slice's everywhere.
+    Slices are as far apart as their positions say, which Slice Thickness often does not; orientation and
+    pixel spacing, equal but for rounding within a series, are the first slice's everywhere. A frame stands
+    for a file of its own until `_refer_to_frames`.
     """
     first = slices[0].header
     directions = np.array(numbers(first, "ImageOrientationPatient", 6))

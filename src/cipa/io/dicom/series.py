@@ -164,8 +164,8 @@ def _stack(images: Sequence[Sequence[Slice]]) -> list[_Image]:
         stack = stack_slices([one.header for one in slices])
         found.append(_Image(tuple(slices[index] for index in stack.order), stack.affine, stack.problems))
     problem = next((one.problems for one in found if one.problems), ())
-    apart = [one for one in found if not problem and not np.allclose(one.affine, found[0].affine, atol=SAME_MM)]
-    if apart:
+    grids = [one.affine for one in found if one.affine is not None]
+    if not problem and not all(np.allclose(grid, grids[0], atol=SAME_MM) for grid in grids):
         problem = ("its time frames do not lie on one grid; export them as series of their own",)
     return [one._replace(problems=problem, affine=None) for one in found] if problem else found
 

@@ -29,7 +29,7 @@ MOST_FILE_BYTES = 2 * 2**30
 """One file of an archive may unpack to, and of a multi-frame file are read at most."""
 
 MOST_READ_BYTES = 64 * 2**20
-"""Of a file that holds one image, and of the header of any, are read at most: 4096 x 4096 has half as many."""
+"""Are read at most of a file of one image, and of any header: an image of 4096 x 4096 has half as many."""
 
 WHOLE_BYTES = 8 * 2**20
 """Files of an archive up to this are unpacked at once, which saves time; eight threads do."""

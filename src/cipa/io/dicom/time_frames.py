@@ -88,7 +88,10 @@ def split_by_time(slices: Sequence[Slice]) -> tuple[tuple[TimeFrame, ...], str |
         return (), None
     if len(counts) > 1:
         there = ", ".join(f"{count} at {places}" for count, places in sorted(counts.items(), reverse=True))
-        return (), f"positions have unlike numbers of time frames ({there} of {len(runs)}); export all of them"
+        return (
+            (),
+            f"positions have unlike numbers of time frames ({there} of {len(runs)}); export all of them",
+        )
     ordered = [sorted(run, key=lambda index: keys[index]) for run in runs]
     frames = [tuple(slices[run[place]] for run in ordered) for place in range(len(runs[0]))]
     for members in frames:
@@ -184,7 +187,7 @@ def _show(run: list[TimeFrame]) -> str:
         name += f"-{run[-1].number}"
     parts = [] if first.start is None or _is_gated(first) else [f"from {clock(first.start)}"]
     if first.trigger_ms is not None:
-        parts.append(f"{first.trigger_ms:g} ms after the trigger")
+        parts.append(f"at {first.trigger_ms:g} ms after the trigger")
     if first.phase is not None:
         parts.append(f"at {first.phase:g} % of the cycle")
     if first.seconds is not None and not _is_gated(first):

@@ -62,7 +62,9 @@ class FrameFile:
         image = read_image(self.entry.open_whole, self.header, self.pixels_at)
         pixels = image.PixelData
         if UID(image.file_meta.TransferSyntaxUID).is_encapsulated:
-            offsets = [raw_bytes(self.header, name) for name in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")]
+            offsets = [
+                raw_bytes(self.header, name) for name in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
+            ]
             table = (offsets[0], offsets[1]) if all(offsets) else None
             frames: Sequence[bytes | memoryview] = list(
                 generate_frames(pixels, number_of_frames=self.count, extended_offsets=table)
@@ -73,9 +75,15 @@ class FrameFile:
         self._image, self._frames = image, frames
 
     def _split(self, pixels: bytes) -> list[memoryview]:
-        """Cut pixels that are not compressed; frames that a file is too short for are empty."""
+        """Cut pixels that are not compressed.
+
+        Raises:
+            ValueError: there are fewer than the file says that it has frames.
+        """
         rows, columns, bits = (
             int(number(self.header, name) or 0) for name in ("Rows", "Columns", "BitsAllocated")
         )
         size, whole = rows * columns * bits // 8, memoryview(pixels)
+        if len(whole) < size * self.count:
+            raise ValueError("Pixel Data is too short")
         return [whole[index * size : (index + 1) * size] for index in range(self.count)]

@@ -60,7 +60,9 @@ def describe_corrections(header: Dataset) -> str | None:
         return None
     corrected, name = text(header, "DecayCorrected").upper(), name_of("DecayCorrected")
     if corrected not in ("YES", "NO"):
-        return f"{name} is {'missing' if not corrected else 'neither YES nor NO'}; export the PET again with it"
+        return (
+            f"{name} is {'missing' if not corrected else 'neither YES nor NO'}; export the PET again with it"
+        )
     if corrected == "YES" and not text(header, "DecayCorrectionDateTime"):
         return f"{name_of('DecayCorrectionDateTime')} is missing; export the PET again with it"
     header.DecayCorrection = "START" if corrected == "YES" else "NONE"

@@ -1,7 +1,6 @@
 """From one multi-frame file to a slice a frame, or one line on why there are none."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from pydicom.dataset import Dataset
 
@@ -38,7 +37,8 @@ def split_frames(one: Slice) -> list[Slice]:
     try:
         return _split(one)
     except _Malformed as error:
-        return [Slice(one.entry, one.header, one.pixels_at, problem=str(error))]
+        kind = "PET" if text(one.header, "SOPClassUID") in PET else "CT"
+        return [Slice(one.entry, one.header, one.pixels_at, problem=f"enhanced multi-frame {kind}: {error}")]
 
 
 class _Malformed(ValueError):
@@ -75,16 +75,16 @@ def _items(header: Dataset) -> Sequence[Dataset]:
         raise _Malformed(f"{name_of(keyword)} is missing; export the series again")
     if len(items) != count:
         raise _Malformed(
-            f"{name_of('NumberOfFrames')} is {count:g}, but {name_of(keyword)} has {len(items)} items; export "
-            "the series again"
+            f"{name_of('NumberOfFrames')} is {count:g}, but {name_of(keyword)} has {len(items)} items; "
+            "export the series again"
         )
-    return items  # type: ignore[no-any-return]
+    found: Sequence[Dataset] = items
+    return found
 
 
 def _shared(header: Dataset) -> Dataset:
-    with suppress(IndexError, TypeError):
-        return value(header, "SharedFunctionalGroupsSequence")[0]  # type: ignore[no-any-return]
-    return Dataset()
+    items: Sequence[Dataset] | None = value(header, "SharedFunctionalGroupsSequence")
+    return items[0] if items else Dataset()
 
 
 def _check(groups: Mapping[str, Sequence[Dataset]], frame: int, dimensions: int) -> None:
@@ -98,6 +98,6 @@ def _check(groups: Mapping[str, Sequence[Dataset]], frame: int, dimensions: int)
     count = 0 if indices is None else len(indices) if hasattr(indices, "__len__") else 1
     if count and count != dimensions:
         raise _Malformed(
-            f"frame {frame} has {count} {name_of('DimensionIndexValues')}, but {name_of('DimensionIndexSequence')} "
-            f"has {dimensions}; export the series again"
+            f"frame {frame} has {count} {name_of('DimensionIndexValues')}, but "
+            f"{name_of('DimensionIndexSequence')} has {dimensions}; export the series again"
         )
