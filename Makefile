@@ -4,6 +4,7 @@
 # make check-types    the quick tests with every argument and return value checked against its annotation
 # make coverage    the quick tests with the share of lines they run
 # make lint    format check, lint, types, layers
+# make docs      the documentation site, in site/: strict, and without a network
 # make benchmark   measure the kernels and the network on this machine's CPU
 # PYTHON chooses the interpreter (3.11 or later).
 
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 COVERED := 0
 
-.PHONY: demo test test-all test-slow check-types coverage lint format benchmark clean
+.PHONY: demo test test-all test-slow check-types coverage lint format docs benchmark clean
 
 demo: $(VENV)/installed
 	$(BIN)/cipa demo
@@ -46,6 +47,10 @@ lint: $(VENV)/installed-dev
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	$(BIN)/python -m documentation.links site
 
 benchmark: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,5 @@
+# %% [markdown]
+# # add_a_network
+# text
+# %%
+print(1)

@@ -1,0 +1,5 @@
+# %% [markdown]
+# # three_patients
+# text
+# %%
+print(1)

@@ -1,0 +1,5 @@
+# %% [markdown]
+# # use_ss2d
+# text
+# %%
+print(1)
