@@ -1,5 +1,6 @@
 """What the pages call STUDY, DATA, RUN and so on, at a size that a test can wait for."""
 
+import shutil
 from dataclasses import replace
 from functools import cached_property
 
@@ -13,8 +14,12 @@ from cipa.phantom.patient import WHOLE
 from cipa.phantom.study import study_affine, write_study
 
 SIZE = 128
-SLICES = 16
+SLICES = 12
 TRAINING = ["--model", "nano", "--epochs", "1", "--batch-size", "4", "--workers", "0", "--device", "cpu"]
+
+
+NAMES = ("STUDIES", "TRUTH", "STUDY", "practice", "MASK", "NIFTI", "DATA", "RUN", "TEST")
+"""What there is."""
 
 
 class Supplies:
@@ -25,7 +30,7 @@ class Supplies:
 
     def path(self, name):
         """Return where the thing of that name lies, None where there is none."""
-        return getattr(self, name, None) if name.isupper() or "." in name else None
+        return getattr(self, name) if name in NAMES else None
 
     @cached_property
     def STUDIES(self):
@@ -39,15 +44,22 @@ class Supplies:
 
     @cached_property
     def STUDY(self):
-        return self.STUDIES / "P1"
+        return self.STUDIES / "0001"
+
+    @cached_property
+    def practice(self):
+        """What `cipa phantom --dicom` writes, a tenth of it."""
+        for part in (self.STUDIES, self.TRUTH):
+            shutil.copytree(part, self.folder / "practice" / part.name)
+        return self.folder / "practice"
 
     @cached_property
     def MASK(self):
-        return self.TRUTH / "P1.nii.gz"
+        return self.TRUTH / "0001.nii.gz"
 
     @cached_property
     def NIFTI(self):
-        """Folders P1, P2 and P3 with CT.nii.gz, SUV.nii.gz and tumour.nii.gz, of 3 patients."""
+        """A folder a patient with CT.nii.gz, SUV.nii.gz and tumour.nii.gz."""
         from cipa.inference.inputs import read_input
 
         for study in sorted(self.STUDIES.iterdir()):
@@ -90,7 +102,7 @@ class Supplies:
             mask=patient.mask[kept],
             numbers=patient.numbers[kept],
         )
-        name = f"P{index + 1}"
+        name = f"{index + 1:04d}"
         write_study(self.folder / "studies" / name, patient, describe_study(name, 5, index, SLICES))
         (self.folder / "truth").mkdir(exist_ok=True)
         truth = nibabel.Nifti1Image(patient.mask.transpose(2, 1, 0), study_affine(patient))

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from documentation.commands import commands_of, pages
 
 from cipa.cli.main import VERBS, main
-from documentation.commands import commands_of, pages
 from page_supplies import Supplies
 
 ROOT = Path(__file__).parents[2]
