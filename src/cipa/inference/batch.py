@@ -1,4 +1,4 @@
-"""Many studies, one after another: what is finished stays finished, what fails does not stop the rest."""
+"""Many studies, one after another: finished ones are skipped, a failed one does not stop the rest."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one study.
+    """The outcome of one study.
 
     Attributes:
         study: its name.

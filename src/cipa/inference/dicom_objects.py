@@ -1,4 +1,4 @@
-"""The DICOM objects of a result: which there are, their files, and what becomes of one that fails."""
+"""The DICOM objects of a result, their files, and how a failed one is handled."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -51,7 +51,7 @@ class Result(Protocol):
 
 
 def write_objects(prediction: Result, folder: Path, kinds: Sequence[str]) -> tuple[str, ...]:
-    """Write DICOM objects of a study that came from DICOM; one that fails does not take the others with it.
+    """Write DICOM objects of a study that came from DICOM; one that fails does not stop the others.
 
     Args:
         prediction: the result.

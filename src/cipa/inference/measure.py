@@ -1,4 +1,4 @@
-"""A mask from any tool or hand, measured and written as a prediction is."""
+"""Measures a mask from any tool or hand and writes it as a prediction is written."""
 
 import time
 from collections.abc import Sequence

@@ -45,7 +45,7 @@ class Prediction:
             fingerprint), `ct` and `pet` (vendor, scanner, spacing_mm, shape), `suv` (factor, how), `given`
             (weight, dose and series that the user named), `model` (name, variant and more), `version`,
             `threshold`, `options`, `device`, `seconds`. Never who the patient is.
-        warnings: what needs a second look, one line each.
+        warnings: whatever deserves a second look, one line each.
         source: the DICOM pair it was made from, which DICOM SEG refers to; None for other input.
         inputs: what was given, `ct+pet`, `ct` or `pet`. A CT that was not given is black on the PET's grid; a
             PET that was not given is zero on the CT's, and no SUV is measured.

@@ -91,7 +91,7 @@ def predict_study(
 
 
 def limits_of(predictor: SlicePredictor, pair: PetCtInput, options: VolumeOptions) -> Limits:
-    """Return what a lesion of a study has at least: by the options, else as stored with the weights."""
+    """Return the smallest lesion that counts: from the options, else as stored with the weights."""
     min_suv = predictor.min_suv if options.min_suv is None else options.min_suv
     is_measured = "pet" in pair.inputs and not options.keep_all
     return Limits(predictor.smallest_ml, predictor.shortest_mm, min_suv if is_measured else 0.0)
@@ -151,7 +151,7 @@ def _refuse_half(predictor: SlicePredictor, pair: PetCtInput) -> None:
 
 
 def settings_of(predictor: SlicePredictor, options: VolumeOptions = DEFAULTS) -> dict[str, Any]:
-    """Return what decides the mask of a study: the network, threshold and options, in JSON types.
+    """Return everything that determines the mask of a study: network, threshold and options, in JSON types.
 
     Args:
         predictor: the network.

@@ -1,4 +1,4 @@
-"""The parts of a training run put together: network, optimiser, data, checkpoints, records."""
+"""Builds the parts of a training run: network, optimiser, data, checkpoints, logs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ def assemble_trainer(
     resume: bool,
     silent: bool,
 ) -> Iterator[Trainer]:
-    """Give the trainer of a run, at its beginning or where it was stopped, and close its files afterwards.
+    """Yield the trainer of a new or resumed run, and close its files afterwards.
 
     Args:
         recipe: with precision and micro_batch settled.
@@ -111,7 +111,7 @@ def assemble_trainer(
 
 
 def _prepare_model(model: nn.Module, recipe: TrainRecipe, accelerator: Accelerator) -> nn.Module:
-    """Return the network in the run's arithmetic, under DDP where its passes are not recorded."""
+    """Return the network in the run's arithmetic, under DDP unless its passes are captured in CUDA graphs."""
     recorded = records(recipe, accelerator)
     if recorded and accelerator.num_processes > 1:
         broadcast(list(model.state_dict().values()))

@@ -1,4 +1,4 @@
-"""One training run from a recipe: begin or resume, train, draw."""
+"""One training run from a recipe: start or resume, train, draw pictures."""
 
 import os
 from dataclasses import dataclass, replace
@@ -54,7 +54,7 @@ def train(
     resume: bool = False,
     silent: bool = False,
 ) -> TrainResult:
-    """Train a network on a data set in PCLT20K layout, or go on with a run that was stopped.
+    """Train a network on a data set in PCLT20K layout, or resume a run that was stopped.
 
     Started by torchrun, every process calls it alike; several hosts need `out` on storage they share.
 
@@ -62,7 +62,7 @@ def train(
         recipe: what to do; when resuming, None takes the run's own.
         data: folder with train.txt, and test.txt where the recipe validates on it.
         out: folder of the run.
-        resume: go on with the run in `out` instead of beginning one.
+        resume: resume the run in `out` instead of starting one.
         silent: print nothing.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What a recipe leaves open about its network, from the weights it starts from and from the data set."""
+"""Fills in what a recipe leaves open about its network, from its initial weights and the data set."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -16,7 +16,7 @@ FROM_WEIGHTS = ("slices", "crm", "dcim")
 
 
 def settle_network(recipe: NetworkRecipe, data: Path) -> NetworkRecipe:
-    """Fill what a recipe leaves open; published values stand for what nobody says.
+    """Fill in what a recipe leaves open; what neither specifies takes the published value.
 
     Args:
         recipe: of a run that begins.

@@ -1,4 +1,4 @@
-"""The slices of a run: what it learns from and what it is validated on."""
+"""The slices of a run: training and validation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Slices:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of both sets' ids and of which show tumour, to know them again when the run is resumed."""
+        """Digest of both sets' ids and of which show tumour, to recognise them when the run is resumed."""
         marked = [
             f"{slice_id}{'' if pixels else ' without tumour'}"
             for slice_id, pixels in zip(self.training.ids, self.tumour_pixels, strict=True)

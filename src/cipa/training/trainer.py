@@ -1,4 +1,4 @@
-"""The loop: steps, epochs, validation, checkpoints. Where a step comes from and what it does, no files."""
+"""The training loop: steps, epochs, validation, checkpoints; it touches no files itself."""
 
 import math
 import signal
@@ -27,7 +27,7 @@ Batch = dict[str, Tensor]
 
 
 class Trainer:
-    """Takes a network from a position to the end of its recipe, or to a stop signal."""
+    """Trains a network from a position to the end of its recipe, or until a stop signal."""
 
     def __init__(self, parts: TrainingParts) -> None:
         self.recipe = recipe = parts.recipe
