@@ -1,4 +1,4 @@
-"""Is a data set whole: every file that is missing or unusable, every slip of the split, with counts."""
+"""Checks a data set: every missing or unusable file, every mistake in the split, with counts."""
 
 import os
 from collections import Counter
@@ -26,7 +26,7 @@ def check_dataset(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> CheckReport:
-    """Read every image of every listed slice and hold the data set against what training and testing need.
+    """Read every image of every listed slice and check the data set against what training and testing need.
 
     Args:
         root: folder with train.txt, test.txt and a folder a patient.

@@ -1,4 +1,4 @@
-"""Folds for cross-validation: patients shared out so that each fold has as many and as large tumours.
+"""Folds for cross-validation: patients are dealt out so that folds have tumours of like number and size.
 
 Patients are ranked by tumour size and dealt out to and fro, as teams are picked: 1 2 3 3 2 1 1 2 3. Equal
 sizes are ranked by a hash of the name, so that the folds are the same on every machine and in every order.
@@ -34,7 +34,7 @@ def sizes_of_patients(ids: Sequence[str], tumour_pixels: Sequence[int]) -> dict[
 
 
 def deal_folds(sizes: Mapping[str, int], folds: int) -> list[list[str]]:
-    """Share out patients.
+    """Deal patients out to folds.
 
     Args:
         sizes: patient to tumour size, in any unit.

@@ -30,7 +30,7 @@ class CIPA(PretrainedFolder):
         config: its sizes and modules.
 
     Attributes:
-        concurrent: fuse a stage's features beside the stages after it; for a pass recorded on a GPU.
+        concurrent: fuse a stage's features in parallel with later stages; for a pass captured on a GPU.
     """
 
     config: CIPAConfig

@@ -1,4 +1,4 @@
-"""One patient that cannot be converted must not hide the next: problems are collected, then judged once."""
+"""Collects the problems of all patients before deciding, so that the first does not hide the others."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

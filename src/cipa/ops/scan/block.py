@@ -1,4 +1,4 @@
-"""An SS2D block, from its two halves to its value: `conv_scan_project`."""
+"""An SS2D block, from its two halves to its output: `conv_scan_project`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -88,7 +88,7 @@ def conv_scan_project(
 
 
 def project(x: Tensor, x_proj: Tensor) -> Tensor:
-    """Give each pixel's steps, B and C in every direction: (B, H, W, D) to (B, H, W, K, R + 2 N).
+    """Compute each pixel's steps, B and C in every direction: (B, H, W, D) to (B, H, W, K, R + 2 N).
 
     All directions read the same pixels, so one matrix product in raster order serves them all.
     """

@@ -1,4 +1,4 @@
-"""What a scan learns and the directions it reads a map in, as one value."""
+"""The learnt tensors of a scan and its directions, as one value."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
