@@ -5,6 +5,8 @@
 # make coverage    the quick tests with the share of lines they run
 # make lint    format check, lint, types, layers
 # make benchmark   measure the kernels and the network on this machine's CPU
+# make dependencies    write docs/dependencies.md: packages, licences, sizes
+# make release-check    build twice, read, install with the oldest and newest dependencies, audit (ten minutes, 15 GB)
 # PYTHON chooses the interpreter (3.11 or later).
 
 PYTHON ?= python3
@@ -13,7 +15,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 COVERED := 0
 
-.PHONY: demo test test-all test-slow check-types coverage lint format benchmark clean
+.PHONY: demo test test-all test-slow check-types coverage lint format benchmark dependencies release-check clean
 
 demo: $(VENV)/installed
 	$(BIN)/cipa demo
@@ -49,6 +51,13 @@ format: $(VENV)/installed-dev
 
 benchmark: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks
+
+dependencies: $(VENV)/installed-dev
+	$(BIN)/python -m release.dependencies --write
+
+release-check: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
+	$(BIN)/python -m release.check
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -10,7 +10,8 @@ SOURCES = sorted((Path(__file__).parents[1] / "src" / "cipa").rglob("*.py"))
 POSIX_ONLY = {
     "os": {
         "fork", "forkpty", "getuid", "geteuid", "getgid", "getpgid", "setsid", "killpg", "mkfifo", "nice",
-        "chown", "sched_getaffinity", "sched_setaffinity", "sysconf", "getloadavg", "posix_fadvise", "statvfs",
+        "chown", "sched_getaffinity", "sched_setaffinity", "sysconf", "getloadavg",
+        "posix_fadvise", "statvfs",
     },
     "signal": {"SIGHUP", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCHLD", "SIGPIPE", "alarm"},
     "socket": {"AF_UNIX"},

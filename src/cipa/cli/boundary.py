@@ -85,8 +85,8 @@ def explain(error: BaseException) -> str:
         return f"memory ran out{_while(error)}: end other programs or use a machine with more"
     if old := OLD_LIBRARY.search(str(error)):
         return (
-            f"this system's C library is too old: {old[1]} is not in it, which an installed library needs; use a "
-            "newer system, or the container of deploy/Dockerfile"
+            f"this system's C library is too old: {old[1]} is not in it, which an installed library needs; "
+            "use a newer system, or the container of deploy/Dockerfile"
         )
     if isinstance(error, OSError) and error.errno is not None:
         return _explain_system(error)
