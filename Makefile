@@ -6,6 +6,8 @@
 # make lint    format check, lint, types, layers
 # make docs      the documentation site, in site/: strict, and without a network
 # make benchmark   measure the kernels and the network on this machine's CPU
+# make dependencies    write docs/dependencies.md: packages, licences, sizes
+# make release-check    build twice, read, install with the oldest and newest dependencies, audit (ten minutes, 15 GB)
 # PYTHON chooses the interpreter (3.11 or later).
 
 PYTHON ?= python3
@@ -14,7 +16,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 COVERED := 0
 
-.PHONY: demo test test-all test-slow check-types coverage lint format docs benchmark clean
+.PHONY: demo test test-all test-slow check-types coverage lint format docs benchmark dependencies release-check clean
 
 demo: $(VENV)/installed
 	$(BIN)/cipa demo
@@ -54,6 +56,13 @@ docs: $(VENV)/installed-dev
 
 benchmark: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks
+
+dependencies: $(VENV)/installed-dev
+	$(BIN)/python -m release.dependencies --write
+
+release-check: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
+	$(BIN)/python -m release.check
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -241,3 +241,11 @@ def test_variables_of_a_launcher_that_is_there_are_kept(monkeypatch):
 def test_json_is_the_same_through_the_safe_stream():
     done = subprocess.run(f"{CIPA} models --json", **SHELL)
     assert json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("version", ["GLIBC_2.28", "GLIBCXX_3.4.29", "CXXABI_1.3.13"])
+def test_a_system_older_than_the_libraries_is_called_that(version, complain):
+    linker = f"/lib64/libm.so.6: version `{version}' not found (required by /env/torch/lib/libtorch_cpu.so)"
+    code, line = complain(ImportError(linker))
+    assert code == 1
+    assert f"this system's C library is too old: {version} is not in it" in line

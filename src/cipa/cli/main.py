@@ -24,6 +24,7 @@ VERBS = {
     "phantom": "draw practice PET-CT: slices in PCLT20K layout, or DICOM studies",
     "convert": "turn NIfTI or DICOM studies into slices in PCLT20K layout, and masks of slices back",
     "check": "report every missing, unreadable, mis-sized or mis-split file of a data set",
+    "export": "write weights as one file that runs elsewhere: a PyTorch program (.pt2) or ONNX",
     "models": "list the networks to train: CIPA, its ablations, Sigma, MONAI's; parameters, GFLOP, papers",
     "train": "train a network on a data set in PCLT20K layout",
     "evaluate": "score weights on a test set with the published protocol, write masks and tables",

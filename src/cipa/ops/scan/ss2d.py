@@ -14,6 +14,9 @@ from cipa.ops.scan.ss2d_reference import ss2d_reference
 ALL_DIRECTIONS = (0, 1, 2, 3)
 """Row by row, column by column, and the reverse of each: VMamba's cross-scan."""
 
+NO_STATES = (0, 0, 0, 0, 0)
+"""Shape of the chunk states that are not saved."""
+
 
 def ss2d(
     x: Tensor,
@@ -69,8 +72,18 @@ def ss2d_forward(
     save: bool,
     backend: str,
 ) -> tuple[Tensor, Tensor]:
-    """Return y and, if `save`, the state at each chunk's start (see `ss2d`), by the kernels of `backend`."""
+    """Return y and, if `save`, the state at each chunk's start (see `ss2d`), by the kernels of `backend`.
+
+    An exported program says `auto`: the device it runs on need not be the one it was exported on.
+    """
     parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
+    if backend == "auto":
+        backend = scan_backend_for(x, A_logs)
+    if backend == "reference":
+        if save:
+            raise RuntimeError("cipa::ss2d_forward: the reference saves no states; call cipa.ops.ss2d")
+        y = ss2d_reference(x, projection, *parameters.tensors, directions)
+        return y, x.new_empty(NO_STATES, dtype=torch.float32)
     return launcher(backend).launch_forward(x, projection, None, parameters, save)
 
 
@@ -87,10 +100,12 @@ def _(
     backend: str,
 ) -> tuple[Tensor, Tensor]:
     batch, height, width, channels = x.shape
-    shape = launcher(backend).state_shape(
-        batch, height * width, channels, len(directions), A_logs.shape[-1], x.device
-    )
-    states = x.new_empty(shape if save else (0, 0, 0, 0, 0), dtype=torch.float32)
+    shape = NO_STATES
+    if save:
+        shape = launcher(backend).state_shape(
+            batch, height * width, channels, len(directions), A_logs.shape[-1], x.device
+        )
+    states = x.new_empty(shape, dtype=torch.float32)
     return torch.empty_like(x, memory_format=torch.contiguous_format), states
 
 
