@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from cipa.cli.dicom_out import add_dicom_out, dicom_kinds, picture_writers
 from cipa.cli.parser import Parser
 from cipa.cli.predict_lines import DISCLAIMER, print_lesions, print_warnings, totals_line
-from cipa.cli.study_options import add_study_options, check_study_options, study_options
+from cipa.cli.study_options import (
+    add_report_options,
+    add_study_options,
+    check_study_options,
+    report_options,
+    study_options,
+)
 from cipa.cli.terminal import warn
 from cipa.errors import UsageError
 
@@ -38,6 +44,7 @@ def add_arguments(parser: Parser) -> None:
     add("--label", type=int, metavar="N", help="NIfTI: value that is tumour (default: whatever is not 0)")
     add("--region", nargs="+", default=[], metavar="NAME", help="segments or ROIs that are tumour, as 'GTV*'")
     add_study_options(parser)
+    add_report_options(parser)
     group = parser.add_argument_group("output")
     add = group.add_argument
     add("-o", "--out", required=True, metavar="OUT", help="folder to make")
@@ -85,7 +92,7 @@ def run(arguments: Namespace) -> int:
 def _read(arguments: Namespace) -> "PetCtInput":
     from cipa.inference.inputs import read_input
 
-    options = study_options(arguments)
+    options, report = study_options(arguments), report_options(arguments)
     if arguments.data:
-        return read_input(arguments.data, options=options)
-    return read_input(arguments.ct, arguments.pet, options=options)
+        return read_input(arguments.data, options=options, report=report)
+    return read_input(arguments.ct, arguments.pet, options=options, report=report)

@@ -18,7 +18,7 @@ from cipa.cli.predict_input import find_input
 from cipa.cli.predict_lines import DISCLAIMER
 from cipa.cli.predictor import make_predictor
 from cipa.cli.study_names import add_keep_names
-from cipa.cli.study_options import add_study_options
+from cipa.cli.study_options import add_report_options, add_study_options
 from cipa.cli.volume_options import add_volume_options
 from cipa.cli.weights_option import RUNNABLE
 
@@ -45,6 +45,7 @@ def add_arguments(parser: Parser) -> None:
     add("--list", default="all", choices=["all", "train", "test"], help="PCLT20K: slices to segment")
     add_study_options(parser)
     add_volume_options(parser)
+    add_report_options(parser)
     network = parser.add_argument_group("network")
     network.add_argument(
         "--weights",

@@ -22,6 +22,8 @@ def print_study(facts: dict[str, Any]) -> None:
         if one["use"]:
             part = f", body part {one['body_part']}" if one["body_part"] else ""
             _print(console, f"{one['use']}: {title}, {one['compression']}{part}")
+        if one["frames"] and one["use"]:
+            _print(console, f"{title}: {len(one['frames'])} time frames ({one['frame_times']})")
         for line in one["problems"]:
             _print(console, f"{title}: {line}", "not usable", WARNING)
     if facts["suv"]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +10,15 @@ from cipa.errors import CipaError, DataError, UsageError, is_out_of_memory
 from cipa.files import atomic_file, is_disk_full
 from cipa.inference.dicom_objects import DEFAULT_OBJECTS
 from cipa.inference.inputs import PetCtInput, read_input
-from cipa.inference.options import DEFAULTS, NOTHING_GIVEN, StudyOptions, VolumeOptions
+from cipa.inference.options import (
+    DEFAULTS,
+    DICOM_ONLY,
+    NOTHING_GIVEN,
+    NOTHING_SAID,
+    ReportOptions,
+    StudyOptions,
+    VolumeOptions,
+)
 from cipa.inference.result import Prediction
 from cipa.inference.save import (
     LEFT_OUT_COLUMNS,
@@ -33,7 +41,7 @@ SETTINGS = {
     "model": "other weights",
     "threshold": "another threshold",
     "options": "other options",
-    "given": "another --weight-kg, --dose-mbq or choice of series",
+    "given": "another --weight-kg, --dose-mbq, choice of series or word for the report",
 }
 """Facts of a result that must be those asked for, or it is not the one to keep."""
 
@@ -71,6 +79,7 @@ class Job:
         overwrite: do again what is finished, replacing it.
         objects: DICOM objects to write, of `cipa.inference.dicom_objects.FILES`.
         progress: called after every batch of slices.
+        report_options: what the user says for the reports.
     """
 
     predictor: SlicePredictor
@@ -80,6 +89,7 @@ class Job:
     overwrite: bool = False
     objects: Sequence[str] = DEFAULT_OBJECTS
     progress: Progress | None = None
+    report_options: ReportOptions = NOTHING_SAID
 
 
 def run_studies(job: Job, places: Sequence[StudyPlace], out: Path) -> Iterator[Outcome]:
@@ -148,26 +158,35 @@ def predict_place(job: Job, place: StudyPlace) -> Prediction:
         DataError: the study cannot be used.
     """
     return predict_study(
-        job.predictor, read_place(place, job.study_options), job.volume_options, job.progress
+        job.predictor,
+        read_place(place, job.study_options, job.report_options),
+        job.volume_options,
+        job.progress,
     )
 
 
-def read_place(place: StudyPlace, options: StudyOptions = NOTHING_GIVEN) -> PetCtInput:
+def read_place(
+    place: StudyPlace, options: StudyOptions = NOTHING_GIVEN, report: ReportOptions = NOTHING_SAID
+) -> PetCtInput:
     """Read the images of one study.
 
     Args:
         place: the study.
         options: what the user says of DICOM studies.
+        report: what the user says for the report.
 
     Raises:
         DataError: the study cannot be used.
+        UsageError: the report cannot have what is said for it.
     """
+    if place.is_dicom:
+        study = read_study(place.ct, place.folders)
+        return read_input(study, name=place.name, options=options, report=report)
+    kept = replace(report, **dict.fromkeys(DICOM_ONLY[:-1]), show_id=False)
     if place.alone:
         ct, pet = (place.ct, None) if place.alone == "ct" else (None, place.ct)
-        return read_input(ct, pet, name=place.name)
-    if place.pet is None:
-        return read_input(read_study(place.ct, place.folders), name=place.name, options=options)
-    return read_input(place.ct, place.pet, name=place.name)
+        return read_input(ct, pet, name=place.name, report=kept)
+    return read_input(place.ct, place.pet, name=place.name, report=kept)
 
 
 def write_summary(out: Path, names: Sequence[str]) -> None:
@@ -198,7 +217,11 @@ def _earlier(job: Job, place: StudyPlace, folder: Path) -> dict[str, Any] | None
     found = read_result(folder)
     if found is None:
         return None
-    given = job.study_options.given() if place.pet is None else {}
+    given = job.report_options.given()
+    if place.is_dicom:
+        given |= job.study_options.given()
+    else:
+        given = {name: value for name, value in given.items() if name not in DICOM_ONLY}
     wanted = settings_of(job.predictor, job.volume_options) | {"given": given, "source": place.fingerprint}
     for name, kind in SETTINGS.items():
         if found["facts"].get(name) != wanted[name]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cipa import __version__
 from cipa.data.mask_file import read_mask_file
+from cipa.inference.details import body_of_pair, find_details
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.result import Prediction
 from cipa.io.aligned import SliceSampler
@@ -55,10 +56,12 @@ def measure_mask(
         needed=False,
     )
     labels, _ = label_lesions(found.tumour.view(np.uint8))
-    lesions = _measure(labels, pair)
+    details = find_details(pair, labels, _measure(labels, pair), body_of_pair(pair))
+    lesions = details.lesions
     facts: dict[str, Any] = {
         "study": pair.name,
         **pair.facts,
+        **details.facts,
         "mask": {"regions": list(found.names), "label": label},
         "version": __version__,
         "seconds": round(time.monotonic() - began, 2),
@@ -71,7 +74,7 @@ def measure_mask(
         pet=pair.pet,
         lesions=lesions,
         facts=facts,
-        warnings=[*pair.warnings, *pair_lines, *found.warnings, *warnings_of(lesions, ())],
+        warnings=[*pair.warnings, *pair_lines, *found.warnings, *warnings_of(lesions, ()), *details.warnings],
         source=pair.source,
         inputs=pair.inputs,
     )

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cipa.data.modalities import BOTH
 from cipa.errors import DataError
+from cipa.inference.details import find_details, measure_references
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.modalities import takes, trained_inputs
 from cipa.inference.options import DEFAULTS, VolumeOptions
@@ -55,25 +56,32 @@ def predict_study(
 
     Raises:
         DataError: as `predict_volume`; a modality is missing that the weights cannot do without.
+            Or a region of reference is not in the patient.
         UsageError: as `predict_volume`.
     """
     began = time.monotonic()
     _refuse_half(predictor, pair)
+    measure_references(pair)  # refused before the network runs
     ct, pet = (
         volume if kind in pair.inputs else None for kind, volume in (("ct", pair.ct), ("pet", pair.pet))
     )
     with ThreadPoolExecutor(1) as beside:
         region = beside.submit(region_warnings, ct, pair.body_part) if ct else None
-        seen = None if options.keep_all else beside.submit(body_of, ct, pet)
+        seen = beside.submit(body_of, ct, pet)
         volume = predict_volume(predictor, pair.ct, pair.pet, options, progress, pair.inputs)
-    body = seen.result() if seen else None
-    found = _find_lesions(volume, pair, body, limits_of(predictor, pair, options))
+    body = seen.result()
+    found = _find_lesions(
+        volume, pair, None if options.keep_all else body, limits_of(predictor, pair, options)
+    )
+    details = find_details(pair, found["labels"], found["lesions"], body)
+    found["lesions"] = details.lesions
     warnings = [*pair.warnings, *(region.result() if region else ()), *volume.warnings]
-    if seen and body is None and volume.mask.any():
+    if body is None and volume.mask.any() and not options.keep_all:
         warnings.append(NO_BODY)
     facts = {
         "study": pair.name,
         **pair.facts,
+        **details.facts,
         **settings_of(predictor, options),
         "device": str(predictor.device),
         "seconds": round(time.monotonic() - began, 2),
@@ -83,7 +91,7 @@ def predict_study(
         ct=pair.ct,
         pet=pair.pet,
         facts=facts,
-        warnings=[*warnings, *warnings_of(found["lesions"], found["left_out"])],
+        warnings=[*warnings, *warnings_of(found["lesions"], found["left_out"]), *details.warnings],
         source=pair.source,
         inputs=pair.inputs,
         **found,
