@@ -71,7 +71,8 @@ def test_of_many_lesions_all_are_listed_and_the_largest_shown(tmp_path):
     prediction = predict([LARGE, *scattered(MOST_PANELS + 6)])
     page = page_of(prediction, tmp_path)
     assert prediction.lesion_count > MOST_PANELS
-    assert page.count('class="number"') == prediction.lesion_count
+    assert page.count('class="number"') == 2 * prediction.lesion_count  # what it is, and where it lies
+    assert page.count("disagree") == prediction.lesion_count
     assert page.count("<img") == 1 + MOST_PANELS
     assert f"{MOST_PANELS} largest of {prediction.lesion_count}" in page
 

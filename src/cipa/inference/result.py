@@ -159,7 +159,7 @@ class Prediction:
             return ()
         if not self.lesions:
             return tuple(GrownVolume(0.0, 0.0, False) for _ in THRESHOLDS)
-        return add_grown([lesion.grown for lesion in self.lesions])
+        return add_grown([lesion.grown for lesion in self.lesions if lesion.grown])
 
     def axial(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """View an array of the CT's grid as axial slices (S, H, W), sharing its memory.

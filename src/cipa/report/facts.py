@@ -46,12 +46,17 @@ NAMES = {
     "dose_mbq": "injected activity, MBq",
     "ct_series": "CT series",
     "pet_series": "PET series",
+    "height_m": "height, m",
+    "liver_mm": "centre of the liver region, mm (LPS)",
+    "blood_pool_mm": "centre of the blood pool region, mm (LPS)",
+    "show_id": "patient ID shown",
 }
 DIGITS = {"spacing_mm": 3, "factor": 5, "seconds": 3, "range": 4}
 """Significant digits of numbers that are measured; of others, as many as they have, up to six."""
 RANGES = ("range", "ct_window")
-LEFT_OUT = ("study", "factors")
-"""The head of the page has the study; a factor a slice is for machines, their mean stands as `factor`."""
+LEFT_OUT = ("study", "factors", "patient", "examination", "sul", "reference")
+"""The page has study, patient, examination and regions of reference elsewhere; a factor a slice is for
+machines, their mean stands as `factor`."""
 
 
 def fact_rows(facts: Mapping[str, Any]) -> list[Row]:

@@ -41,9 +41,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["or_dash"] = or_dash
+    environment.filters["span"] = span
     return environment
 
 
 def or_dash(value: float | None) -> str:
     """Return a number with one digit, a dash where there is none."""
     return "–" if value is None else f"{value:.1f}"
+
+
+def span(ends: tuple[float, float] | None, between: str = "–") -> str:
+    """Return "5–9", "5" where both ends are one, a dash where there are none."""
+    if ends is None:
+        return "–"
+    first, last = (f"{end:.0f}" for end in ends)
+    return first if first == last else f"{first}{between}{last}"
