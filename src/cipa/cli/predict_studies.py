@@ -102,9 +102,9 @@ def _one(arguments: Namespace, study: "StudyPlace", out: Path) -> int:
     if is_mask_file(out):
         return _one_mask(arguments, study, out)
     from cipa.inference.batch import run_study
-    from cipa.inference.save import refuse_taken
+    from cipa.inference.save import refuse_foreign
 
-    refuse_taken(out, overwrite=True)
+    refuse_foreign(out)
     with study_bars(1) as bars:
         job = _job(arguments, arguments.device, bars.slices, [study])
         outcome = run_study(job, study, out)

@@ -12,6 +12,7 @@ from cipa.inference.dicom_objects import DEFAULT_OBJECTS
 from cipa.inference.inputs import PetCtInput, read_input
 from cipa.inference.options import DEFAULTS, NOTHING_GIVEN, StudyOptions, VolumeOptions
 from cipa.inference.result import Prediction
+from cipa.inference.revisions import refuse_corrected
 from cipa.inference.save import (
     LEFT_OUT_COLUMNS,
     LESION_COLUMNS,
@@ -118,10 +119,13 @@ def run_study(job: Job, place: StudyPlace, folder: Path) -> Outcome:
         `done`, or `skipped` where a result of the same network and settings stands there already.
 
     Raises:
-        DataError: the study cannot be used; the line begins with its path.
+        DataError: the study cannot be used, the line begins with its path; or the result at `folder` is to be
+            replaced and holds a person's corrections.
         UsageError: a result of other settings, or something else, stands at `folder`.
     """
     began = time.monotonic()
+    if job.overwrite:
+        refuse_corrected(folder)  # before the network is at work
     earlier = None if job.overwrite else _earlier(job, place, folder)
     if earlier is not None:
         return Outcome(place.name, "skipped", 0.0, earlier["patient"], tuple(earlier["warnings"]))

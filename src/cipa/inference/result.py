@@ -25,6 +25,9 @@ from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.measure import Lesion
 from cipa.lesions.plausibility import LeftOut
 
+BY_HAND = {"brush", "eraser"}
+"""Tools of the workbench that look at no image: what they alone drew is manual, as DICOM calls it."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
@@ -44,7 +47,8 @@ class Prediction:
         facts: how it was acquired and computed, in JSON types: `study` (what to call it), `source` (its
             fingerprint), `ct` and `pet` (vendor, scanner, spacing_mm, shape), `suv` (factor, how), `given`
             (weight, dose and series that the user named), `model` (name, variant and more), `version`,
-            `threshold`, `options`, `device`, `seconds`. Never who the patient is.
+            `threshold`, `options`, `device`, `seconds`; `revision` (number, tools, names of lesions) of a
+            mask that a person corrected. Never who the patient is.
         warnings: what needs a second look, one line each.
         source: the DICOM pair it was made from, which DICOM SEG refers to; None for other input.
         inputs: what was given, `ct+pet`, `ct` or `pet`. A CT that was not given is black on the PET's grid; a
@@ -85,9 +89,17 @@ class Prediction:
     def algorithm(self) -> Algorithm:
         """What drew the mask, as DICOM objects name it; of a given mask nothing more is known."""
         version = str(self.facts.get("version", ""))
+        if "revision" in self.facts:
+            return self._corrected_by(version)
         if "model" not in self.facts:
             return Algorithm("mask given to cipa measure", version, "SEMIAUTOMATIC")
         return Algorithm(self.facts["model"]["name"], version)
+
+    def _corrected_by(self, version: str) -> Algorithm:
+        drawn = "model" not in self.facts and set(self.facts["revision"]["tools"]) <= BY_HAND
+        first = self.facts["model"]["name"] if "model" in self.facts else "mask"
+        name = "drawn in cipa view" if drawn else f"{first}, corrected in cipa view"
+        return Algorithm(name, version, "MANUAL" if drawn else "SEMIAUTOMATIC")
 
     @cached_property
     def pet_on_ct(self) -> npt.NDArray[np.float32]:
