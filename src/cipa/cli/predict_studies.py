@@ -52,6 +52,10 @@ def predict_studies(arguments: Namespace, given: PredictInput) -> int:
 
 
 def _say_names(arguments: Namespace, studies: list["StudyPlace"]) -> None:
+    from cipa.io.remembered import remember_place
+
+    for study in studies:  # `cipa view` finds the images of a result by this
+        remember_place(study)
     if arguments.alias_table:
         write_alias_table(Path(arguments.alias_table), studies)
         print(f"names and sources, which may name patients: {arguments.alias_table}")

@@ -207,6 +207,7 @@ class Prediction:
         also: Sequence[Writer] = (),
         overwrite: bool = False,
         objects: Sequence[str] = DEFAULT_OBJECTS,
+        needed: Sequence[Writer] = (),
     ) -> Path:
         """Write the study's folder, which appears whole or not at all.
 
@@ -216,6 +217,7 @@ class Prediction:
                 `cipa.report.study.write_study_report`.
             overwrite: replace an earlier result there.
             objects: DICOM objects to write, of `cipa.inference.dicom_objects.FILES`.
+            needed: likewise to `also`; what fails of these fails all.
 
         Returns:
             The folder.
@@ -223,7 +225,7 @@ class Prediction:
         Raises:
             UsageError: something stands there that is no earlier result, or may not be replaced.
         """
-        return save_prediction(self, Path(folder), also, overwrite, objects)
+        return save_prediction(self, Path(folder), also, overwrite, objects, needed)
 
 
 def _highest(values: Iterable[float | None]) -> float | None:

@@ -92,6 +92,6 @@ def refuse_corrected(result: Path) -> None:
     """
     if holds_corrections(result):
         raise DataError(
-            f"{result}: holds corrections made in cipa view, which would be lost; name another folder, or move "
-            f"its {REVISIONS} and {AUTOSAVE} away first"
+            f"{result}: holds corrections made in cipa view, which would be lost; name another folder, or "
+            f"move its {REVISIONS} and {AUTOSAVE} away first"
         )

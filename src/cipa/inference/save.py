@@ -97,6 +97,7 @@ def save_prediction(
     also: Sequence[Writer] = (),
     overwrite: bool = False,
     objects: Sequence[str] = DEFAULT_OBJECTS,
+    needed: Sequence[Writer] = (),
 ) -> Path:
     """Write a study's folder, which appears whole or not at all.
 
@@ -113,6 +114,7 @@ def save_prediction(
             fails of these, and a DICOM object that fails, is added to the prediction's warnings.
         overwrite: replace an earlier result there.
         objects: DICOM objects to write, of `cipa.inference.dicom_objects.FILES`.
+        needed: likewise to `also`; what fails of these fails all.
 
     Returns:
         The folder.
@@ -127,6 +129,8 @@ def save_prediction(
         with ThreadPoolExecutor(3) as pool:  # what compresses voxels lets the writers of pictures run
             jobs = _write_voxels(pool, prediction, unfinished)
             writing = pool.submit(write_objects, prediction, unfinished, objects)
+            for write in needed:
+                write(prediction, unfinished)
             failures = _attempt_all(also, prediction, unfinished)
             for job in jobs:
                 job.result()
