@@ -4,12 +4,15 @@ import { mipFrame } from "./api.js";
 
 const SECONDS_A_TURN = 8;
 
+/** Pixels of the canvas for one of a frame, so that the crosshair is a thin line. */
+const FINER = 3;
+
 export class Mip {
   /** Show frames `{count, width, height}` of a result on a canvas; they arrive one by one, coarse steps first. */
   constructor(canvas, id, geometry) {
     const { count, width, height } = geometry;
     Object.assign(this, { canvas, id, count, geometry, point: null, frames: new Array(count).fill(null), at: 0, turning: false, last: 0 });
-    Object.assign(canvas, { width, height });
+    Object.assign(canvas, { width: FINER * width, height: FINER * height });
     canvas.addEventListener("pointerdown", (event) => this.#drag(event));
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
@@ -85,11 +88,11 @@ export class Mip {
   #project([x, y, z]) {
     const { width, pixel_mm: pixel, centre_mm: [cx, cy], top_mm: top, degrees } = this.geometry;
     const angle = (degrees[this.at] * Math.PI) / 180;
-    return [width / 2 - ((x - cx) * Math.cos(angle) - (y - cy) * Math.sin(angle)) / pixel, (top - z) / pixel];
+    return [width / 2 - ((x - cx) * Math.cos(angle) + (y - cy) * Math.sin(angle)) / pixel, (top - z) / pixel].map((value) => FINER * value);
   }
 
   #cross(pen, column, row) {
-    Object.assign(pen, { strokeStyle: "rgb(200 120 0 / 0.8)", lineWidth: 1 });
+    Object.assign(pen, { strokeStyle: "rgb(200 110 0 / 0.8)", lineWidth: 1.5 });
     pen.beginPath();
     pen.moveTo(column, 0);
     pen.lineTo(column, this.canvas.height);

@@ -58,6 +58,7 @@ export class Saver {
     try {
       if (this.study.unsaved) await api.putAutosave(this.study.result, await api.gzip(this.study.labels.data), this.edits(), this.takeOver);
       else await api.dropAutosave(this.study.result, this.takeOver);
+      this.takeOver = false;
       this.kept = { step, at: new Date() };
       clear("autosave");
     } catch (error) {
@@ -81,6 +82,7 @@ export class Saver {
       const result = await api.postSave(study.result, await api.gzip(study.labels.data), this.edits(), this.takeOver);
       ["save", "autosave", "restored"].forEach(clear);
       this.kept = null;
+      this.takeOver = false;
       await this.reload(result);
       say(`Saved as revision ${result.revision}.`);
     } catch (error) {
@@ -98,7 +100,9 @@ export class Saver {
     const { study } = this;
     const counts = study.labels.census().counts;
     const lesions = study.lesions.filter((lesion) => counts[lesion.label] > 0).map(({ label, name, state }) => ({ label, name, state }));
-    return { tools: [...new Set([...(this.earlierTools ?? []), ...study.history.tools()])], lesions };
+    const tools = new Set([...(this.earlierTools ?? []), ...study.history.tools()]);
+    tools.delete("restored");
+    return { tools: [...tools], lesions };
   }
 
   /** Give the labels as a NIfTI file to the browser's downloads. */

@@ -23,7 +23,7 @@ export class Study extends EventTarget {
   /** Take what the server says of the result, as after a save. */
   adopt(result) {
     this.result = result;
-    this.lesions = result.lesions.map((lesion) => ({ ...lesion, changed: false }));
+    this.lesions = result.lesions.map((lesion) => ({ ...lesion, name: lesion.name || `Lesion ${lesion.label}`, changed: false }));
     this.saved = this.history.done.at(-1) ?? null;
     if (this.chosen) this.chosen = this.chosen.filter((label) => this.lesion(label));
   }

@@ -6,7 +6,7 @@ import { palette } from "./colours.js";
 import { linkActions } from "./keys.js";
 import { Looks } from "./looks.js";
 import { Mip } from "./mip.js";
-import { notify, say } from "./notices.js";
+import { clear, notify, say } from "./notices.js";
 import { openCt, openLabels, openPet } from "./opening.js";
 import { readout } from "./readout.js";
 import { addressOf, showResults } from "./results.js";
@@ -15,6 +15,7 @@ import { Scene } from "./scene.js";
 import { settingsOf } from "./settings.js";
 import { Study } from "./study.js";
 import { linkTable } from "./table.js";
+import { hold, isOpen } from "./tabs.js";
 import { startTheme } from "./theme.js";
 import { Tools } from "./tools.js";
 
@@ -41,7 +42,6 @@ async function open(id) {
   loading("Opening…");
   const result = await api.getResult(id);
   describe(result);
-  for (const warning of result.warnings ?? []) notify(`warning ${warning}`, "warning", warning);
   const mip = showMip(result);
   const progress = {};
   const count = (name) => (bytes, total) => {
@@ -56,7 +56,7 @@ async function open(id) {
   assemble(parts, pet !== null);
   loading("");
   window.cipa = parts; // for the browser's console, and tests
-  await restore(parts);
+  await offer(parts);
   document.body.dataset.ready = "true";
 }
 
@@ -133,17 +133,36 @@ async function reload({ scene, study }, result) {
   describe(result);
 }
 
-/** Bring back what an earlier page did not save. */
+/** Bring back what an earlier page did not save; where that page is still open, say so and only show. */
+async function offer(parts) {
+  const { study } = parts, { result } = study;
+  hold();
+  if (!result.has_autosave) return;
+  if (!(await isOpen(result.autosave?.tab))) {
+    await restore(parts);
+    return;
+  }
+  const readOnly = result.read_only;
+  result.read_only = true;
+  notify("held", "warning", "Another tab holds changes of this result that are not saved. Go on there, or take them over: that tab can then save no more.", [{
+    label: "Take them over here",
+    run: () => {
+      result.read_only = readOnly;
+      clear("held");
+      restore(parts).catch((error) => notify("held", "error", error.message));
+    },
+  }]);
+}
+
 async function restore({ study, saver, scene }) {
   const { result } = study;
-  if (!result.has_autosave) return;
   const kept = await openLabels(result, "autosave");
-  const lesions = result.autosave?.edits?.lesions ?? [];
   study.edit("restored", () => {
     kept.data.forEach((label, index) => study.labels.set(index, label));
-    study.restoreLesions(lesions);
+    study.restoreLesions(result.autosave?.edits?.lesions ?? []);
   });
-  saver.earlierTools = (result.autosave?.edits?.tools ?? []).filter((tool) => tool !== "restored");
+  saver.takeOver = true;
+  saver.earlierTools = result.autosave?.edits?.tools ?? [];
   scene.refresh();
   const drop = async () => {
     while (study.undo());
@@ -156,6 +175,10 @@ async function restore({ study, saver, scene }) {
 function describe(result) {
   document.title = `${result.name} – CIPA`;
   document.getElementById("name").textContent = result.name;
+  const { warnings = [] } = result, box = document.getElementById("warnings");
+  box.hidden = !warnings.length;
+  box.querySelector("summary").textContent = warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`;
+  box.querySelector("ul").replaceChildren(...warnings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   const last = result.revisions?.at(-1);
   document.getElementById("revision").textContent = last && last.number ? `Revision ${last.number}: ${(last.tools ?? []).join(", ") || "by hand"}` : "";
 }
