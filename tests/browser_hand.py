@@ -56,5 +56,7 @@ class Hand:
 
     def count(self, label):
         """Return how many voxels a lesion has on the page."""
-        script = "(label) => window.cipa.study.labels.data.reduce((sum, one) => sum + (one === label ? 1 : 0), 0)"
+        script = (
+            "(label) => window.cipa.study.labels.data.reduce((sum, one) => sum + (one === label ? 1 : 0), 0)"
+        )
         return self.page.evaluate(script, label)

@@ -1,4 +1,4 @@
-"""The study of the browser tests: soft tissue with a hot ball, PET coarser than CT, axes that are not the page's."""
+"""The study of the browser tests: a hot ball in soft tissue, PET coarser than CT, axes not the page's."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ import numpy as np
 from cipa.inference.measure import measure_labels
 from cipa.inference.options import StudyOptions
 from cipa.inference.places import read_place
+from cipa.inference.save import write_labels
 from cipa.io.studies import find_studies
 from cipa.report.study import write_study_report
-from cipa.inference.save import write_labels
 from cipa.view.studies import prepare_study
 from dicom_files import write_series
 from studies import SUV_PER_BQML

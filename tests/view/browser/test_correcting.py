@@ -2,14 +2,14 @@ import json
 
 import numpy as np
 import pytest
-from browser_hand import Hand
-from browser_study import CENTRE_LPS, LPS, PET_LPS, SHAPE, grid_lps
 
+from browser_hand import Hand
+from browser_study import CENTRE_LPS, LPS, SHAPE, grid_lps
+from cipa.inference.options import StudyOptions
+from cipa.inference.places import read_place
 from cipa.io.grid import resample
 from cipa.io.nifti import read_volume
 from cipa.io.studies import find_studies
-from cipa.inference.options import StudyOptions
-from cipa.inference.places import read_place
 
 RAS = np.array([-1, -1, 1])
 BOX = (slice(30, 36), slice(22, 28), slice(8, 12))
@@ -76,5 +76,7 @@ def test_a_threshold_in_a_sphere_takes_what_interpolated_suv_says(served, visit,
     assert hot.sum() > 50
     number = found[tuple(np.argwhere(hot & ~box)[0])]
     assert np.array_equal(found == number, hot & ~box)
-    row = json.loads((served.folder / "revisions" / "001" / "lesions.json").read_text())["lesions"][number - 1]
+    row = json.loads((served.folder / "revisions" / "001" / "lesions.json").read_text())["lesions"][
+        number - 1
+    ]
     assert row["suv_max"] == pytest.approx(suv[hot & ~box].max(), rel=0.05)

@@ -26,8 +26,8 @@ SHADES = """() => {
   const { scene } = window.cipa, { gl } = scene;
   scene.drawNow();
   return scene.nv.screenSlices.map(({ leftTopWidthHeight: [left, top, width, height] }) => {
-    const row = new Uint8Array(4 * Math.floor(width));
-    gl.readPixels(left, gl.canvas.height - top - height / 2 + 9, Math.floor(width), 1, gl.RGBA, gl.UNSIGNED_BYTE, row);
+    const row = new Uint8Array(4 * Math.floor(width)), y = gl.canvas.height - top - height / 2 + 9;
+    gl.readPixels(left, y, Math.floor(width), 1, gl.RGBA, gl.UNSIGNED_BYTE, row);
     return Array.from(row.filter((_, k) => k % 4 === 1));
   });
 }"""

@@ -21,7 +21,7 @@ class Recorder {
   }
 }
 
-/** One label a voxel, x fastest, 0 outside every lesion. */
+/** One label a voxel, x fastest, 0 outside every lesion; how many voxels each has is kept up with every change. */
 export class Labels {
   /**
    * @param {Uint8Array} data
@@ -29,6 +29,15 @@ export class Labels {
    */
   constructor(data, shape) {
     Object.assign(this, { data, shape, recorder: null, dirty: null });
+    this.counts = new Float64Array(256);
+    this.sums = [0, 1, 2].map(() => new Float64Array(256));
+    for (let index = 0; index < data.length; index += 1) if (data[index] !== 0) this.#count(data[index], index, 1);
+  }
+
+  /** Return the mean voxel indices of a label, null where it has no voxel. */
+  centre(label) {
+    const count = this.counts[label];
+    return count ? this.sums.map((sum) => sum[label] / count) : null;
   }
 
   /** Set a voxel's label, by its place in the array; what was there is remembered until `finish`. */
@@ -37,8 +46,7 @@ export class Labels {
     if (old === label) return;
     this.recorder ??= new Recorder();
     this.recorder.add(index, old);
-    this.data[index] = label;
-    this.#touch(index);
+    this.#write(index, label);
   }
 
   /** End a tool's work: return its change, null where it changed nothing. */
@@ -53,16 +61,14 @@ export class Labels {
   /** Take a change back. Backwards: a voxel changed twice gets what it had first. */
   undo({ indices, before }) {
     for (let k = indices.length - 1; k >= 0; k -= 1) {
-      this.data[indices[k]] = before[k];
-      this.#touch(indices[k]);
+      this.#write(indices[k], before[k]);
     }
   }
 
   /** Make a change again. */
   redo({ indices, after }) {
     for (let k = 0; k < indices.length; k += 1) {
-      this.data[indices[k]] = after[k];
-      this.#touch(indices[k]);
+      this.#write(indices[k], after[k]);
     }
   }
 
@@ -73,31 +79,24 @@ export class Labels {
     return dirty;
   }
 
-  #touch(index) {
-    const z = Math.floor(index / (this.shape[0] * this.shape[1]));
+  #write(index, label) {
+    const z = this.#count(this.data[index], index, -1);
+    this.#count(label, index, 1);
+    this.data[index] = label;
     if (!this.dirty) this.dirty = [z, z];
     else if (z < this.dirty[0]) this.dirty[0] = z;
     else if (z > this.dirty[1]) this.dirty[1] = z;
   }
 
-  /** Return how many voxels each of the 256 labels has, and the sums of their x, y and z. */
-  census() {
-    const { data, shape: [width, height, depth] } = this;
-    const counts = new Float64Array(256), sums = [0, 1, 2].map(() => new Float64Array(256));
-    let index = 0;
-    for (let z = 0; z < depth; z += 1) {
-      for (let y = 0; y < height; y += 1) {
-        for (const end = index + width, start = index; index < end; index += 1) {
-          const label = data[index];
-          if (label === 0) continue;
-          counts[label] += 1;
-          sums[0][label] += index - start;
-          sums[1][label] += y;
-          sums[2][label] += z;
-        }
-      }
-    }
-    return { counts, sums };
+  /** Count a voxel in or out; return its z. */
+  #count(label, index, sign) {
+    const [width, height] = this.shape;
+    const row = Math.floor(index / width), z = Math.floor(row / height);
+    this.counts[label] += sign;
+    this.sums[0][label] += sign * (index - row * width);
+    this.sums[1][label] += sign * (row - z * height);
+    this.sums[2][label] += sign * z;
+    return z;
   }
 }
 

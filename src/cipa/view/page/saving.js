@@ -98,8 +98,7 @@ export class Saver {
   /** Tools that were used, and names and states of the lesions that have voxels. */
   edits() {
     const { study } = this;
-    const counts = study.labels.census().counts;
-    const lesions = study.lesions.filter((lesion) => counts[lesion.label] > 0).map(({ label, name, state }) => ({ label, name, state }));
+    const lesions = study.lesions.filter((lesion) => study.labels.counts[lesion.label] > 0).map(({ label, name, state }) => ({ label, name, state }));
     const tools = new Set([...(this.earlierTools ?? []), ...study.history.tools()]);
     tools.delete("restored");
     return { tools: [...tools], lesions };

@@ -151,20 +151,19 @@ export class Study extends EventTarget {
     for (const lesion of this.lesions) if (touched.has(lesion.label)) lesion.changed = true;
   }
 
-  #changed(change) {
-    this.dispatchEvent(new CustomEvent("change", { detail: { voxels: Boolean(change) } }));
-  }
-
-  /** Count volumes and centres of changed lesions anew; SUV is measured when they are saved. */
-  recount() {
-    const { counts, sums } = this.labels.census();
-    const ml = voxelMl(this.result.grid.affine);
+  /** Volumes and centres of changed lesions follow the voxels; SUV is measured when they are saved. */
+  #recount() {
+    const { affine } = this.grid, ml = voxelMl(affine);
     for (const lesion of this.lesions) {
       if (!lesion.changed) continue;
-      const count = counts[lesion.label];
-      Object.assign(lesion, { volume_ml: count * ml, suv_max: null, suv_peak: null, suv_mean: null });
-      lesion.centroid_mm = count ? apply(this.result.grid.affine, sums.map((sum) => sum[lesion.label] / count)) : null;
+      const centre = this.labels.centre(lesion.label);
+      Object.assign(lesion, { volume_ml: this.labels.counts[lesion.label] * ml, suv_max: null, suv_peak: null, suv_mean: null });
+      lesion.centroid_mm = centre && apply(affine, centre);
     }
-    return counts;
+  }
+
+  #changed(change) {
+    this.#recount();
+    this.dispatchEvent(new CustomEvent("change", { detail: { voxels: Boolean(change) } }));
   }
 }

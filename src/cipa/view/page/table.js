@@ -12,7 +12,6 @@ export function linkTable(study, goTo) {
   study.addEventListener("change", draw);
   study.addEventListener("select", draw);
   draw();
-  return draw;
 }
 
 function drawTable(study, goTo) {

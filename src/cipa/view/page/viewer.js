@@ -48,12 +48,24 @@ async function open(id) {
     progress[name] = `${name} ${Math.round(bytes / 1e6)}${total ? ` of ${Math.round(total / 1e6)}` : ""} MB`;
     loading(Object.values(progress).join(", "));
   };
-  const volumes = [openCt(result, count("CT")), openPet(result, count("PET")), openLabels(result, result.revision)];
-  const [scene, ct, pet, labels] = await Promise.all([startScene(), ...volumes]);
-  await showVolumes(scene, result, ct, pet);
+  performance.mark("described");
+  const loads = [openCt(result, count("CT")), openPet(result, count("PET")), openLabels(result, result.revision)];
+  loads.forEach((load) => load.catch(() => null)); // whichever fails first is said; the others are not errors of their own
+  const scene = await startScene();
+  performance.mark("scene");
+  const ct = await loads[0];
+  performance.mark("CT fetched");
+  await scene.setCt(ct, result.grid.affine);
+  scene.drawNow();
+  document.body.dataset.pictured = "true";
+  performance.mark("CT drawn");
+  const [, pet, labels] = await Promise.all(loads);
+  if (pet) scene.setPet(pet, result.pet_grid.affine);
   const study = new Study(result, labels, pet?.suvAt ?? null);
   const parts = { scene, study, mip, ct: result.inputs === "pet" ? null : ct };
   assemble(parts, pet !== null);
+  scene.drawNow();
+  performance.mark("all drawn");
   loading("");
   window.cipa = parts; // for the browser's console, and tests
   await offer(parts);
@@ -67,11 +79,6 @@ async function startScene() {
     throw new Error(`This browser cannot draw the planes: WebGL2 is missing or switched off (${error.message}). `
       + "Use a current Firefox, Chrome, Edge or Safari, and switch hardware acceleration on.");
   }
-}
-
-async function showVolumes(scene, result, ct, pet) {
-  await scene.setCt(ct, result.grid.affine);
-  if (pet) scene.setPet(pet, result.pet_grid.affine);
 }
 
 function showMip({ id, mip }) {
@@ -98,13 +105,10 @@ function assemble(parts, hasPet) {
   scene.setLabels(study.labels);
   const colour = () => scene.setPalette(palette(study.lesions));
   colour();
-  const drawTable = linkTable(study, goTo);
-  let counting = null;
+  linkTable(study, goTo);
   study.addEventListener("change", () => {
     scene.refresh();
     colour();
-    clearTimeout(counting);
-    counting = setTimeout(() => { study.recount(); drawTable(); }, 120);
   });
   const saver = new Saver(study, (result) => reload(parts, result));
   Object.assign(parts, { settings, looks, tools, saver, goTo, read, compare: () => compare(parts) });
