@@ -19,7 +19,7 @@ from torch import nn
 
 from cipa import privacy
 from cipa.cli.main import main
-from cipa.inference.batch import read_place
+from cipa.inference.places import read_place
 from cipa.io.nifti import write_volume
 from cipa.io.studies import find_studies
 from studies import write_study

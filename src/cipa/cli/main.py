@@ -32,6 +32,7 @@ VERBS = {
     "info": "print what a DICOM study holds: series, the CT and PET to segment, SUV factor, problems",
     "measure": "measure a mask from any tool or hand (NIfTI, DICOM SEG, RTSTRUCT), and report it",
     "predict": "segment slices or volumes that have no mask",
+    "view": "look at results in the browser, correct the mask, measure again",
 }
 """Verbs in the order a newcomer meets them, each with its line in `cipa --help`."""
 

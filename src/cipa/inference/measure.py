@@ -56,25 +56,42 @@ def measure_mask(
         needed=False,
     )
     labels, _ = label_lesions(found.tumour.view(np.uint8))
+    facts = {"mask": {"regions": list(found.names), "label": label}}
+    return measure_labels(labels, pair, facts, [*pair_lines, *found.warnings], began)
+
+
+def measure_labels(
+    labels: npt.NDArray[np.generic],
+    pair: PetCtInput,
+    facts: dict[str, Any],
+    lines: Sequence[str] = (),
+    began: float | None = None,
+) -> Prediction:
+    """Measure lesions that have their numbers already.
+
+    Args:
+        labels: on the CT's grid, 1 to N in the lesions, 0 elsewhere; a lesion need not be connected.
+        pair: the study.
+        facts: what is to stand among the result's facts beside those of the study.
+        lines: warnings about pair and mask.
+        began: `time.monotonic` when the work began, for `seconds` among the facts; None for now.
+
+    Returns:
+        The result, without probability.
+    """
+    began = time.monotonic() if began is None else began
     details = find_details(pair, labels, _measure(labels, pair), body_of_pair(pair))
     lesions = details.lesions
-    facts: dict[str, Any] = {
-        "study": pair.name,
-        **pair.facts,
-        **details.facts,
-        "mask": {"regions": list(found.names), "label": label},
-        "version": __version__,
-        "seconds": round(time.monotonic() - began, 2),
-    }
+    seconds = {"version": __version__, "seconds": round(time.monotonic() - began, 2)}
     return Prediction(
-        mask=found.tumour.view(np.uint8),
+        mask=labels.astype(bool).view(np.uint8),
         probability_255=None,
         labels=labels,
         ct=pair.ct,
         pet=pair.pet,
         lesions=lesions,
-        facts=facts,
-        warnings=[*pair.warnings, *pair_lines, *found.warnings, *warnings_of(lesions, ()), *details.warnings],
+        facts={"study": pair.name, **pair.facts, **details.facts, **facts, **seconds},
+        warnings=[*pair.warnings, *lines, *warnings_of(lesions, ()), *details.warnings],
         source=pair.source,
         inputs=pair.inputs,
     )
