@@ -83,7 +83,11 @@ def number_lesions(labels: Labels, edits: Edits) -> tuple[dict[int, int], int]:
     Returns:
         New number by label, of labels that have voxels; and how many are not rejected.
     """
-    sizes = np.bincount(labels.ravel())
+    most = int(labels.max(initial=0)) + 1
+    sizes = np.zeros(most, np.intp)
+    for image in labels:  # `bincount` takes 8 bytes a voxel
+        if image.any():
+            sizes += np.bincount(image.ravel(), minlength=most)
     there = [label for label in np.flatnonzero(sizes).tolist() if label]
     rejected = {label for label in there if edits.of(label).state == "rejected"}
     order = sorted(there, key=lambda label: (label in rejected, -sizes[label], label))
