@@ -153,6 +153,7 @@ def _retry(settings: "Settings", word: str) -> int:
 
 
 def _fetch(settings: "Settings", server: str, study_uid: str) -> int:
+    from cipa.serve.intake import UID_FORM
     from cipa.serve.mailbox import ask
     from cipa.serve.spool import Spool, alias_of, name_study
     from cipa.suggest import suggestion
@@ -161,6 +162,8 @@ def _fetch(settings: "Settings", server: str, study_uid: str) -> int:
     if server not in names:
         guess = suggestion(server, names) or f"; the settings have {', '.join(names) or 'none'}"
         raise UsageError(f"--fetch {server}: no such web server{guess}")
+    if not UID_FORM.fullmatch(study_uid) or len(study_uid) > 64:
+        raise UsageError(f"--fetch {server} {study_uid}: no UID; give the Study Instance UID (0020,000D)")
     ask(Spool(Path(settings.spool)), "fetch", server=server, study_uid=study_uid)
     print(f"{alias_of(name_study(study_uid))}: asked for; the node will fetch it from {server}")
     return 0

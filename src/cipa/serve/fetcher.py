@@ -2,10 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from io import BytesIO
-from typing import Any
+from pathlib import Path
 
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset
@@ -28,6 +29,25 @@ MOST_REMEMBERED = 20_000
 """Series whose number of objects is remembered, so that they are fetched again only if it changes."""
 
 
+ATTEMPTS, PAUSE_S = 8, 2.0
+"""Times that a study asked for is tried to be fetched; seconds after the first, doubled after each."""
+
+
+@dataclass
+class Asked:
+    """A study that was asked for.
+
+    Attributes:
+        study_uid: Study Instance UID.
+        attempts: made so far.
+        next_at: `time.monotonic` before which it is not tried again.
+    """
+
+    study_uid: str
+    attempts: int = 0
+    next_at: float = 0.0
+
+
 class Fetcher(threading.Thread):
     """Fetches from one server: what it is asked for, and what the server has new at every look."""
 
@@ -36,25 +56,27 @@ class Fetcher(threading.Thread):
         super().__init__(name=f"fetcher-{settings.name}")
         self.settings, self.intake = settings, intake
         self.stopping, self.woken = threading.Event(), threading.Event()
-        self.asked: list[str] = []
+        self.asked: dict[Path, Asked] = {}
         self.fetched: dict[str, int] = {}
 
     def run(self) -> None:
         """Look and fetch until `stop` is called."""
         next_look = time.monotonic()
         while not self.stopping.is_set():
-            while self.asked and not self.stopping.is_set():
-                self._attempt("study not fetched", lambda: self.fetch(self.asked.pop(0), again=True))
+            for path, one in list(self.asked.items()):
+                if not self.stopping.is_set() and one.next_at <= time.monotonic():
+                    self._fetch_asked(path, one)
             if self.settings.poll_s is not None and time.monotonic() >= next_look:
                 self._attempt("server not polled", self.poll)
                 next_look = time.monotonic() + self.settings.poll_s
             self.woken.wait(1.0)
             self.woken.clear()
 
-    def ask(self, study_uid: str) -> None:
-        """Have a study fetched."""
-        self.asked.append(study_uid)
-        self.woken.set()
+    def ask(self, path: Path, study_uid: str) -> None:
+        """Have a study fetched, and the request's file deleted then; again does no harm."""
+        if path not in self.asked:
+            self.asked[path] = Asked(study_uid)
+            self.woken.set()
 
     def stop(self) -> None:
         """Fetch nothing more."""
@@ -125,10 +147,23 @@ class Fetcher(threading.Thread):
             self.fetched.clear()
         self.fetched[series_uid] = count
 
-    def _attempt(self, event: str, work: Any) -> None:
+    def _fetch_asked(self, path: Path, one: "Asked") -> None:
+        """Fetch a study that was asked for; where that fails, later again a few times."""
+        is_fetched = self._attempt("study not fetched", lambda: self.fetch(one.study_uid, again=True))
+        one.attempts += 1
+        one.next_at = time.monotonic() + PAUSE_S * 2 ** min(one.attempts, 6)
+        if not is_fetched and one.attempts >= ATTEMPTS:
+            warn("study given up", study=alias_of(name_study(one.study_uid)), server=self.settings.name)
+        if is_fetched or one.attempts >= ATTEMPTS:
+            path.unlink(missing_ok=True)
+            del self.asked[path]
+
+    def _attempt(self, event: str, work: Callable[[], object]) -> bool:
         try:
             work()
+            return True
         except Exception as error:  # of the network, in any way there is
             code = getattr(getattr(error, "response", None), "status_code", None)
             reason = f"HTTP {code}" if code else type(error).__name__
             warn(event, server=self.settings.name, reason=reason)
+            return False

@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from cipa.errors import DataError
 from cipa.files import atomic_file
@@ -24,12 +25,11 @@ def ask(spool: Spool, verb: str, **details: str) -> None:
         partial.write_text(json.dumps({"verb": verb, **details}))
 
 
-def take_requests(spool: Spool) -> Iterator[dict[str, str]]:
-    """Give the requests in their order; each is deleted after it was dealt with."""
+def read_requests(spool: Spool) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Give the requests in their order, each with its file, which whoever has dealt with it deletes."""
     for path in sorted(spool.requests.glob("[0-9]*.json")):
         try:
             found = read_json_object(path, "delete it")
         except DataError:
             found = {}
-        yield found
-        path.unlink(missing_ok=True)
+        yield path, found

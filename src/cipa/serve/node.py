@@ -94,7 +94,7 @@ class DicomNode:
         return int(server.server_address[1])
 
     def close(self, patience_s: float) -> None:
-        """Accept no more associations, give the open ones some time, then abort them."""
+        """Accept no more associations, give the open ones some time, then close them."""
         if self.server is None or self.thread is None:
             return
         self.server.shutdown()
@@ -103,7 +103,7 @@ class DicomNode:
         while self.server.active_associations and time.monotonic() < until:
             time.sleep(0.05)
         for one in self.server.active_associations:
-            one.abort()
+            one.dul.socket.cut()
         for one in self.server.active_associations:
             one.join(5.0)
 
@@ -143,7 +143,8 @@ class DicomNode:
 
     def _store(self, event: Any) -> Any:
         """Answer C-STORE; whatever goes wrong is an answer, so that the association goes on."""
-        request, size = event.request, len(event.request.DataSet.getbuffer())
+        request = event.request
+        size = len(request.DataSet.getbuffer()) if request.DataSet is not None else 0
         try:
             answer = self.intake.take(
                 event.encoded_dataset(),

@@ -7,8 +7,10 @@ answered, the time for them and the number of connections have limits, and a gre
 
 import socketserver
 import threading
-from socket import socket
+from contextlib import suppress
+from socket import SHUT_RDWR, socket
 from typing import Any
+from weakref import WeakSet
 
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
@@ -33,27 +35,29 @@ class Budget:
     def __init__(self, limits: Limits) -> None:
         """Take the limits on one object and on all."""
         self.one, self.all = limits.object_mb * 2**20 + OVERHEAD, limits.receiving_mb * 2**20
-        self.total = 0
+        self.connections: WeakSet[BoundedSocket] = WeakSet()
         self.lock = threading.Lock()
 
-    def add(self, held: int, number: int) -> int:
-        """Return what a connection holds after so many bytes more.
+    @property
+    def total(self) -> int:
+        """Bytes of all connections that are still read from."""
+        return sum(one.held for one in list(self.connections) if one.assoc.dul.is_alive())
+
+    def add(self, connection: "BoundedSocket", number: int) -> None:
+        """Count so many bytes more of a connection.
 
         Raises:
             OSError: too much; the connection is closed.
         """
         with self.lock:
-            if held + number > self.one or self.total + number > self.all:
+            if connection.held + number > self.one or self.total + number > self.all:
                 raise OSError("more is sent than fits into memory")
-            self.total += number
-            return held + number
+            connection.held += number
 
-    def release(self, held: int, number: int) -> int:
-        """Return what a connection holds after so many bytes less."""
+    def release(self, connection: "BoundedSocket", number: int) -> None:
+        """Count so many bytes less of a connection."""
         with self.lock:
-            number = min(held, number)
-            self.total -= number
-            return held - number
+            connection.held -= min(connection.held, number)
 
 
 class BoundedSocket(AssociationSocket):
@@ -64,6 +68,7 @@ class BoundedSocket(AssociationSocket):
         super().__init__(assoc, client_socket=client_socket)
         client_socket.settimeout(idle_s)
         self.budget, self.held = budget, 0
+        budget.connections.add(self)
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Read so many bytes; fewer where the peer closes the connection.
@@ -71,26 +76,37 @@ class BoundedSocket(AssociationSocket):
         Raises:
             OSError: the PDU is too long, the budget is used up, or the peer was silent for too long.
         """
-        if nr_bytes > LONGEST_PDU + SLACK:
-            raise OSError("a PDU longer than agreed on")
-        self.held = self.budget.add(self.held, nr_bytes)
-        found, connection = bytearray(), self.socket
-        assert connection is not None
-        while len(found) < nr_bytes:
-            piece = connection.recv(min(READ, nr_bytes - len(found)))
-            if not piece:
-                break
-            found += piece
-        return found
+        connection = self.socket
+        if connection is None:
+            raise OSError("the connection is closed")
+        try:
+            if nr_bytes > LONGEST_PDU + SLACK:
+                raise OSError("a PDU longer than agreed on")
+            self.budget.add(self, nr_bytes)
+            return _read(connection, nr_bytes)
+        except OSError:
+            self.cut()  # pynetdicom takes it for closed by the peer, and would leave it open
+            raise
 
     def answered(self, number: int) -> None:
         """Note that a message of so many bytes has been dealt with."""
-        self.held = self.budget.release(self.held, number + OVERHEAD)
+        self.budget.release(self, number + OVERHEAD)
 
-    def close(self) -> None:
-        """Close the connection and give its part of the budget back."""
-        self.held = self.budget.release(self.held, self.held)
-        super().close()
+    def cut(self) -> None:
+        """Close the connection at once, also for who is reading from it."""
+        with suppress(OSError):
+            if self.socket is not None:
+                self.socket.shutdown(SHUT_RDWR)
+
+
+def _read(connection: socket, number: int) -> bytearray:
+    found = bytearray()
+    while len(found) < number:
+        piece = connection.recv(min(READ, number - len(found)))
+        if not piece:
+            break
+        found += piece
+    return found
 
 
 class BoundedHandler(RequestHandler):

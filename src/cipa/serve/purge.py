@@ -42,6 +42,8 @@ def purge(queue: Queue, keep: Keep, now: float) -> list[str]:
             for folder in gone:
                 shutil.rmtree(folder, ignore_errors=True)
             found.append(study)
+        for study in found:
+            del queue.studies[study]
     for study in found:
         say("study deleted", study=alias_of(study), reason="keep.done_days have passed")
     return found

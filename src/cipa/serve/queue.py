@@ -36,6 +36,13 @@ class Entry:
     writing: int = 0
     quiet_since: float = field(default_factory=time.monotonic)
 
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether nothing but its record is left, which is read again should it be sent again."""
+        record = self.record
+        is_over = record.state == "done" and not self.images and not self.writing
+        return is_over and all(one.deleted for one in record.results.values())
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -75,9 +82,12 @@ class Queue:
         self.damaged: list[str] = []
         for study in spool.list_studies():
             try:
-                self.studies[study] = self._find_again(study)
+                entry = self._find_again(study)
             except DataError:
                 self.damaged.append(study)
+                continue
+            if not entry.is_forgotten:
+                self.studies[study] = entry
         self.bytes = sum(sum(entry.images.values()) for entry in self.studies.values())
 
     def receive(self, study_uid: str, object_uid: str, content: bytes) -> bool:
@@ -150,7 +160,12 @@ class Queue:
             entry = self.studies[study]
             entry.record.state = "segmenting"
             entry.record.attempts += 1
-            self.spool.write_record(study, entry.record)
+            try:
+                self.spool.write_record(study, entry.record)
+            except OSError:
+                entry.record.state = "queued"
+                entry.record.attempts -= 1
+                raise
             return Turn(study, tuple(entry.images), tuple(entry.record.results), entry.record.attempts)
 
     def put_back(self, turn: Turn, counts: bool) -> None:
@@ -281,12 +296,14 @@ class Queue:
         waiting = sum(one.record.state in WAITING for one in self.studies.values())
         if waiting >= self.limits.studies:
             raise OutOfResourcesError(f"limits.studies: {self.limits.studies} wait")
-        entry = self.studies[study] = Entry(Study(changed_at=time.time()))
+        is_known = self.spool.folder_of(study).exists()  # it was deleted in time
+        entry = self._find_again(study) if is_known else Entry(Study(changed_at=time.time()))
+        self.studies[study] = entry
         return entry
 
     def _forget_if_empty(self, study: str) -> None:
         entry = self.studies[study]
-        if not entry.images and not entry.writing and not entry.record.results:
+        if not entry.images and not entry.writing and entry.record.state in WAITING:
             del self.studies[study]
 
     def _replace(self, study: str, entry: Entry, object_uid: str, name: str, size: int) -> None:

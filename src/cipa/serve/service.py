@@ -14,7 +14,7 @@ from cipa.serve.commitment import Commitments
 from cipa.serve.fetcher import Fetcher
 from cipa.serve.intake import Intake
 from cipa.serve.log import close_log, open_log, say, warn
-from cipa.serve.mailbox import take_requests
+from cipa.serve.mailbox import read_requests
 from cipa.serve.metrics import Meters
 from cipa.serve.node import DicomNode
 from cipa.serve.outlet import Outlet, StoreOutlet, StowOutlet
@@ -30,6 +30,9 @@ from cipa.signals import stop_signals
 
 TICK_S = 0.1
 """Between two looks at the queue."""
+
+REPORT_S = 2.0
+"""Between two looks for outcomes of storage commitment that are to be reported again."""
 
 PURGE_S = 60.0
 """Between two deletions of what is old."""
@@ -86,7 +89,7 @@ class Running:
         self.fetchers = {one.name: Fetcher(one, intake) for one in settings.web}
         self.turns = Turns(queue, Worker(queue.spool.root, settings.segmentation), settings.study, meters)
         self.metrics: Any = None
-        self.next_purge = time.monotonic()
+        self.next_purge = self.next_report = time.monotonic()
         self.began: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -123,9 +126,11 @@ class Running:
             say("study complete", study=alias_of(study), objects=len(self.queue.studies[study].images))
         try:
             self._do_requests()
+            if time.monotonic() >= self.next_report:
+                self.next_report = time.monotonic() + REPORT_S
+                self.commitments.report_due()
             if time.monotonic() >= self.next_purge:
                 self.next_purge = time.monotonic() + PURGE_S
-                self.commitments.report_due()
                 purge(self.queue, self.settings.keep, time.time())
         except OSError as error:
             warn("spool not written", reason=str(error.strerror))
@@ -145,15 +150,17 @@ class Running:
             thread.join()
 
     def _do_requests(self) -> None:
-        for one in take_requests(self.queue.spool):
+        for path, one in read_requests(self.queue.spool):
             verb = one.get("verb")
+            if verb == "fetch" and one.get("server") in self.fetchers:
+                self.fetchers[one["server"]].ask(path, one.get("study_uid", ""))
+                continue  # the fetcher deletes it
             if verb == "retry":
                 found = self.queue.retry(one.get("study", ""))
                 say("retry", study=alias_of(one.get("study", "")), found=found)
-            elif verb == "fetch" and one.get("server") in self.fetchers:
-                self.fetchers[one["server"]].ask(one.get("study_uid", ""))
             else:
                 warn("request not understood", verb=str(verb))
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

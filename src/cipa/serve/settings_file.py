@@ -1,5 +1,6 @@
 """Settings as YAML: read with every mistake named, and printed with what each line means."""
 
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -86,9 +87,9 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
             guess = suggestion(str(value), map(str, inner))
             raise UsageError(f"{where}: {shown(value)}{guess or '; choose ' + ', '.join(map(str, inner))}")
         return value
-    if kind is float and type(value) in (int, float) and float("-inf") < value < float("inf"):
+    if kind is float and type(value) in (int, float) and math.isfinite(value):
         return float(value)
-    if type(value) is kind:
+    if type(value) is kind and kind is not float:
         return value
     names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
     raise UsageError(f"{where}: {'null' if value is None else shown(value)}; give {names[kind]}")
