@@ -150,7 +150,7 @@ def send_raw(assoc, one, sop_class, sop_instance, content=None):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\0" * 300, b"\x08\x00\x16\x00UI\xff\xff1.2", os.urandom(4096)], ids=range(4)
+    "content", [b"\1", b"\0" * 300, b"\x08\x00\x16\x00UI\xff\xff1.2", os.urandom(4096)], ids=range(4)
 )
 def test_a_data_set_that_cannot_be_read_is_c000(open_node, content):
     found = open_node()
@@ -161,10 +161,10 @@ def test_a_data_set_that_cannot_be_read_is_c000(open_node, content):
 
 
 @pytest.mark.parametrize(
-    "tags", [{"StudyInstanceUID": None}, {"StudyInstanceUID": ""}, {"SeriesInstanceUID": None}]
+    ("name", "value"), [("StudyInstanceUID", None), ("StudyInstanceUID", ""), ("SeriesInstanceUID", None)]
 )
-def test_a_data_set_without_its_uids_is_c000(open_node, tags):
-    status = store(open_node().port, slice_of("CT", **tags))
+def test_a_data_set_without_its_uids_is_c000(open_node, name, value):
+    status = store(open_node().port, slice_of("CT", **{name: value}))
     assert status.Status == 0xC000
     assert "InstanceUID is missing" in status.ErrorComment
 

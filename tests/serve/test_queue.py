@@ -52,9 +52,8 @@ def test_a_received_object_is_a_whole_file_under_names_that_tell_nothing(queue, 
 
 def test_an_object_file_and_every_new_folder_are_flushed_before_it_counts(queue, monkeypatch):
     flushed = []
-    monkeypatch.setattr(
-        os, "fsync", lambda handle: flushed.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
-    )
+    link = "/proc/self/fd/{}"
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(str(Path(link.format(handle)).readlink())))
     queue.receive("1.2", "1.2.3", b"content")
     folder = queue.spool.images_of(STUDY)
     assert {str(folder), str(folder.parent), str(folder.parent.parent)} <= set(flushed)

@@ -100,12 +100,18 @@ class DicomNode:
         self.server.shutdown()
         self.thread.join()
         until = time.monotonic() + patience_s
-        while self.server.active_associations and time.monotonic() < until:
+        while self._connected() and time.monotonic() < until:
             time.sleep(0.05)
-        for one in self.server.active_associations:
+        left = self._connected()
+        for one in left:
             one.dul.socket.cut()
-        for one in self.server.active_associations:
+        for one in left:
             one.join(5.0)
+
+    def _connected(self) -> list[Any]:
+        """Return the associations with a live connection; others only wait for their own timeout."""
+        assert self.server is not None
+        return [one for one in self.server.active_associations if one.dul.is_alive()]
 
     def _entity(self) -> AE:
         entity = AE(ae_title=self.settings.ae_title)
