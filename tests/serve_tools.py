@@ -3,16 +3,10 @@
 import numpy as np
 import pytest
 from benchmarks.serve import tools
-from benchmarks.serve.tools import write_weights
 from pydicom.uid import generate_uid
 
 from dicom_files import write_series
 from studies import BOX, LPS, SUV_PER_BQML
-
-__all__ = [
-    *("NodeProcess", "free_port", "orthanc", "send", "stored", "wait_for", "write_uid_study"),
-    "write_weights",
-]
 
 
 def write_uid_study(folder, uid=None, suv=15.0, slices=5, **tags):

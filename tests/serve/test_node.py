@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from benchmarks.serve.tools import send, wait_for
 from pydicom import dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import (
@@ -21,7 +22,7 @@ from pynetdicom import AE
 
 from cipa.serve.settings import Limits, Tls
 from dicom_files import CLASSES, header
-from serve_tools import send, wait_for, write_uid_study
+from serve_tools import write_uid_study
 
 
 def associate(

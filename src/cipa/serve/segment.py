@@ -6,15 +6,15 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from cipa.errors import CipaError, DataError
 from cipa.files import atomic_folder, is_disk_full
 from cipa.inference.batch import Job, failure_of, read_place
+from cipa.inference.dicom_objects import FILES
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.result import Prediction
 from cipa.inference.save import save_prediction
@@ -23,35 +23,12 @@ from cipa.io.dicom.slices import Slice
 from cipa.io.dicom.tags import text
 from cipa.io.studies import find_studies
 from cipa.privacy import forget
+from cipa.serve.ended import Ended
 from cipa.serve.spool import Spool, alias_of, make_folder
 from cipa.serve.stable_uids import make_uids_stable
 
 MADE = "made.json"
 """In the folder of a result: what a node that died before it could note the result reads again."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What became of a study's turn.
-
-    Attributes:
-        state: `made`, `known` (the same input was segmented before), `held`, `full` (the disk is), or `stale`
-            (a file was replaced meanwhile, so that the study is to be begun again).
-        digest: of the input, where it could be read.
-        objects: DICOM files below the folder of the result.
-        reason: why it is held.
-        warnings: what needs a second look.
-        seconds: it took.
-        lesions: of the result.
-    """
-
-    state: Literal["made", "known", "held", "full", "stale"]
-    digest: str = ""
-    objects: list[str] = field(default_factory=list)
-    reason: str = ""
-    warnings: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    lesions: int = 0
 
 
 def segment_turn(
@@ -116,9 +93,7 @@ def _segment(
     make_folder(final.parent)
     with atomic_folder(final) as partial:
         save_prediction(prediction, partial / "files", job.also, objects=job.objects)
-        objects = sorted(
-            partial.glob("files/**/*.dcm"), key=lambda path: path.relative_to(partial).as_posix()
-        )
+        objects = sorted(partial.glob("files/**/*.dcm"), key=_order)
         if not objects:
             raise CipaError(f"no DICOM object could be made: {'; '.join(prediction.warnings)}")
         make_uids_stable(objects, (one.header for one in _slices(pair)), _seed(job, pair, digest))
@@ -126,6 +101,11 @@ def _segment(
         ended = Ended("made", digest, names, "", _scrub(prediction), lesions=prediction.lesion_count)
         (partial / MADE).write_text(json.dumps(vars(ended)))
     return ended
+
+
+def _order(path: Path) -> tuple[bool, str]:
+    """Put the SEG first, for others refer to it."""
+    return path.name != FILES["seg"], path.as_posix()
 
 
 def digest_input(pair: PetCtInput) -> str:

@@ -5,11 +5,11 @@ import time
 from typing import Any
 
 from cipa.errors import CipaError
+from cipa.serve.ended import Ended
 from cipa.serve.log import say, warn
 from cipa.serve.metrics import Meters
 from cipa.serve.queue import Queue, Turn
 from cipa.serve.records import Result
-from cipa.serve.segment import Ended
 from cipa.serve.settings import StudyRules
 from cipa.serve.spool import alias_of
 from cipa.serve.worker import Worker, WorkerDiedError

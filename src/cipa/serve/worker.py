@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cipa.errors import CipaError, UsageError
+from cipa.serve.ended import Ended
 from cipa.serve.queue import Turn
-from cipa.serve.segment import Ended, segment_turn
 from cipa.serve.settings import Segmentation
 from cipa.serve.spool import Spool
 from cipa.signals import end_with_parent, ignore_stop_signals
@@ -122,6 +122,8 @@ def _cause_of(code: int | None) -> str:
 
 def _run(connection: Connection, root: Path, settings: Segmentation) -> None:
     """Load the network, then segment what the node names, until the node is gone."""
+    from cipa.serve.segment import segment_turn  # brings PyTorch, of which the node itself has no need
+
     ignore_stop_signals()
     end_with_parent()
     spool = Spool(root)
