@@ -24,11 +24,11 @@ def measure_kills(folder, template, weights, count, kills, seed, seconds):
         threads, stop, acknowledged = _send_all(port, studies, pause=seconds / 3 / count)
         done = 0
         while done < kills and time.monotonic() < until:
-            time.sleep(random_.uniform(0.0, 6.0))
+            time.sleep(random_.uniform(0.0, 20.0))
             moments[_doing(node)] += 1
             node.kill()
             done += 1
-            node.start()
+            node.start("listening")
         for thread in threads:
             thread.join(max(1.0, until - time.monotonic()))
         stop.set()
@@ -61,7 +61,7 @@ def measure_full_disk(folder, template, weights, count, seconds):
             stop.set()
             is_complete = wait_until_quiet(node, address, count, seconds)
             rows = _judge(node, address, studies, acknowledged, is_complete)
-            restarts = node.count("ready")
+            restarts = node.count("listening")
             node.stop()
     finally:
         subprocess.run(["umount", spool], check=True)
@@ -92,9 +92,14 @@ def _send_all(port, studies, pause):
 
 def _doing(node):
     """What the log says that the node was at: segmenting, sending, or receiving and waiting."""
-    events = [one["event"] for one in node.lines() if one["event"].split()[0] in ("study", "result", "ready")]
-    last = events[-1] if events else "ready"
-    return {"study begun": "segmenting", "study segmented": "sending"}.get(last, "receiving or waiting")
+    events = [
+        one["event"]
+        for one in node.lines()
+        if one["event"].split()[0] in ("study", "result", "ready", "listening")
+    ]
+    last = events[-1] if events else "listening"
+    names = {"study begun": "segmenting", "study segmented": "sending", "listening": "loading the network"}
+    return names.get(last, "receiving or waiting")
 
 
 def _judge(node, address, studies, acknowledged, is_complete):

@@ -128,13 +128,13 @@ class NodeProcess:
         self.environment = os.environ | {"PYTHONPATH": str(SOURCES), "OMP_NUM_THREADS": str(threads)}
         self.process = None
 
-    def start(self):
-        """Start it and wait until it is ready."""
-        readies = self.count("ready")
+    def start(self, event="ready"):
+        """Start it and wait until it says that it is ready, or `listening`, which comes first."""
+        begun = self.count(event)
         with self.log.open("a") as log:
             words = [sys.executable, "-m", "cipa", "serve", "--config", str(self.config)]
             self.process = subprocess.Popen(words, stderr=log, env=self.environment)
-        wait_for(lambda: self.process.poll() is not None or self.count("ready") > readies)
+        wait_for(lambda: self.process.poll() is not None or self.count(event) > begun)
         assert self.process.poll() is None, self.log.read_text()
 
     def lines(self, event=None):

@@ -93,32 +93,29 @@ class Running:
         self.began: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Load the network, then listen, fetch and send.
+        """Listen, fetch and send; then load the network, which may take its time, and begin to segment.
 
         Raises:
             DataError, UsageError: the network, TLS, an address or a port cannot be used.
         """
-        ready = self.turns.worker.start()
         try:
             self.metrics = self.meters.serve(self.settings.metrics)
         except OSError as error:
-            raise UsageError(
-                f"metrics.port {self.settings.metrics.port}: {error.strerror}; give another"
-            ) from error
-        port = self.node.open() if self.settings.node.port is not None else None
-        for thread in (self.turns, *self.senders, *self.fetchers.values()):
+            where = f"metrics.port {self.settings.metrics.port}"
+            raise UsageError(f"{where}: {error.strerror}; give another") from error
+        node = self.settings.node
+        port = self.node.open() if node.port is not None else None
+        self._begin(*self.senders, *self.fetchers.values())
+        counts = dict(self.queue.counts())
+        say("listening", address=node.address, port=port, ae_title=node.ae_title, pid=os.getpid(), **counts)
+        ready = self.turns.worker.start()
+        self._begin(self.turns)
+        say("ready", device=ready.device, weights=list(ready.names))
+
+    def _begin(self, *threads: threading.Thread) -> None:
+        for thread in threads:
             thread.start()
             self.began.append(thread)
-        say(
-            "ready",
-            address=self.settings.node.address,
-            port=port,
-            ae_title=self.settings.node.ae_title,
-            device=ready.device,
-            weights=list(ready.names),
-            pid=os.getpid(),
-            **dict(self.queue.counts()),
-        )
 
     def tick(self) -> None:
         """Queue what has been quiet, do what was asked for, delete what is old."""
