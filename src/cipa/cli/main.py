@@ -13,10 +13,10 @@ from importlib import import_module
 from typing import Any
 
 from cipa.cli.boundary import guard
-from cipa.cli.suggest import suggestion
 from cipa.errors import UsageError
 from cipa.signals import exit_on_termination
 from cipa.streams import make_rich_safe, safe_streams
+from cipa.suggest import suggestion
 from cipa.version import __version__
 
 VERBS = {
@@ -33,6 +33,7 @@ VERBS = {
     "measure": "measure a mask from any tool or hand (NIfTI, DICOM SEG, RTSTRUCT), and report it",
     "predict": "segment slices or volumes that have no mask",
     "view": "look at results in the browser, correct the mask, measure again",
+    "serve": "run a node behind a PACS: receive studies, segment each once, send results back",
 }
 """Verbs in the order a newcomer meets them, each with its line in `cipa --help`."""
 

@@ -11,6 +11,7 @@ from cipa.files import atomic_file, is_disk_full
 from cipa.inference.dicom_objects import DEFAULT_OBJECTS
 from cipa.inference.options import (
     DEFAULTS,
+    DICOM_ONLY,
     NOTHING_GIVEN,
     NOTHING_SAID,
     ReportOptions,
