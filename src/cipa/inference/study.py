@@ -21,6 +21,7 @@ from cipa.io.aligned import SliceSampler
 from cipa.io.checks import region_warnings
 from cipa.io.orientation import axial_stack
 from cipa.lesions.body import Body, body_of
+from cipa.lesions.kidneys import split_kidneys
 from cipa.lesions.labelling import keep_lesions, label_lesions
 from cipa.lesions.measure import AxialSlices, mean_probability, measure_lesions
 from cipa.lesions.plausibility import (
@@ -123,8 +124,11 @@ def _find_lesions(
     if not has_pet:
         lesions = [lesion.without_suv() for lesion in lesions]
     kept, others = split_by_uptake(lesions, limits)
-    keep_lesions(labels, affine, [lesion.number for lesion in kept])
     left_out += others
+    if body is not None:
+        kept, others = split_kidneys(kept, body)
+        left_out += others
+    keep_lesions(labels, affine, [lesion.number for lesion in kept])
     return {
         "mask": labels.astype(bool).view(np.uint8) if left_out else volume.mask,
         "labels": labels,
