@@ -168,7 +168,6 @@ def predict_place(job: Job, place: StudyPlace) -> Prediction:
     )
 
 
-
 def write_summary(out: Path, names: Sequence[str]) -> None:
     """Write `patients.csv`, `lesions.csv` and `left_out.csv` over the finished studies, each file whole.
 

@@ -51,8 +51,8 @@ class Prediction:
             fingerprint), `ct` and `pet` (vendor, scanner, spacing_mm, shape), `suv` (factor, how), `patient`
             (pseudonym, and the ID if the user wants it shown), `examination` (date, tracer, dose and more),
             `sul` (factor, how), `reference` (liver, blood pool), `given` (what the user said), `model` (name,
-            variant and more), `version`, `threshold`, `options`, `device`, `seconds`; `revision` (number, tools,
-            names of lesions) of a mask that a person corrected. Never the name.
+            variant and more), `version`, `threshold`, `options`, `device`, `seconds`; `revision` (number,
+            tools, names of lesions) of a mask that a person corrected. Never the patient's name.
         warnings: what needs a second look, one line each.
         source: the DICOM pair it was made from, which DICOM SEG refers to; None for other input.
         inputs: what was given, `ct+pet`, `ct` or `pet`. A CT that was not given is black on the PET's grid; a
