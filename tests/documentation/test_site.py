@@ -29,6 +29,14 @@ def test_every_room_and_public_name_has_a_page():
         assert f"[`{name}`][{home}]" in pages["index.md"]
 
 
+def test_pages_that_are_absent_leave_the_navigation():
+    pytest.importorskip("mkdocs")
+    from documentation.hooks import without_pages
+
+    nav = [{"Home": "index.md"}, {"How-to": ["a.md", {"B": "b.md"}, {"C": "c.md"}]}]
+    assert without_pages(nav, {"b.md"}) == [{"Home": "index.md"}, {"How-to": ["a.md", {"C": "c.md"}]}]
+
+
 def site(folder, **pages):
     for name, body in pages.items():
         (folder / f"{name}.html").write_text(f"<html><body>{body}</body></html>")
