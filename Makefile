@@ -4,7 +4,8 @@
 # make check-types    the quick tests with every argument and return value checked against its annotation
 # make coverage    the quick tests with the share of lines they run
 # make lint    format check, lint, types, layers
-# make docs      the documentation site, in site/: strict, and without a network
+# make docs      the documentation site, in site/: strict, and without a network (its search wants a server, as
+#                python -m http.server -d site)
 # make benchmark   measure the kernels and the network on this machine's CPU
 # make dependencies    write docs/dependencies.md: packages, licences, sizes
 # make release-check    build twice, read, install with the oldest and newest dependencies, audit (ten minutes, 15 GB)

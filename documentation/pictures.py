@@ -63,7 +63,7 @@ def run(*words: str) -> None:
 
 
 def photograph(page: Path, picture: Path) -> None:
-    """Picture the top of an HTML page as a browser shows it, in 256 colours."""
+    """Picture the top of an HTML page as a browser shows it."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         sys.exit(f"none of {', '.join(BROWSERS)} is installed: install one to picture {page.name}")
@@ -76,7 +76,7 @@ def photograph(page: Path, picture: Path) -> None:
         timeout=300,
     )
     with Image.open(picture) as image:
-        image.convert("RGB").quantize(256).save(picture, optimize=True)
+        image.convert("RGB").save(picture, optimize=True)
 
 
 def main(names: list[str]) -> None:
