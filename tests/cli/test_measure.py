@@ -143,10 +143,12 @@ def test_objects_of_a_nifti_study_are_refused_in_a_warning(here, capsys):
     assert not list((here / "out").glob("*.dcm"))
 
 
-def test_sul_is_by_lean_body_mass_where_height_and_sex_are_known_and_else_said_to_be_left_out(here):
+def test_sul_is_by_lean_body_mass_where_height_and_sex_are_known_and_else_said_to_be_left_out(here, capsys):
     predict()
     words = ["predicted/mask.nii.gz", "study", "--no-report"]
+    capsys.readouterr()
     assert main(["measure", *words, "-o", "without"]) == 0
+    assert "SUL is left out: Patient's Size (0010,1020) is missing" in capsys.readouterr().out
     facts = json.loads((here / "without" / "lesions.json").read_text())["facts"]
     assert facts["sul"]["factor"] is None
     assert "Patient's Size (0010,1020) is missing; give --height-m" in facts["sul"]["how"]
@@ -171,6 +173,28 @@ def test_the_report_names_the_patient_only_as_it_is_told_to(here, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert "--pseudonym: it holds the patient's name" in line
     assert "Secret" not in line
+
+
+def test_the_id_is_shown_on_request_only(here):
+    write_study(here / "named", PatientID="4711-A")
+    assert (
+        main(["predict", "named", "--weights", "w", "--device", "cpu", "-o", "first", "--dicom-out", "none"])
+        == 0
+    )
+    words = ["measure", "first/mask.nii.gz", "named", "--dicom-out", "none"]
+    assert main([*words, "-o", "without"]) == main([*words, "-o", "with", "--show-id"]) == 0
+    pages = [(here / out / "report.html").read_text() for out in ("first", "without", "with")]
+    assert ["4711" in page for page in pages] == [False, False, True]
+    facts = [json.loads((here / out / "lesions.json").read_text())["facts"] for out in ("without", "with")]
+    assert [one["patient"]["id"] for one in facts] == [None, "4711-A"]
+
+
+def test_what_is_true_of_one_study_is_refused_for_several(here, capsys):
+    write_study(here / "two" / "a")
+    write_study(here / "two" / "b", StudyInstanceUID="1.2.9")
+    words = ["predict", "two", "--weights", "w", "--device", "cpu", "-o", "out", "--height-m", "1.7"]
+    assert main(words) == 2
+    assert "--height-m: of one study, and 2 are given" in capsys.readouterr().err
 
 
 def test_a_region_of_reference_out_of_the_images_is_one_line_and_writes_nothing(here, capsys):
