@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cipa import __version__
 from cipa.data.mask_file import read_mask_file
+from cipa.data.tumour import Label
 from cipa.inference.details import body_of_pair, find_details
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.result import Prediction
@@ -23,7 +24,7 @@ from cipa.lesions.plausibility import warnings_of
 
 
 def measure_mask(
-    mask: Path, pair: PetCtInput, label: int | None = None, regions: Sequence[str] = ()
+    mask: Path, pair: PetCtInput, label: Label | None = None, regions: Sequence[str] = ()
 ) -> Prediction:
     """Measure a mask on a study.
 
@@ -33,7 +34,7 @@ def measure_mask(
     Args:
         mask: NIfTI, DICOM SEG or RTSTRUCT.
         pair: the study.
-        label: NIfTI: value that is tumour, if several are there.
+        label: NIfTI: value that is tumour, if several are there, or `all`, such as numbers of lesions.
         regions: SEG and RTSTRUCT: names or patterns of what is tumour, taken together.
 
     Returns:
