@@ -31,6 +31,7 @@ VERBS = {
     "compare": "compare evaluations: intervals over patients, paired tests",
     "info": "print what a DICOM study holds: series, the CT and PET to segment, SUV factor, problems",
     "measure": "measure a mask from any tool or hand (NIfTI, DICOM SEG, RTSTRUCT), and report it",
+    "compare-studies": "compare two examinations of one patient: lesions matched, changes, PERCIST, a report",
     "predict": "segment slices or volumes that have no mask",
     "view": "look at results in the browser, correct the mask, measure again",
     "serve": "run a node behind a PACS: receive studies, segment each once, send results back",
@@ -102,7 +103,7 @@ def _run_verb(verb: str, words: Sequence[str]) -> int:
 
     make_rich_safe()
     leave_stale_launcher()
-    module: Any = import_module(f"cipa.cli.{verb}")
+    module: Any = import_module(f"cipa.cli.{verb.replace('-', '_')}")
     parser = Parser(prog=f"cipa {verb}", description=module.__doc__)
     module.add_arguments(parser)
     return int(module.run(parser.parse_words(words)) or 0)

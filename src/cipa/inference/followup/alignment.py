@@ -1,7 +1,7 @@
 """Rigid alignment of two CTs of one patient, by SimpleITK, on the body without the couch.
 
 The body of each CT is cut out (`cipa.lesions.body`), for couches and arm rests move against the patient, and
-brought to cells of about 4 mm. A search along the body finds where the two overlap best, as scans need not
+brought to cells of about 5 mm. A search along the body finds where the two overlap best, as scans need not
 cover the same range; SimpleITK's registration goes on from there: correlation of HU, six parameters, two
 resolutions. Breathing and posture remain, a few millimetres in the lung and more at arms and bowel.
 """
@@ -22,7 +22,7 @@ from cipa.lesions.body import body_of
 if TYPE_CHECKING:
     import SimpleITK
 
-CELL_MM = 4.0
+CELL_MM = 5.0
 
 WINDOW_HU = (-1000.0, 300.0)
 """Lung to soft tissue; bone and metal above would outweigh them."""
@@ -162,12 +162,15 @@ def _refine(
     method = itk.ImageRegistrationMethod()
     method.SetMetricAsCorrelation()
     method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(0.25)
+    method.SetMetricSamplingPercentage(0.1)
+    method.MetricUseFixedImageGradientFilterOff()
+    method.MetricUseMovingImageGradientFilterOff()
     method.SetInterpolator(itk.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(4.0, 0.01, 200)
+    # steps of 2 mm down to 0.02; halved at each turn, as is usual, they ended 5 mm off
+    method.SetOptimizerAsRegularStepGradientDescent(2.0, 0.02, 150, 0.8, 1e-7)
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([2, 1])
-    method.SetSmoothingSigmasPerLevel([4.0, 0.0])
+    method.SetSmoothingSigmasPerLevel([CELL_MM, 0.0])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     method.SetNumberOfThreads(1)
     transform = itk.Euler3DTransform(start)
@@ -190,6 +193,8 @@ def _correlation(itk: Any, fixed: "SimpleITK.Image", moving: "SimpleITK.Image", 
     shared = np.count_nonzero(there.any(axis=(1, 2))) * fixed.GetSpacing()[2]
     inside = there & ((own > 0.05) | (other > 0.05))
     if shared < LEAST_OVERLAP * min(lengths) or np.count_nonzero(inside) < 100:
+        return -1.0
+    if not own[inside].std() or not other[inside].std():  # no body in one of them
         return -1.0
     return float(np.corrcoef(own[inside], other[inside])[0, 1])
 

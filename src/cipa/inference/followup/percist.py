@@ -54,7 +54,7 @@ class Percist:
     Attributes:
         category: a key of `NAMES`, or None.
         why: what the category follows from, or what keeps it from being stated, one line each.
-        notes: preconditions that could not be checked, one line each.
+        notes: what does not hold or is not known and does not keep a category from being stated, likewise.
         sul_peak: of the hottest lesion at each time.
         threshold: the least SULpeak of a lesion that can be measured at the first time.
     """
@@ -102,7 +102,7 @@ def percist(
     threshold = before.totals()["percist_threshold_sul"]
     peaks = Change(before.sul_peak, after.sul_peak if after.lesions else residual_sul)
     reasons, notes = _preconditions(before.facts, after.facts)
-    reasons += _tracers(before, after, notes)
+    reasons += _tracers(before, after)
     if not before.lesions:
         reasons.append("the first study has no lesion")
     elif peaks.before is None or (peaks.after is None and after.lesions):
@@ -174,36 +174,35 @@ def _without_lesions(after: Prediction, peaks: Change, change: str) -> tuple[str
 
 
 def _preconditions(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Return what breaks a precondition, and what cannot be checked."""
+    """Return what breaks a precondition, and what is only to be said."""
     reasons: list[str] = []
     notes: list[str] = []
     minutes = [facts.get("suv", {}).get("uptake_minutes") for facts in (before, after)]
-    reasons += _uptake(minutes, notes)
+    reasons += _uptake(minutes)
     for group, name in SAME_SCANNER:
         pair = [facts.get(group, {}).get(name) for facts in (before, after)]
         if all(pair) and pair[0] != pair[1]:
-            reasons.append(f"{name} differs: {pair[0]}, then {pair[1]}")
+            notes.append(f"the {name} differs, which PERCIST asks to be the same: {pair[0]}, then {pair[1]}")
         elif not all(pair):
-            notes.append(f"{name} is not known of both studies")
+            notes.append(f"whether the {name} is the same is not known")
     return reasons + _livers(before, after, notes), notes
 
 
-def _tracers(before: Prediction, after: Prediction, notes: list[str]) -> list[str]:
+def _tracers(before: Prediction, after: Prediction) -> list[str]:
     """Return why the tracer is none that PERCIST is for."""
     known = [None if one.source is None else one.source.scale.tracer for one in (before, after)]
     others = [one.name for one in known if one is not None and one.is_fdg is False]
     if others:
         return [f"the tracer is not FDG but {others[0]}"]
     if not all(one is not None and one.is_fdg for one in known):
-        notes.append("the tracer is not named in both studies: FDG is assumed")
+        return ["the tracer is not named in both studies, so that it need not be FDG"]
     return []
 
 
-def _uptake(minutes: Sequence[float | None], notes: list[str]) -> list[str]:
+def _uptake(minutes: Sequence[float | None]) -> list[str]:
     first, second = minutes
     if first is None or second is None:
-        notes.append("uptake times are not known of both studies")
-        return []
+        return ["the times from injection to scan are not known of both studies"]
     low, high = UPTAKE_MINUTES
     found = [
         f"the scan of the {name} study began {value:.0f} min after the injection, not {low:g} to {high:g}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from cipa.errors import UsageError
+from cipa.errors import DataError, UsageError
 from cipa.inference.inputs import read_input
 from cipa.inference.measure import measure_mask
 from cipa.inference.options import ReportOptions, StudyOptions
@@ -50,8 +50,11 @@ def read_time_point(source: Source) -> Prediction:
     options, report = _options(given, source)
     place = source.study if result is not None else source.place
     mask = source.place / MASK if source.mask is None else source.mask
-    pair = read_input(place, options=options, report=report)
-    return measure_mask(mask, pair, regions=source.regions)
+    try:
+        return measure_mask(mask, read_input(place, options=options, report=report), regions=source.regions)
+    except DataError as error:
+        line = str(error)  # of an option that each study has
+        raise DataError(f"{source.place}: {line}" if line.startswith("--") else line) from error
 
 
 @quiet()

@@ -199,3 +199,20 @@ def test_values_in_suv_alone_are_taken_as_suv(enhanced):
     assert found.scale.how == "Units GML: values are SUV by body weight already"
     assert found.pet.array.max() > raw.max()
     assert np.array_equal(found.pet.array % 7, np.zeros_like(raw))
+
+
+def test_damage_anywhere_in_the_header_is_one_line_or_harmless(enhanced):
+    path, rng = enhanced / "pet.dcm", np.random.default_rng(0)
+    whole = path.read_bytes()
+    end, said = whole.rindex(b"\xe0\x7f\x10\x00"), []
+    for _ in range(120):
+        damaged = bytearray(whole)
+        for place in rng.integers(400, end, 4):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            read_pet_ct(read_study(enhanced))
+        except DataError as error:
+            said.append(str(error))
+    assert said
+    assert not any("\n" in line for line in said)

@@ -34,11 +34,14 @@ def split_frames(one: Slice) -> list[Slice]:
     """
     if text(one.header, "SOPClassUID") not in CT + PET:
         return [one]
+    kind = "PET" if text(one.header, "SOPClassUID") in PET else "CT"
     try:
         return _split(one)
     except _Malformed as error:
-        kind = "PET" if text(one.header, "SOPClassUID") in PET else "CT"
-        return [Slice(one.entry, one.header, one.pixels_at, problem=f"enhanced multi-frame {kind}: {error}")]
+        why = str(error)
+    except Exception:  # damage within sequences makes pydicom raise almost anything
+        why = "its functional groups are damaged; copy the study again"
+    return [Slice(one.entry, one.header, one.pixels_at, problem=f"enhanced multi-frame {kind}: {why}")]
 
 
 class _Malformed(ValueError):
