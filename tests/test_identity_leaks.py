@@ -23,6 +23,7 @@ from cipa.inference.places import read_place
 from cipa.io.nifti import write_volume
 from cipa.io.studies import find_studies
 from studies import write_study
+from view_client import Client
 
 SECRETS = {
     "family name": "Zörblâxova",
@@ -230,6 +231,30 @@ def test_evaluation_of_studies_tells_no_secret(here, way):
     assert (code != 0) == (way == "another grid"), printed
     assert leaks(printed) == []
     assert way == "another grid" or leaks_of(here / "out") == {}
+
+
+@pytest.mark.parametrize("folder", ["plain", "numbers", "neutral"])
+def test_a_correction_tells_no_secret(here, folder):
+    """What the server says, and every file of a revision."""
+    assert predict(write(here / FOLDERS[folder]), "-o", "out", "--no-report")[0] == 0
+    client = Client(here / "out")
+    shown = [client.get("/api/results").text, client.get(client.url()).text]
+    saved = client.send(client.labels())
+    assert saved.status_code == 200
+    shown += [saved.text, client.send(client.labels()).text, client.send(b"", "autosave", 1).text]
+    assert leaks("".join(shown)) == []
+    assert leaks_of(here / "out") == {}
+
+
+def test_a_study_that_cannot_be_opened_tells_no_secret(here):
+    study = write(here / FOLDERS["plain"])
+    assert predict(study, "-o", "out", "--no-report")[0] == 0
+    damage_a_file(study)
+    lose_a_slice(study)
+    client = Client(here / "out")
+    answer = client.get(client.url())
+    assert answer.status_code == 422
+    assert leaks(answer.text) == []
 
 
 def test_a_mask_alone_tells_no_secret(here):

@@ -100,12 +100,30 @@ def run(arguments: Namespace) -> int:
 
         also = (write_study_report, *also)
     prediction.save(out, also, arguments.overwrite, kinds)
+    _remember(arguments)
     print_warnings(tuple(prediction.warnings))
     print_lesions(out)
     print(f"{pair.name}: {totals_line(prediction.totals())}")
     print(f"written: {out}")
     print(DISCLAIMER)
     return 0
+
+
+def _remember(arguments: Namespace) -> None:
+    """Let `cipa view` find the images of the result."""
+    from cipa.io.remembered import remember_place
+    from cipa.io.studies import find_studies, nifti_place
+
+    if arguments.data:
+        places = find_studies(Path(arguments.data))
+    else:
+        places = (
+            [nifti_place("", Path(arguments.ct), Path(arguments.pet))]
+            if arguments.ct and arguments.pet
+            else []
+        )
+    if len(places) == 1:
+        remember_place(places[0])
 
 
 def _read(arguments: Namespace) -> "PetCtInput":
