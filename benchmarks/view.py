@@ -60,9 +60,8 @@ STROKE = """async (count) => {
 }"""
 
 
-MARKS = (
-    "Object.fromEntries(performance.getEntriesByType('mark').map((m) => [m.name, Math.round(m.startTime)]))"
-)
+MARKS = """Object.fromEntries(
+  performance.getEntriesByType("mark").map((mark) => [mark.name, Math.round(mark.startTime)]))"""
 
 
 def main() -> None:

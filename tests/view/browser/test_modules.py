@@ -44,7 +44,8 @@ def test_suv_between_voxels_is_that_of_the_measurements(modules):
     expected = resample(suv, pet, ct, SHAPE)
     body = """(() => {
       const suvAt = m.sampler(Float32Array.from(a[0]), a[1], a[2], a[3]), found = [], [x, y, z] = a[4];
-      for (let n = 0; n < x * y * z; n++) found.push(suvAt(n % x, Math.floor(n / x) % y, Math.floor(n / (x * y))));
+      const whole = Math.floor;
+      for (let n = 0; n < x * y * z; n++) found.push(suvAt(n % x, whole(n / x) % y, whole(n / (x * y))));
       return found;
     })()"""
     found = modules(module("sampling", body), flat(suv), suv.shape, pet.tolist(), ct.tolist(), SHAPE)

@@ -143,6 +143,7 @@ export class Scene {
   /** Show one plane alone, by the world axis across it; null shows all. */
   enlarge(axis) {
     this.large = axis;
+    this.canvas.parentElement.classList.toggle("one-plane", axis !== null);
     this.#layout();
     this.draw();
   }
