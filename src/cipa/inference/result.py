@@ -39,7 +39,8 @@ class Prediction:
     Attributes:
         mask: uint8, 1 in the lesions: where the probability reaches the threshold and nothing was left out.
         probability_255: uint8, probability of tumour, 255 is 1; None of a mask that no network drew here.
-        labels: uint16 (int32 beyond 65535 lesions), the `number` of the lesion a voxel is in, 0 for none.
+        labels: the `number` of the lesion a voxel is in, 0 for none: uint16 (int32 beyond 65535 lesions), or
+            uint8 of a mask that was numbered elsewhere.
         ct: HU.
         pet: body-weight SUV, on its own grid.
         lesions: largest first.

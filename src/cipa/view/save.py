@@ -15,6 +15,7 @@ from cipa.inference.result import Prediction
 from cipa.inference.revisions import RECORD, REJECTED, next_folder
 from cipa.inference.save import NOTE, Writer, write_labels
 from cipa.io.nifti import write_volume
+from cipa.io.volume import Volume
 from cipa.lesions.measure import Lesion
 from cipa.report.dicom import CAPTURES, REPORT, WRITERS
 from cipa.report.study import write_study_report
@@ -22,7 +23,8 @@ from cipa.version import __version__
 from cipa.view.autosave import now
 from cipa.view.catalogue import require_result
 from cipa.view.edits import Edits
-from cipa.view.studies import OpenStudy, to_ct_order
+from cipa.view.page_order import page_order
+from cipa.view.studies import OpenStudy
 
 Labels = npt.NDArray[np.unsignedinteger]
 
@@ -50,7 +52,7 @@ def save_revision(
         OSError: the disk is full or the like; the result is as it was.
     """
     numbers, kept = number_lesions(labels, edits)
-    drawn = to_ct_order(_renumber(labels, numbers), study.pair)
+    drawn = _renumber(labels, numbers, study.pair.ct)
     number, folder = next_folder(result)
     try:
         made = now()
@@ -83,7 +85,11 @@ def number_lesions(labels: Labels, edits: Edits) -> tuple[dict[int, int], int]:
     Returns:
         New number by label, of labels that have voxels; and how many are not rejected.
     """
-    sizes = np.bincount(labels.ravel())
+    most = int(labels.max(initial=0)) + 1
+    sizes = np.zeros(most, np.intp)
+    for image in labels:  # `bincount` takes 8 bytes a voxel
+        if image.any():
+            sizes += np.bincount(image.ravel(), minlength=most)
     there = [label for label in np.flatnonzero(sizes).tolist() if label]
     rejected = {label for label in there if edits.of(label).state == "rejected"}
     order = sorted(there, key=lambda label: (label in rejected, -sizes[label], label))
@@ -111,10 +117,15 @@ def _measure(result: Path, study: OpenStudy, drawn: Labels, kept: int) -> tuple[
     return whole, prediction.lesions[kept:]
 
 
-def _renumber(labels: Labels, numbers: dict[int, int]) -> Labels:
-    table = np.zeros(int(labels.max(initial=0)) + 1, np.uint16)
+def _renumber(labels: Labels, numbers: dict[int, int], ct: Volume) -> Labels:
+    """Give labels of the page their new numbers, in the CT's order of axes and memory."""
+    dtype = np.uint8 if len(numbers) <= 255 else np.uint16
+    table = np.zeros(max(numbers, default=0) + 1, dtype)
     table[list(numbers)] = list(numbers.values())
-    return labels.astype(np.uint16) if np.array_equal(table, np.arange(len(table))) else table[labels]
+    turned: Labels = np.empty_like(ct.array, dtype=dtype)
+    for image, drawn in zip(page_order(turned, ct.affine), labels, strict=True):
+        image[...] = table[drawn]
+    return turned
 
 
 def _facts(number: int, made: str, edits: Edits, numbers: dict[int, int], kept: int) -> dict[str, Any]:

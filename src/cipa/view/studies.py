@@ -5,9 +5,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from cipa.errors import DataError
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.options import StudyOptions
@@ -16,7 +13,7 @@ from cipa.io.checks import pair_warnings
 from cipa.io.grid import same_grid
 from cipa.io.remembered import recall_place, remember_place
 from cipa.io.studies import StudyPlace, find_studies
-from cipa.view.page_order import PageGrid, page_grid, page_order
+from cipa.view.page_order import PageGrid, page_grid
 from cipa.view.refusal import Refusal
 
 SAME_MM = 0.1
@@ -117,13 +114,6 @@ def prepare_study(pair: PetCtInput) -> OpenStudy:
         volume if kind in pair.inputs else None for kind, volume in (("ct", pair.ct), ("pet", pair.pet))
     )
     return OpenStudy(pair, tuple(pair_warnings(ct, pet)), page_grid(pair.ct.shape, pair.ct.affine))
-
-
-def to_ct_order(labels: npt.NDArray[np.unsignedinteger], pair: PetCtInput) -> npt.NDArray[np.unsignedinteger]:
-    """Return labels (z, y, x) of the page in the CT's order of axes and memory."""
-    turned = np.empty_like(pair.ct.array, dtype=labels.dtype)
-    page_order(turned, pair.ct.affine)[...] = labels
-    return turned
 
 
 def _options(facts: dict[str, Any]) -> StudyOptions:

@@ -1,6 +1,7 @@
 """What the server does with results, without HTTP: list, open, keep strokes, save."""
 
 from collections import OrderedDict, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -11,6 +12,7 @@ import numpy as np
 from cipa.errors import DataError
 from cipa.inference.revisions import list_revisions
 from cipa.inference.save import MASK
+from cipa.io.dicom.seg import load_writer
 from cipa.io.nifti_header import read_layout
 from cipa.io.nifti_voxels import open_unpacked
 from cipa.io.volume import Volume
@@ -58,6 +60,13 @@ class Workbench:
         self.opened: OrderedDict[tuple[str, str], OpenStudy] = OrderedDict()
         self.opening = Lock()
         self.locks: defaultdict[str, Lock] = defaultdict(Lock)
+
+    def warm_up(self) -> None:
+        """Read the one result that there is, and load what saving needs, while the browser starts."""
+        with suppress(Exception):  # whoever asks for it is told
+            places = self.catalogue.places()
+            if len(places) == 1 and self.study(places[0]).pair.source is not None:
+                load_writer()
 
     def list_results(self) -> list[dict[str, Any]]:
         """Return a row a result."""

@@ -159,10 +159,10 @@ def _read_pair(triple: Triple) -> tuple[Volume, Volume, str]:
     """Read CT and PET; return them with their Frame of Reference UID, empty of NIfTI."""
     if not triple.is_dicom:
         return read_volume(triple.ct), read_volume(triple.pet), ""
-    study = read_study(triple.ct)
+    study = read_study(triple.ct, triple.folders)
     if triple.pet != triple.ct:
         study = join_studies(study, read_study(triple.pet))
-    pair = read_pet_ct(study)
+    pair = read_pet_ct(study, **triple.given)
     for line in (*collect_warnings(study), *pair.warnings):
         warnings.warn(line, VolumeWarning, stacklevel=3)
     return pair.ct, pair.pet, text(pair.ct_series.header, "FrameOfReferenceUID")

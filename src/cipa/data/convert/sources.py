@@ -4,8 +4,9 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from cipa.data.convert.outcome import Problem
 from cipa.errors import DataError, UsageError
@@ -26,6 +27,11 @@ class Triple:
         ct: NIfTI file, HU; or folder or zip of a DICOM study or of its CT.
         pet: NIfTI file, body-weight SUV; or folder or zip as the CT's, or of the PET alone.
         mask: NIfTI file, DICOM SEG or RTSTRUCT, tumour.
+        folders: DICOM: the folders that hold the study's files, where `ct` holds other studies' too.
+        given: DICOM: what a user said of the study, as `cipa.io.dicom.volumes.read_pet_ct` takes it.
+        fingerprint: stands in metadata.json for CT and PET, whose folders may name the patient; empty for
+            their files.
+        warnings: what was known beforehand, one line each.
     """
 
     patient: str
@@ -33,6 +39,10 @@ class Triple:
     ct: Path
     pet: Path
     mask: Path
+    folders: tuple[Path, ...] | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_dicom(self) -> bool:
@@ -164,8 +174,13 @@ def _pair(found: Mapping[str, Mapping[str, list[Path]]]) -> Sources:
             triples.append(_triple(name, files))
         except DataError as error:
             problems.append(Problem(name, str(error)))
+    return gather_sources(triples, problems)
+
+
+def gather_sources(triples: Iterable[Triple], problems: Iterable[Problem]) -> Sources:
+    """Return patients found in some other way, without those whose ids are the same."""
     unique, clashes = _without_clashes(triples)
-    return Sources(tuple(unique), tuple(problems + clashes))
+    return Sources(tuple(unique), (*problems, *clashes))
 
 
 def _triple(name: str, files: Mapping[str, list[Path]]) -> Triple:
@@ -177,7 +192,8 @@ def _triple(name: str, files: Mapping[str, list[Path]]) -> Triple:
             raise DataError(
                 f"{len(paths)} {kind} files ({several}); narrow the pattern or list them in a table"
             )
-    return Triple(patient_id(name), name, *(files[kind][0] for kind in KINDS))
+    ct, pet, mask = (files[kind][0] for kind in KINDS)
+    return Triple(patient_id(name), name, ct, pet, mask)
 
 
 def _without_clashes(triples: Iterable[Triple]) -> tuple[list[Triple], list[Problem]]:

@@ -14,7 +14,7 @@ from PIL import Image
 from cipa.data.convert.metadata import PatientRecord, write_metadata
 from cipa.data.convert.outcome import Problem, gather
 from cipa.data.convert.patient import Recipe, SlicedPatient, open_patient, require_tumour
-from cipa.data.convert.sources import Sources, Triple
+from cipa.data.convert.sources import KINDS, Sources, Triple
 from cipa.data.convert.split import SplitRule
 from cipa.data.layout import SPLITS, image_path, list_path
 from cipa.errors import DataError
@@ -100,13 +100,13 @@ def _write_patient(folder: Path, recipe: Recipe, test: set[str], root: Path, tri
         patient=triple.patient,
         name=triple.name,
         split="test" if triple.patient in test else "train",
-        sources={kind: _below(getattr(triple, kind), root) for kind in ("ct", "pet", "mask")},
+        sources={kind: _shown(triple, kind, root) for kind in KINDS},
         spacing=patient.spacing,
         plane=patient.plane,
         numbers=tuple(tumour),
         slices_with_tumour=sum(tumour.values()),
         grid=grid_record(patient.ct),
-        warnings=tuple(noted),
+        warnings=(*triple.warnings, *noted),
     )
 
 
@@ -133,6 +133,13 @@ def _write_lists(folder: Path, records: Sequence[PatientRecord]) -> None:
             for number in record.numbers
         ]
         list_path(folder, name).write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+def _shown(triple: Triple, kind: str, root: Path) -> str:
+    """Return what metadata.json calls a file."""
+    return (
+        triple.fingerprint if triple.fingerprint and kind != "mask" else _below(getattr(triple, kind), root)
+    )
 
 
 def _below(path: Path, root: Path) -> str:
