@@ -39,7 +39,7 @@ export class Saver {
   async keep() {
     clearTimeout(this.timer);
     this.timer = null;
-    if (this.saving) return;
+    if (this.saving || this.study.result.read_only) return;
     if (this.busy) {
       this.again = true;
       return;
