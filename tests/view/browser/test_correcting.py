@@ -53,6 +53,11 @@ def test_a_brush_stroke_is_undone_saved_and_read_again_as_it_was_drawn(served, v
     assert [row["volume_ml"] for row in rows] == [pytest.approx(expected.sum() * 12 / 1000)]
     record = json.loads((served.folder / "revisions" / "001" / "revision.json").read_text())
     assert record["tools"] == ["brush"]
+    hand.key("Control+z")
+    assert hand.count(1) == drawn
+    hand.wait_for("kept")
+    hand.key("Control+y")
+    hand.wait_for("saved")
     hand.page.reload()
     hand.page.wait_for_selector("body[data-ready]")
     assert hand.count(1) == expected.sum()
@@ -80,3 +85,28 @@ def test_a_threshold_in_a_sphere_takes_what_interpolated_suv_says(served, visit,
         number - 1
     ]
     assert row["suv_max"] == pytest.approx(suv[hot & ~box].max(), rel=0.05)
+
+
+def test_lesions_are_merged_split_and_rejected_and_what_is_rejected_is_no_tumour(served, visit):
+    hand = Hand(visit(served.address))
+    hand.key("n")
+    hand.key("b")
+    hand.press(CENTRE_LPS * RAS)
+    first, second = hand.count(1), hand.count(2)
+    hand.page.click("#lesions tbody tr >> nth=0")
+    hand.page.click("#lesions tbody tr >> nth=1", modifiers=["Control"])
+    hand.key("m")
+    assert hand.count(1) == first + second
+    assert hand.page.locator("#lesions tbody tr").count() == 1
+    hand.key("u")
+    assert sorted([hand.count(1), hand.count(2)]) == sorted([first, second])
+    hand.page.click("#lesions tbody tr >> nth=1")
+    smaller = hand.count(2)
+    hand.key("x")
+    hand.save(1)
+    assert hand.page.locator("#lesions tr.rejected").count() == 1
+    saved = on_ct_grid(served.folder / "revisions" / "001" / "lesions.nii.gz")
+    assert np.count_nonzero(saved) == first + second - smaller
+    hand.key("c")
+    hand.page.wait_for_selector("#said:has-text('network')")
+    assert hand.page.get_attribute("[data-compare]", "aria-pressed") == "true"

@@ -1,3 +1,5 @@
+import numpy as np
+
 from browser_study import CENTRE_LPS
 
 
@@ -32,3 +34,29 @@ SHADES = """() => {
   });
 }"""
 GO_TO = "(mm) => { window.cipa.scene.goTo(mm); window.cipa.scene.drawNow(); }"
+
+
+def test_the_projection_shows_a_point_where_its_crosshair_is(served, visit):
+    page = visit(served.address)
+    page.wait_for_function("() => window.cipa.mip.frames.every(Boolean)")
+    centre = [*(-CENTRE_LPS[:2]).tolist(), CENTRE_LPS[2]]
+    for number in (0, 7, 12, 29):
+        shades = np.array(page.evaluate(FRAME, number))
+        darkest = np.argwhere(shades == shades.min()).mean(axis=0)
+        column, row = page.evaluate(POINT, [number, centre])
+        assert np.hypot(darkest[0] - row, darkest[1] - column) < 3
+
+
+FRAME = """(number) => {
+  const { width, height } = window.cipa.mip.frames[number];
+  const pen = new OffscreenCanvas(width, height).getContext("2d");
+  pen.drawImage(window.cipa.mip.frames[number], 0, 0);
+  const { data } = pen.getImageData(0, 0, width, height);
+  const row = (y) => Array.from({ length: width }, (_, x) => data[4 * (x + y * width)]);
+  return Array.from({ length: height }, (_, y) => row(y));
+}"""
+POINT = """([number, mm]) => {
+  const { mip } = window.cipa, finer = mip.canvas.width / mip.geometry.width;
+  mip.at = number;
+  return mip.project(mm).map((value) => value / finer - 0.5);
+}"""

@@ -95,7 +95,7 @@ function viewActions({ scene, tools, looks, mip, compare }) {
     view("less", ["-"], "Less PET over CT", () => looks.addShare(-0.1)),
     view("more", ["=", "+"], "More PET over CT", () => looks.addShare(0.1)),
     view("mask", ["h"], "Lesions: filled, outlines, hidden", () => looks.nextMask()),
-    view("compare", ["c"], "Compare with the network's mask (outline)", compare),
+    view("compare", ["c"], "Compare with the network's mask, or another revision's (outline)", compare),
     view("up", ["ArrowUp"], "Next slice of the plane last used", walk(1, 1)),
     view("down", ["ArrowDown"], "Previous slice", walk(-1, 1)),
     view("farup", ["PageUp"], "Ten slices on", walk(1, 10)),

@@ -7,7 +7,7 @@ export function colourOf(label) {
   const hue = (label * 137.508 + 330) % 360;
   const part = (offset) => {
     const k = (offset + hue / 30) % 12;
-    return Math.round(255 * (0.6 - 0.4 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+    return Math.round(255 * (0.66 - 0.34 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
   };
   return [part(0), part(8), part(4)];
 }

@@ -58,7 +58,7 @@ export class Looks {
     this.#apply();
   }
 
-  /** Show or hide the network's outline. */
+  /** Show or hide the outline of the other labels. */
   toggleCompare() {
     this.compare = !this.compare;
     this.#apply();
@@ -68,7 +68,7 @@ export class Looks {
     const { scene, view, share, top, mask } = this;
     const inverted = view === "pet";
     scene.setPetLook({ top, share: view === "ct" ? 0 : inverted ? 1 : share, hot: !inverted });
-    scene.setLabelLook({ inside: mask === "both" ? INSIDE : 0, outline: mask === "hidden" ? 0 : 1, network: this.compare ? 1 : 0 });
+    scene.setLabelLook({ inside: mask === "both" ? INSIDE : 0, outline: mask === "hidden" ? 0 : 1, other: this.compare ? 1 : 0 });
     this.slider.value = Math.round(share * 100);
     this.#mark("view", view);
     this.#mark("mask", mask);

@@ -81,11 +81,11 @@ export class Mip {
     if (!nearest) return;
     const pen = this.canvas.getContext("2d");
     pen.drawImage(nearest, 0, 0, this.canvas.width, this.canvas.height);
-    if (this.point && this.geometry.degrees) this.#cross(pen, ...this.#project(this.point));
+    if (this.point && this.geometry.degrees) this.#cross(pen, ...this.project(this.point));
   }
 
-  /** Column and row of a point in millimetres in the frame shown. */
-  #project([x, y, z]) {
+  /** Column and row, on the canvas, of a point in millimetres in the frame shown. */
+  project([x, y, z]) {
     const { width, pixel_mm: pixel, centre_mm: [cx, cy], top_mm: top, degrees } = this.geometry;
     const angle = (degrees[this.at] * Math.PI) / 180;
     return [width / 2 - ((x - cx) * Math.cos(angle) + (y - cy) * Math.sin(angle)) / pixel, (top - z) / pixel].map((value) => FINER * value);

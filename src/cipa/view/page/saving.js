@@ -39,7 +39,7 @@ export class Saver {
   async keep() {
     clearTimeout(this.timer);
     this.timer = null;
-    if (this.saving) return;
+    if (this.saving || this.study.result.read_only) return;
     if (this.busy) {
       this.again = true;
       return;
@@ -72,8 +72,9 @@ export class Saver {
   async save() {
     const { study } = this;
     if (study.result.read_only) return notify("save", "warning", "This result is open for reading only: there is nothing to save.");
-    if (this.saving) return null;
+    if (this.saving || study.busy) return null;
     this.saving = true;
+    study.busy = "Saving: a moment, please.";
     clearTimeout(this.timer);
     say("Saving and measuring…");
     this.#show();
@@ -90,6 +91,7 @@ export class Saver {
       this.#failed("save", error, "Nothing was written over, and your strokes are still in this page.");
     } finally {
       this.saving = false;
+      study.busy = null;
       this.#show();
     }
     return null;

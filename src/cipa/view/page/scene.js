@@ -76,7 +76,7 @@ export class Scene {
     this.mmToBox = invert(rows);
     this.#matrix("toCt", this.#toTexture(affine, ct.shape));
     this.setPetLook({ top: 10, share: 0, hot: true });
-    this.setLabelLook({ inside: 0, outline: 0, network: 0 });
+    this.setLabelLook({ inside: 0, outline: 0, other: 0 });
     this.setWindow(-600, 1500);
     this.#layout();
     this.ready = true;
@@ -98,10 +98,10 @@ export class Scene {
     this.draw();
   }
 
-  /** Keep the network's labels beside, to compare with. */
-  setNetwork(labels) {
-    if (this.networkTexture) this.gl.deleteTexture(this.networkTexture);
-    this.networkTexture = textures.uploadLabels(this.gl, UNITS.network, labels);
+  /** Keep other labels beside, to compare with. */
+  setOther(labels) {
+    if (this.otherTexture) this.gl.deleteTexture(this.otherTexture);
+    this.otherTexture = textures.uploadLabels(this.gl, UNITS.other, labels);
     this.draw();
   }
 
@@ -133,9 +133,9 @@ export class Scene {
     this.draw();
   }
 
-  /** Opacity of labels inside, at the outline, and of the network's outline, 0 to 1 each. */
-  setLabelLook({ inside, outline, network }) {
-    const shown = this.networkTexture ? network : 0;
+  /** Opacity of labels inside, at the outline, and of the other labels' outline, 0 to 1 each. */
+  setLabelLook({ inside, outline, other }) {
+    const shown = this.otherTexture ? other : 0;
     this.#uniform("labelLook", (place) => this.gl.uniform3f(place, inside, outline, shown));
     this.draw();
   }
@@ -143,6 +143,7 @@ export class Scene {
   /** Show one plane alone, by the world axis across it; null shows all. */
   enlarge(axis) {
     this.large = axis;
+    this.canvas.parentElement.classList.toggle("one-plane", axis !== null);
     this.#layout();
     this.draw();
   }

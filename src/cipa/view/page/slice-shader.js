@@ -1,7 +1,7 @@
 /** What a slice shows, computed as it is drawn: no texture is computed anew when a window, a slider or a label changes. */
 
 /** Texture units of ours, beyond those NiiVue keeps for itself. */
-export const UNITS = { ct: 11, pet: 12, labels: 13, network: 14, palette: 15 };
+export const UNITS = { ct: 11, pet: 12, labels: 13, other: 14, palette: 15 };
 
 /** Fragment shader of NiiVue's slices; `texPos` is the place in the box that the CT fills, 0 to 1 along R, A and S. */
 export const SLICE_SHADER = `#version 300 es
@@ -10,13 +10,13 @@ precision highp float;
 uniform highp sampler3D ct;
 uniform highp sampler3D pet;
 uniform highp sampler3D labels;
-uniform highp sampler3D network;
+uniform highp sampler3D other;
 uniform highp sampler2D palette;
 uniform mat4 toCt;       // texPos to texture coordinates
 uniform mat4 toPet;
 uniform vec2 window;     // lowest HU shown, 1 / width
 uniform vec4 petLook;    // 1 / highest SUV, share of PET, 1 hot or 0 inverted grey, 1 where there is PET
-uniform vec3 labelLook;  // opacity of the inside, of the outline, of the network's outline
+uniform vec3 labelLook;  // opacity of the inside, of the outline, of the other's outline
 in vec3 texPos;
 out vec4 color;
 
@@ -53,8 +53,8 @@ void main() {
     }
   }
   if (labelLook.z > 0.0) {
-    float other = texture(network, t).r;
-    if (other > 0.0 && rim(network, t, other, dx, dy)) shade = mix(shade, vec3(0.25, 0.9, 1.0), labelLook.z);
+    float there = texture(other, t).r;
+    if (there > 0.0 && rim(other, t, there, dx, dy)) shade = mix(shade, vec3(0.25, 0.9, 1.0), labelLook.z);
   }
   color = vec4(shade, 1.0);
 }

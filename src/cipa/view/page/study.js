@@ -15,7 +15,7 @@ export class Study extends EventTarget {
    */
   constructor(result, labels, suvAt) {
     super();
-    Object.assign(this, { labels, suvAt, history: new History(), saved: null });
+    Object.assign(this, { labels, suvAt, history: new History(), saved: null, busy: null });
     this.adopt(result);
     this.select(this.lesions.length ? this.lesions[0].label : null);
   }
@@ -28,10 +28,12 @@ export class Study extends EventTarget {
     if (this.chosen) this.chosen = this.chosen.filter((label) => this.lesion(label));
   }
 
-  /** Go on with a result as saved and its labels; what was done before can no longer be undone. */
+  /** Go on with a result as saved. Where its lesions got other numbers, what was done before can no longer be undone. */
   renew(result, labels, chosen) {
-    this.labels = labels;
-    this.history = new History();
+    if (labels.data.some((label, index) => label !== this.labels.data[index])) {
+      this.labels = labels;
+      this.history = new History();
+    }
     this.adopt(result);
     this.chosen = this.lesion(chosen) ? [chosen] : this.lesions.slice(0, 1).map((lesion) => lesion.label);
     this.dispatchEvent(new Event("select"));
@@ -89,6 +91,7 @@ export class Study extends EventTarget {
 
   /** Do an edit and note it as one step: `work` changes labels and lesions; if it throws, all is as before. */
   edit(tool, work) {
+    this.#requireQuiet();
     const before = this.lesions;
     this.lesions = before.map((lesion) => ({ ...lesion }));
     try {
@@ -105,9 +108,21 @@ export class Study extends EventTarget {
 
   /** Begin an edit that lasts, as a stroke does; `end()` notes it as one step. */
   begin(tool) {
+    this.#requireQuiet();
     const before = this.lesions;
     this.lesions = before.map((lesion) => ({ ...lesion }));
-    return { end: () => this.#note(tool, before) };
+    this.busy = "Finish the stroke first.";
+    return {
+      end: () => {
+        this.busy = null;
+        return this.#note(tool, before);
+      },
+    };
+  }
+
+  /** Nothing is edited during a stroke, or while a save would not see it. */
+  #requireQuiet() {
+    if (this.busy) throw new Error(this.busy);
   }
 
   #note(tool, before) {
@@ -120,7 +135,7 @@ export class Study extends EventTarget {
   }
 
   undo() {
-    const step = this.history.back();
+    const step = this.busy ? null : this.history.back();
     if (!step) return false;
     if (step.change) this.labels.undo(step.change);
     this.#restore(step.before, step.change);
@@ -128,7 +143,7 @@ export class Study extends EventTarget {
   }
 
   redo() {
-    const step = this.history.forth();
+    const step = this.busy ? null : this.history.forth();
     if (!step) return false;
     if (step.change) this.labels.redo(step.change);
     this.#restore(step.after, step.change);

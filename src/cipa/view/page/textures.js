@@ -1,33 +1,47 @@
-/** Volumes on the graphics card: CT in half-precision HU, PET in SUV, labels one byte a voxel. */
+/** Volumes on the graphics card: CT in HU, PET in SUV, labels one byte a voxel. */
 
 import { UNITS } from "./slice-shader.js";
 
+/** Slices converted and uploaded at a time. */
+const SLAB = 32;
+
 /**
- * Upload CT. Half-precision floats hold every whole HU to 2048 and every second beyond: what a screen shows is no finer.
+ * Upload CT: in half precision, which holds every whole HU to 2048 and every second beyond (a screen shows no finer); in
+ * single precision where the processor draws, which takes 165 ms a frame to sample half precision and 105 ms single.
  *
  * @param {WebGL2RenderingContext} gl
  * @param {{shape: number[], data: TypedArray, slope: number, intercept: number}} ct
  */
 export function uploadCt(gl, { shape, data, slope, intercept }) {
-  const table = halfTable();
-  const halves = new Uint16Array(data.length);
-  if (slope === 1 && data instanceof Int16Array && Number.isInteger(intercept)) {
-    for (let k = 0; k < data.length; k += 1) halves[k] = table[data[k] + intercept + 32768];
-  } else {
-    for (let k = 0; k < data.length; k += 1) {
-      halves[k] = table[Math.min(Math.max(Math.round(data[k] * slope + intercept), -32768), 32767) + 32768];
+  const single = isSingle(gl), texture = start(gl, UNITS.ct, gl.LINEAR);
+  const [width, height, depth] = shape, plane = width * height;
+  gl.texStorage3D(gl.TEXTURE_3D, 1, single ? gl.R32F : gl.R16F, ...shape);
+  const table = single ? null : halfTable();
+  const values = new (single ? Float32Array : Uint16Array)(SLAB * plane);
+  for (let z = 0; z < depth; z += SLAB) {
+    const count = Math.min(SLAB, depth - z), first = z * plane, size = count * plane;
+    for (let k = 0; k < size; k += 1) {
+      const hu = data[first + k] * slope + intercept;
+      values[k] = single ? hu : table[Math.min(Math.max(Math.round(hu), -32768), 32767) + 32768];
     }
+    const sent = values.subarray(0, size);
+    gl.texSubImage3D(gl.TEXTURE_3D, 0, 0, 0, z, width, height, count, gl.RED, single ? gl.FLOAT : gl.HALF_FLOAT, sent);
   }
-  const texture = start(gl, UNITS.ct, gl.LINEAR);
-  gl.texImage3D(gl.TEXTURE_3D, 0, gl.R16F, ...shape, 0, gl.RED, gl.HALF_FLOAT, halves);
   return texture;
 }
 
 /** Upload PET, SUV as float32 (x fastest). */
 export function uploadPet(gl, { shape, data }) {
   const texture = start(gl, UNITS.pet, gl.LINEAR);
-  gl.texImage3D(gl.TEXTURE_3D, 0, gl.R16F, ...shape, 0, gl.RED, gl.FLOAT, data);
+  gl.texImage3D(gl.TEXTURE_3D, 0, isSingle(gl) ? gl.R32F : gl.R16F, ...shape, 0, gl.RED, gl.FLOAT, data);
   return texture;
+}
+
+/** Whether to sample single precision: where the processor draws, and can. */
+function isSingle(gl) {
+  const known = gl.getExtension("WEBGL_debug_renderer_info");
+  const renderer = String(gl.getParameter(known ? known.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(renderer) && gl.getExtension("OES_texture_float_linear") !== null;
 }
 
 /** Upload labels to a unit. */

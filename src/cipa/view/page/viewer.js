@@ -3,6 +3,7 @@
 import { actionsOf } from "./actions.js";
 import * as api from "./api.js";
 import { palette } from "./colours.js";
+import { compare, fillAgainst, linkAgainst } from "./comparing.js";
 import { linkActions } from "./keys.js";
 import { Looks } from "./looks.js";
 import { Mip } from "./mip.js";
@@ -112,20 +113,11 @@ function assemble(parts, hasPet) {
   });
   const saver = new Saver(study, (result) => reload(parts, result));
   Object.assign(parts, { settings, looks, tools, saver, goTo, read, compare: () => compare(parts) });
+  linkAgainst(parts);
   linkActions(actionsOf(parts));
   tools.take("move");
   if (study.active) goTo(study.active);
   looks.window(looks.hasPet ? "soft" : "lung");
-}
-
-/** Show or hide the network's outline; its labels are fetched the first time. */
-async function compare({ scene, study, looks }) {
-  try {
-    if (!scene.networkTexture) scene.setNetwork(await openLabels(study.result, "network"));
-    looks.toggleCompare();
-  } catch (error) {
-    say(`The network's mask cannot be shown: ${error.message}`);
-  }
 }
 
 /** Show a result anew after a save: its lesions may have got other numbers. */
@@ -134,6 +126,7 @@ async function reload({ scene, study }, result) {
   const chosen = study.active && result.renumbered ? result.renumbered[study.active.label] : study.active?.label;
   study.renew(result, labels, chosen ?? null);
   scene.setLabels(study.labels);
+  scene.setPalette(palette(study.lesions));
   describe(result);
 }
 
@@ -183,6 +176,7 @@ function describe(result) {
   box.hidden = !warnings.length;
   box.querySelector("summary").textContent = warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`;
   box.querySelector("ul").replaceChildren(...warnings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  fillAgainst(result);
   const last = result.revisions?.at(-1);
   document.getElementById("revision").textContent = last && last.number ? `Revision ${last.number}: ${(last.tools ?? []).join(", ") || "by hand"}` : "";
 }
