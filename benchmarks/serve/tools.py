@@ -23,6 +23,10 @@ DICOM_WEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 MISSING = "Orthanc is not installed (Debian packages orthanc and orthanc-dicomweb)"
 
 
+START_S = 600.0
+"""Seconds to start in: a busy machine takes a minute to import PyTorch."""
+
+
 def has_orthanc():
     """Tell whether Orthanc and its DICOMweb plugin are installed."""
     return shutil.which("Orthanc") is not None and DICOM_WEB.exists()
@@ -134,7 +138,7 @@ class NodeProcess:
         with self.log.open("a") as log:
             words = [sys.executable, "-m", "cipa", "serve", "--config", str(self.config)]
             self.process = subprocess.Popen(words, stderr=log, env=self.environment)
-        wait_for(lambda: self.process.poll() is not None or self.count(event) > begun)
+        wait_for(lambda: self.process.poll() is not None or self.count(event) > begun, START_S)
         assert self.process.poll() is None, self.log.read_text()
 
     def lines(self, event=None):
