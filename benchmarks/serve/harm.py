@@ -28,7 +28,7 @@ def measure_kills(folder, template, weights, count, kills, seed, seconds):
             if done % 2:  # else most kills strike while the network is loaded
                 begun = node.count("study begun")
                 with suppress(AssertionError):  # nothing is left to be segmented
-                    wait_for(lambda: node.count("study begun") > begun, 60)  # noqa: B023
+                    wait_for(lambda begun=begun: node.count("study begun") > begun, 60)
             time.sleep(random_.uniform(0.0, 6.0))
             moments[_doing(node)] += 1
             node.kill()

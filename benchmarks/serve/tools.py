@@ -1,5 +1,6 @@
 """What measurements and tests of the node share: Orthanc as PACS, a node in a process, senders, studies."""
 
+import atexit
 import json
 import os
 import shutil
@@ -138,6 +139,7 @@ class NodeProcess:
         with self.log.open("a") as log:
             words = [sys.executable, "-m", "cipa", "serve", "--config", str(self.config)]
             self.process = subprocess.Popen(words, stderr=log, env=self.environment)
+        atexit.register(self.process.kill)  # where a test or a measurement fails
         wait_for(lambda: self.process.poll() is not None or self.count(event) > begun, START_S)
         assert self.process.poll() is None, self.log.read_text()
 
