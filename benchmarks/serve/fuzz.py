@@ -1,6 +1,7 @@
 """Damaged associations and files: the node must answer or close every one, and go on serving."""
 
 import random
+import select
 import socket
 import threading
 import time
@@ -11,12 +12,15 @@ from pynetdicom import AE, evt
 from benchmarks.serve.load import settings_text
 from benchmarks.serve.tools import NodeProcess, free_port, orthanc, send, write_copy
 
-CLIENTS = 4
+CLIENTS = 16
 
 HANG_S = 30.0
 """A connection that is neither answered nor closed for so long hangs; idle associations end after IDLE_S."""
 
 IDLE_S = 3
+
+ANSWER_S = 0.3
+"""Seconds that an answer is waited for before the next PDU is sent."""
 
 
 def measure(folder, template, weights, count, seed, seconds):
@@ -75,25 +79,29 @@ def record(port, file):
 
 
 def damage(stream, random_):
-    """Return the bytes of a stream with a few changes: bits, lengths, order, cuts, or other bytes at all."""
+    """Return the PDUs of a stream with a few changes: bits, lengths, order, cuts, or other bytes at all."""
     pdus = [bytearray(one) for one in stream]
-    kind = random_.choice(("bits", "length", "order", "cut", "noise", "header", "content"))
+    kind = random_.choice(
+        ("bits", "length", "order", "cut", "noise", "header", "content", "content", "at once")
+    )
     if kind == "order":
         random_.shuffle(pdus)
     if kind == "noise":
         pdus = [bytearray(random_.randbytes(random_.randrange(1, 2000)))]
-    if kind == "content":  # the association is sound, the data set is not
-        _flip(max(pdus, key=len), random_, random_.randrange(1, 200), first=12)
+    if kind == "content":  # the association is sound, the data set is not; the UIDs are in its first bytes
+        last = random_.choice((400, 3000, None))
+        _flip(max(pdus, key=len), random_, random_.randrange(1, 40), first=12, last=last)
     if kind in ("bits", "header"):
         last = 200 if kind == "header" else None
         for _ in range(random_.randrange(1, 4)):
             _flip(random_.choice(pdus), random_, random_.randrange(1, 8), last=last)
     if kind == "length":
-        one = random_.choice(pdus)
         length = random_.choice((0, 1, 2**16, 2**31, 2**32 - 1, random_.randrange(2**20)))
-        one[2:6] = length.to_bytes(4, "big")
-    whole = b"".join(pdus)
-    return whole[: random_.randrange(len(whole))] if kind == "cut" else whole
+        random_.choice(pdus)[2:6] = length.to_bytes(4, "big")
+    if kind == "cut":
+        pdus = pdus[: random_.randrange(1, len(pdus) + 1)]
+        pdus[-1] = pdus[-1][: random_.randrange(len(pdus[-1]))]
+    return [b"".join(pdus)] if kind == "at once" else pdus
 
 
 def _flip(one, random_, number, first=0, last=None):
@@ -102,14 +110,20 @@ def _flip(one, random_, number, first=0, last=None):
         one[random_.randrange(first, last)] ^= 1 << random_.randrange(8)
 
 
-def attack(port, content, random_):
-    """Send bytes, now and then leaving the connection open, and say how the node ended it."""
+def attack(port, pdus, random_):
+    """Send PDUs, each after a moment for the answer, and say how the node ended the connection."""
+    answer = b""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=HANG_S) as peer:
-            peer.sendall(content)
+            for one in pdus:
+                peer.sendall(one)
+                if select.select([peer], [], [], ANSWER_S)[0]:
+                    piece = peer.recv(65536)
+                    answer += piece
+                    if not piece:
+                        return "closed after answers" if len(answer) else "closed"
             if random_.random() < 0.9:
                 peer.shutdown(socket.SHUT_WR)
-            answer = b""
             while piece := peer.recv(65536):
                 answer += piece
             return "closed after answers" if answer else "closed"

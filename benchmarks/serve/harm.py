@@ -5,11 +5,12 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 
 from pydicom import dcmread
 
 from benchmarks.serve.load import SENDERS, deliver, settings_text, wait_until_quiet
-from benchmarks.serve.tools import NodeProcess, free_port, orthanc, stored, write_copy
+from benchmarks.serve.tools import NodeProcess, free_port, orthanc, stored, wait_for, write_copy
 
 
 def measure_kills(folder, template, weights, count, kills, seed, seconds):
@@ -24,7 +25,11 @@ def measure_kills(folder, template, weights, count, kills, seed, seconds):
         threads, stop, acknowledged = _send_all(port, studies, pause=seconds / 3 / count)
         done = 0
         while done < kills and time.monotonic() < until:
-            time.sleep(random_.uniform(0.0, 20.0))
+            if done % 2:  # else most kills strike while the network is loaded
+                begun = node.count("study begun")
+                with suppress(AssertionError):  # nothing is left to be segmented
+                    wait_for(lambda begun=begun: node.count("study begun") > begun, 60)
+            time.sleep(random_.uniform(0.0, 6.0))
             moments[_doing(node)] += 1
             node.kill()
             done += 1

@@ -1,5 +1,6 @@
 """What measurements and tests of the node share: Orthanc as PACS, a node in a process, senders, studies."""
 
+import atexit
 import json
 import os
 import shutil
@@ -21,6 +22,10 @@ SOURCES = Path(__file__).parents[2] / "src"
 DICOM_WEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 MISSING = "Orthanc is not installed (Debian packages orthanc and orthanc-dicomweb)"
+
+
+START_S = 600.0
+"""Seconds to start in: a busy machine takes a minute to import PyTorch."""
 
 
 def has_orthanc():
@@ -134,7 +139,8 @@ class NodeProcess:
         with self.log.open("a") as log:
             words = [sys.executable, "-m", "cipa", "serve", "--config", str(self.config)]
             self.process = subprocess.Popen(words, stderr=log, env=self.environment)
-        wait_for(lambda: self.process.poll() is not None or self.count(event) > begun)
+        atexit.register(self.process.kill)  # where a test or a measurement fails
+        wait_for(lambda: self.process.poll() is not None or self.count(event) > begun, START_S)
         assert self.process.poll() is None, self.log.read_text()
 
     def lines(self, event=None):

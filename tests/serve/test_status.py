@@ -41,6 +41,14 @@ def test_what_needs_a_look_is_listed_with_its_reason(spool):
     ]
 
 
+def test_a_study_at_its_turn_is_seen(spool):
+    queue = Queue(spool, Limits(), ())
+    queue.receive("1.4", "1", b"content")
+    queue.promote(0.0)
+    queue.next_turn()
+    assert read_status(spool.root).counts["segmenting"] == 1
+
+
 def test_a_node_at_work_is_seen_and_a_second_one_refused(spool):
     with hold_lock(spool.root):
         assert read_status(spool.root).running

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -62,7 +63,7 @@ class Commitments:
         self.queue, self.ae_title, self.retry, self.meters, self.tls = queue, ae_title, retry, meters, tls
         self.peers = {one.ae_title.strip(): one for one in peers}
         self.folder = queue.spool.commitments
-        self.threads: dict[Any, Path] = {}
+        self.asked: WeakKeyDictionary[Any, Path] = WeakKeyDictionary()  # by association
 
     def request(self, event: Any) -> tuple[int, None]:
         """Take an N-ACTION: on disk when this returns success."""
@@ -79,7 +80,7 @@ class Commitments:
         """Report the outcome once the answer to a request is on its way, as the peer waits for that first."""
         if type(event.message).__name__ != "N_ACTION_RSP":
             return
-        path = self.threads.pop(event.assoc, None)
+        path = self.asked.pop(event.assoc, None)
         if path is not None:
             threading.Thread(target=self._report, args=(path, event.assoc), daemon=True).start()
 
@@ -115,7 +116,7 @@ class Commitments:
         digest = hashlib.sha256(f"{peer}/{transaction}".encode()).hexdigest()[:32]
         path = self.folder / f"{digest}.json"
         self._write(path, found | {"next_at": time.time() + self.retry.first_s})
-        self.threads[event.assoc] = path
+        self.asked[event.assoc] = path
         self.meters.commitments.inc()
         say("storage commitment requested", peer=peer, objects=len(pairs))
         return 0x0000

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import threading
+import warnings
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,9 +56,15 @@ def open_log(settings: Log) -> logging.Handler:
     LOGGER.setLevel(settings.level.upper())
     LOGGER.propagate = False
     threading.excepthook = report_thread
+    mute_libraries()
+    return handler
+
+
+def mute_libraries() -> None:
+    """Keep lines and warnings of the libraries from standard error, for the whole process."""
+    warnings.simplefilter("ignore")
     for name in MUTED:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    return handler
 
 
 def close_log(handler: logging.Handler) -> None:

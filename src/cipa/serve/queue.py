@@ -272,7 +272,7 @@ class Queue:
         is_ended = record.state in ("done", "held") and (
             not images or digest_names(images) == record.evaluated
         )
-        if not is_ended:
+        if not is_ended and (self.is_owner or record.state != "segmenting"):
             record.state = "receiving"
         return Entry(record, images)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from cipa.errors import CipaError, UsageError
 from cipa.serve.ended import Ended
+from cipa.serve.log import mute_libraries
 from cipa.serve.queue import Turn
 from cipa.serve.settings import Segmentation
 from cipa.serve.spool import Spool
@@ -122,10 +123,11 @@ def _cause_of(code: int | None) -> str:
 
 def _run(connection: Connection, root: Path, settings: Segmentation) -> None:
     """Load the network, then segment what the node names, until the node is gone."""
-    from cipa.serve.segment import segment_turn  # brings PyTorch, of which the node itself has no need
-
     ignore_stop_signals()
     end_with_parent()
+    mute_libraries()
+    from cipa.serve.segment import segment_turn  # brings PyTorch, of which the node itself has no need
+
     spool = Spool(root)
     with (root / "worker.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a worker whose node was killed may need a moment to end
