@@ -4,11 +4,12 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from cipa.data.convert.outcome import Problem
 from cipa.errors import DataError, UsageError
+from cipa.io.dicom.identity import NO_SECRETS, Secrets
 from cipa.readers import read_csv
 
 KINDS = ("ct", "pet", "mask")
@@ -26,6 +27,7 @@ class Triple:
         ct: NIfTI file, HU; or folder or zip of a DICOM study or of its CT.
         pet: NIfTI file, body-weight SUV; or folder or zip as the CT's, or of the PET alone.
         mask: NIfTI file, DICOM SEG or RTSTRUCT, tumour.
+        secrets: what must not show of its files, once `cipa.data.convert.identity` has looked.
     """
 
     patient: str
@@ -33,6 +35,7 @@ class Triple:
     ct: Path
     pet: Path
     mask: Path
+    secrets: Secrets = NO_SECRETS
 
     @property
     def is_dicom(self) -> bool:
@@ -47,10 +50,12 @@ class Sources:
     Attributes:
         triples: whole ones, ordered by patient.
         problems: patients that lack a file, have several, or cannot have an id of their own.
+        aliases: by the name that a source has and that must not show.
     """
 
     triples: tuple[Triple, ...]
     problems: tuple[Problem, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ids(self) -> dict[str, str]:
@@ -163,8 +168,9 @@ def _pair(found: Mapping[str, Mapping[str, list[Path]]]) -> Sources:
         try:
             triples.append(_triple(name, files))
         except DataError as error:
-            problems.append(Problem(name, str(error)))
-    unique, clashes = _without_clashes(triples)
+            there = tuple(path for paths in files.values() for path in paths)
+            problems.append(Problem(name, str(error), there))
+    unique, clashes = sort_unique(triples)
     return Sources(tuple(unique), tuple(problems + clashes))
 
 
@@ -177,17 +183,22 @@ def _triple(name: str, files: Mapping[str, list[Path]]) -> Triple:
             raise DataError(
                 f"{len(paths)} {kind} files ({several}); narrow the pattern or list them in a table"
             )
-    return Triple(patient_id(name), name, *(files[kind][0] for kind in KINDS))
+    ct, pet, mask = (files[kind][0] for kind in KINDS)
+    return Triple(patient_id(name), name, ct, pet, mask)
 
 
-def _without_clashes(triples: Iterable[Triple]) -> tuple[list[Triple], list[Problem]]:
-    """Leave out patients whose ids are one folder on a disk that does not tell a from A."""
+def sort_unique(triples: Iterable[Triple]) -> tuple[list[Triple], list[Problem]]:
+    """Sort patients by id; leave out those whose ids are one folder on a disk that does not tell a from A."""
     groups: defaultdict[str, list[Triple]] = defaultdict(list)
     for triple in triples:
         groups[triple.patient.casefold()].append(triple)
     unique = sorted((group[0] for group in groups.values() if len(group) == 1), key=lambda each: each.patient)
     clashes = [
-        Problem(triple.name, f"its id {triple.patient} is that of {len(group) - 1} other too; rename one")
+        Problem(
+            triple.name,
+            f"its id {triple.patient} is that of {len(group) - 1} other too; rename one",
+            (triple.ct, triple.pet),
+        )
         for group in groups.values()
         if len(group) > 1
         for triple in group
