@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from cipa.data.layout import patient_of
 from cipa.errors import DataError, UsageError
+from cipa.text import plural
 
 
 def parse_fold(text: str) -> tuple[int, int]:
@@ -48,7 +49,9 @@ def deal_folds(sizes: Mapping[str, int], folds: int) -> list[list[str]]:
         DataError: a fold has no tumour in it.
     """
     if len(sizes) < folds:
-        raise UsageError(f"{folds} folds of {len(sizes)} patients: give as many folds as patients at most")
+        raise UsageError(
+            f"{folds} folds of {plural(len(sizes), 'patient')}: give as many folds as patients at most"
+        )
     ranked = sorted(sizes, key=lambda patient: (-sizes[patient], hashlib.sha256(patient.encode()).digest()))
     order = [*range(folds), *reversed(range(folds))]
     dealt: list[list[str]] = [[] for _ in range(folds)]

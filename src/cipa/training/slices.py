@@ -114,7 +114,7 @@ def describe_training(slices: Slices) -> str:
     tumour = len(slices.tumour_pixels) - without
     drawn = len(slices.pool) - tumour
     share = f"{drawn:,}" if drawn == without else f"{drawn:,} of {without:,}"
-    return f"{tumour:,} slices with tumour and {share} without, of {_patients(slices.training)}"
+    return f"{plural(tumour, 'slice')} with tumour and {share} without, of {_patients(slices.training)}"
 
 
 def count(dataset: PCLT20K) -> str:
