@@ -184,13 +184,14 @@ def test_a_useless_width_is_not_taken(columns):
 def test_a_signal_leaves_nothing_half_written(tmp_path, name, code):
     words = ["phantom", "-o", tmp_path / "out", "--patients", "50", "--image-size", "256", "--workers", "2"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "cipa", *map(str, words)], stderr=subprocess.PIPE, text=True
-    )
-    until = time.monotonic() + 60
+        [sys.executable, "-m", "cipa", *map(str, words)], stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # tests run under nohup too
+    )  # fmt: skip
+    until = time.monotonic() + 120
     while not list(tmp_path.glob(".partial-*/*")) and time.monotonic() < until:
         time.sleep(0.02)
     process.send_signal(getattr(signal, name))
-    _, shown = process.communicate(timeout=30)
+    _, shown = process.communicate(timeout=120)
     assert process.returncode == code
     assert list(tmp_path.iterdir()) == []
     assert shown.count("\n") == 1
