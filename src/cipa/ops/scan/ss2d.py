@@ -75,7 +75,8 @@ def ss2d_forward(*arguments: Any) -> tuple[Tensor, Tensor]:
     if backend == "reference":
         if save:
             raise RuntimeError("cipa::ss2d_forward: the reference saves no states; call cipa.ops.ss2d")
-        return ss2d_reference(*tensors, directions), scan.x.new_empty(NO_STATES, dtype=torch.float32)
+        y = ss2d_reference(scan.x, scan.projection, *scan.parameters)
+        return y, scan.x.new_empty(NO_STATES, dtype=torch.float32)
     return launcher(backend).launch_forward(scan, save)
 
 
