@@ -63,6 +63,12 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(autouse=True)
+def _remembered_sources(tmp_path_factory, monkeypatch):
+    """Keep where studies lie out of the cache of whoever runs the tests."""
+    monkeypatch.setenv("CIPA_SOURCES", str(tmp_path_factory.getbasetemp() / "sources"))
+
+
+@pytest.fixture(autouse=True)
 def _forget_patients():
     """Lines of one test are not scrubbed of the names in another's headers."""
     yield

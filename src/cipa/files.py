@@ -8,20 +8,40 @@ writes into the same folder (`cipa.partials`). An error says the final name, nev
 import errno
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cipa.errors import CipaError, UsageError
-from cipa.partials import PARTIAL, name_partial, sweep_partials
+from cipa.partials import PARTIAL, forget_partial, name_partial, sweep_partials
 
-__all__ = ["PARTIAL", "atomic_file", "atomic_folder", "refuse_occupied", "require_vacant"]
+__all__ = ["PARTIAL", "atomic_file", "atomic_folder", "cache_folder", "refuse_occupied", "require_vacant"]
 
 RENAMES = 5
 """Tries to put a folder in its place while other processes put theirs there."""
 
+CACHE = "CIPA_CACHE"
+"""Variable of the environment that names another cache folder."""
+
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The disk, the user's share of it, or what one file may take, is full."""
+
+
+def cache_folder(kind: str) -> Path:
+    """Return where files of a kind are kept for this user: in `CIPA_CACHE`, or `cipa` in the cache folder.
+
+    Raises:
+        RuntimeError: the user has no home.
+    """
+    chosen = os.environ.get(CACHE)
+    if chosen:
+        return Path(chosen) / kind
+    if sys.platform == "win32":
+        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "cipa" / kind
 
 
 @contextmanager
@@ -58,6 +78,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
             _flush_to_disk(path.parent)
         finally:
             partial.unlink(missing_ok=True)
+            forget_partial(partial)
 
 
 @contextmanager
@@ -93,6 +114,8 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             _flush_to_disk(path.parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+            if not partial.exists():
+                forget_partial(partial)
 
 
 def require_vacant(path: str | os.PathLike[str]) -> None:

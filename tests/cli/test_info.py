@@ -49,6 +49,7 @@ def test_table_names_series_factor_and_verdict(study, capsys):
     code, printed = info(capsys, study)
     assert code == 0
     assert "SUV factor 0.00029" in printed.out
+    assert "tracer: not named in the header, scanned 60 min after the injection" in printed.out
     assert "warning CT/broken.dcm cannot be read" in printed.out
     assert "Can be segmented" in printed.out
 

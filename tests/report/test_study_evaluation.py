@@ -13,8 +13,8 @@ from torch import nn
 from cipa.errors import DataError, UsageError
 from cipa.evaluation.cases import find_cases, find_masks_of
 from cipa.evaluation.read_mask import MaskReading
-from cipa.inference.batch import read_place
 from cipa.inference.options import VolumeOptions
+from cipa.inference.places import read_place
 from cipa.inference.slices import SlicePredictor
 from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
 from cipa.io.dicom.objects.rtstruct import write_rtstruct

@@ -3,15 +3,18 @@
 `cipa convert ROOT --ct '*/CT.nii.gz' --pet '*/SUV.nii.gz' --mask '*/tumour.nii.gz' -o DATA` takes CT in HU,
 PET in SUV and a tumour mask of each patient; --study '*' in place of --ct and --pet takes folders of DICOM
 studies. Masks are NIfTI, DICOM SEG or RTSTRUCT. The patient is what the first * stands for; it names the
-slices and stands in metadata.json, so use pseudonyms. `cipa convert --back MASKS --data DATA -o OUT` takes
-the masks that `cipa evaluate` or `cipa predict` wrote to each CT's own grid.
+slices and stands in metadata.json. A folder that is named after the patient, as DICOM headers show, gets an
+alias; NIfTI shows nothing, so use pseudonyms. --results RESULTS takes what was corrected in `cipa view`, the
+newest revision of each result. `cipa convert --back MASKS --data DATA -o OUT` takes the masks that
+`cipa evaluate` or `cipa predict` wrote to each CT's own grid.
 """
 
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cipa.cli.parser import Parser
+from cipa.cli.study_names import HIDDEN, add_keep_names
 from cipa.cli.terminal import complain, warn
 from cipa.errors import UsageError
 from cipa.progress import progress_bar
@@ -25,13 +28,17 @@ _PATTERNS = ("ct", "pet", "mask", "study")
 _WHOLE = (["ct", "pet", "mask"], ["mask", "study"])
 """Patterns that together name all of a patient."""
 
-_FORWARD = ("root", "table", *_PATTERNS, "test_patients", "test_fraction", "test_last")
+_FORWARD = ("root", "table", "results", *_PATTERNS, "weights", "test_patients", "test_fraction", "test_last")
+
+_IMAGES = ("image_size", "ct_window", "suv_max", "pet_scaling")
+"""Options that must be as the weights have them which are trained, or predict, on the data set."""
 
 
 EXAMPLES = """
 cipa convert ROOT --ct '*/CT.nii.gz' --pet '*/SUV.nii.gz' --mask '*/tumour.nii.gz' -o DATA
 cipa convert ROOT --study '*/dicom' --mask '*/rtstruct.dcm' --region 'GTV*' -o DATA
 cipa convert --table studies.csv --test-last 8 -o DATA
+cipa convert --results RESULTS --weights bundled -o DATA
 cipa convert --back EVALUATION/masks --data DATA -o OUT
 """
 
@@ -46,6 +53,8 @@ def add_arguments(parser: Parser) -> None:
     add("--study", metavar="PATTERN", help="folders of DICOM studies, CT and PET in each")
     add("--mask", metavar="PATTERN", help="tumour mask: NIfTI, DICOM SEG or RTSTRUCT file")
     add("--table", metavar="FILE", help="instead of patterns: a CSV with columns patient,ct,pet,mask")
+    add("--results", metavar="FOLDER", help="instead of patterns: results that were corrected in cipa view")
+    add("--studies", metavar="FOLDER", help="with --results: their studies (default: where last read)")
     add(
         "--region",
         nargs="+",
@@ -66,14 +75,17 @@ def add_arguments(parser: Parser) -> None:
     add = parser.add_argument_group("masks back to NIfTI").add_argument
     add("--back", metavar="MASKS", help="the other way: folder of masks as PNG")
     add("--data", metavar="DATA", help="with --back: the data set the masks are of")
-    add = parser.add_argument_group("output").add_argument
+    group = parser.add_argument_group("output")
+    add = group.add_argument
     add("-o", "--out", required=True, metavar="OUT", help="folder to make")
+    add_keep_names(group)
     add("--workers", type=int, metavar="N", help="processes (default: one a processor)")
 
 
 def _add_image_options(parser: Parser) -> None:
     add = parser.add_argument_group("images").add_argument
-    add("--image-size", "--size", type=int, default=512, metavar="N", help="pixels a side, a multiple of 128")
+    add("--weights", metavar="PATH", help="size, windows and scaling as these weights take them, as bundled")
+    add("--image-size", "--size", type=int, metavar="N", help="pixels a side, times of 128 (default: 512)")
     add("--fit", default="auto", choices=["auto", "pad", "resample"], help="slices of other sizes")
     add("--field-of-view", type=float, default=500.0, metavar="MM", help="millimetres an image spans")
     add("--slices", default="all", choices=["all", "tumour"], help="which slices to write")
@@ -81,16 +93,14 @@ def _add_image_options(parser: Parser) -> None:
         "--ct-window",
         type=float,
         nargs=2,
-        default=[-1200.0, 200.0],
         metavar=("LOW", "HIGH"),
-        help="HU that become black and white",
+        help="HU that become black and white (default: -1200 200)",
     )
-    add("--suv-max", type=float, default=20.0, metavar="SUV", help="SUV that becomes white")
+    add("--suv-max", type=float, metavar="SUV", help="SUV that becomes white (default: 20)")
     add(
         "--pet-scaling",
-        default="linear",
         choices=["linear", "arcsinh"],
-        help="how SUV becomes grey; arcsinh: more greys below SUV 1",
+        help="how SUV becomes grey; arcsinh: more greys below SUV 1 (default: linear)",
     )
 
 
@@ -132,10 +142,11 @@ def _refuse_mixtures(arguments: Namespace) -> None:
     patterns = [name for name in _PATTERNS if getattr(arguments, name) is not None]
     if arguments.table and (patterns or arguments.root):
         raise UsageError("give --table, or a folder with --ct, --pet and --mask, not both")
-    if not arguments.table and not (arguments.root and patterns in _WHOLE):
+    _refuse_beside_results(arguments, patterns)
+    if not (arguments.table or arguments.results) and not (arguments.root and patterns in _WHOLE):
         raise UsageError(
             "nothing to convert: give ROOT with --ct, --pet and --mask (DICOM: --study and --mask), or "
-            "--table, or --back with --data"
+            "--table, or --results, or --back with --data"
         )
     chosen = [
         name
@@ -144,6 +155,16 @@ def _refuse_mixtures(arguments: Namespace) -> None:
     ]
     if len(chosen) > 1:
         raise UsageError(f"give one of {' and '.join(map(_flag, chosen))}: each says who is in test.txt")
+
+
+def _refuse_beside_results(arguments: Namespace, patterns: list[str]) -> None:
+    others = [name for name in ("root", "table", "region", "label") if getattr(arguments, name)] + patterns
+    if arguments.results and others:
+        raise UsageError(f"--results: does not go with {_flag(others[0])}: the results say it")
+    if arguments.studies and not arguments.results:
+        raise UsageError(
+            "--studies: only with --results; otherwise say with --study PATTERN where studies lie"
+        )
 
 
 def _flag(option: str) -> str:
@@ -155,13 +176,10 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
     from cipa.data.layout import TUMOUR_ALONE
 
     recipe = Recipe(
-        size=arguments.image_size,
         fit=arguments.fit,
         slices=arguments.slices,
         field_of_view=arguments.field_of_view,
-        ct_window=(arguments.ct_window[0], arguments.ct_window[1]),
-        suv_max=arguments.suv_max,
-        pet_scaling=arguments.pet_scaling,
+        **_scale(arguments),
         label=arguments.label,
         regions=tuple(arguments.region),
     )
@@ -171,10 +189,11 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
             arguments.out,
             recipe,
             _split(arguments),
-            root=arguments.root or Path(arguments.table).parent,
+            root=_root(arguments),
             skip_bad=arguments.skip_bad,
             workers=_workers(arguments),
             progress=progress,
+            keep_names=arguments.keep_names,
         )
     for record in done.records:
         for warning in record.warnings:
@@ -191,6 +210,8 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
         warn(f"{TUMOUR_ALONE}; leave out --slices tumour")
     kept = sum(record.plane.content == record.plane.source for record in done.records)
     print(f"pixels kept: {plural(kept, 'patient')}; resampled: {len(done.records) - kept:,}")
+    if done.aliases:
+        print(HIDDEN)
     return done.skipped
 
 
@@ -218,10 +239,45 @@ def _back(arguments: Namespace) -> "tuple[Problem, ...]":
 def _sources(arguments: Namespace) -> "Sources":
     from cipa.data.convert import find_triples, read_table
 
+    if arguments.results:
+        return _corrected(arguments)
     if arguments.table:
         return read_table(arguments.table)
     ct, pet = (arguments.study, arguments.study) if arguments.study else (arguments.ct, arguments.pet)
     return find_triples(arguments.root, ct, pet, arguments.mask)
+
+
+def _root(arguments: Namespace) -> Path:
+    """Return the folder that metadata.json names files from."""
+    if arguments.results:
+        return Path(arguments.results).resolve()
+    return Path(arguments.root or Path(arguments.table).parent)
+
+
+def _corrected(arguments: Namespace) -> "Sources":
+    from cipa.view.truth import find_corrected
+
+    studies = None if arguments.studies is None else Path(arguments.studies)
+    sources, untouched = find_corrected(Path(arguments.results), studies)
+    if untouched:
+        names = ", ".join(untouched[:5]) + (", ..." if len(untouched) > 5 else "")
+        print(f"left out, as nobody has corrected them: {plural(len(untouched), 'result')} ({names})")
+    return sources
+
+
+def _scale(arguments: Namespace) -> dict[str, Any]:
+    """Return size, windows and scaling: as given, else as the weights named have them."""
+    scale: dict[str, Any] = {}
+    if arguments.weights:
+        from cipa.models.checkpoints.load import load_model
+
+        config = load_model(arguments.weights).config
+        scale = {name: getattr(config, name) for name in _IMAGES if getattr(config, name, None) is not None}
+    given = {name: getattr(arguments, name) for name in _IMAGES if getattr(arguments, name) is not None}
+    scale |= given
+    if "ct_window" in scale:
+        scale["ct_window"] = (scale["ct_window"][0], scale["ct_window"][1])
+    return {"size" if name == "image_size" else name: value for name, value in scale.items()}
 
 
 def _split(arguments: Namespace) -> "SplitRule":

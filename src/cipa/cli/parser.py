@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from cipa.cli.help_format import HelpFormatter
-from cipa.cli.suggest import suggestion
 from cipa.errors import UsageError
+from cipa.suggest import suggestion
 
 _KINDS = {
     "frame_numbers": "two numbers with a dash between them, such as 3-8",

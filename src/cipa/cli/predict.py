@@ -20,7 +20,7 @@ from cipa.cli.predictor import make_predictor
 from cipa.cli.study_names import add_keep_names
 from cipa.cli.study_options import add_report_options, add_study_options
 from cipa.cli.volume_options import add_volume_options
-from cipa.cli.weights_option import WEIGHTS
+from cipa.cli.weights_option import RUNNABLE
 
 if TYPE_CHECKING:
     from cipa.inference.files import Summary
@@ -51,7 +51,7 @@ def add_arguments(parser: Parser) -> None:
         "--weights",
         action="append",
         metavar="PATH",
-        help=f"{WEIGHTS}; given again, the mean of all (default: bundled)",
+        help=f"{RUNNABLE}; given again, the mean of all (default: bundled)",
     )
     add_network_options(network)
     _add_output_options(parser)

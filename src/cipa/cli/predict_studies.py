@@ -52,6 +52,10 @@ def predict_studies(arguments: Namespace, given: PredictInput) -> int:
 
 
 def _say_names(arguments: Namespace, studies: list["StudyPlace"]) -> None:
+    from cipa.io.remembered import remember_place
+
+    for study in studies:  # `cipa view` finds the images of a result by this
+        remember_place(study)
     if arguments.alias_table:
         write_alias_table(Path(arguments.alias_table), studies)
         print(f"names and sources, which may name patients: {arguments.alias_table}")
@@ -103,9 +107,9 @@ def _one(arguments: Namespace, study: "StudyPlace", out: Path) -> int:
     if is_mask_file(out):
         return _one_mask(arguments, study, out)
     from cipa.inference.batch import run_study
-    from cipa.inference.save import refuse_taken
+    from cipa.inference.save import refuse_foreign
 
-    refuse_taken(out, overwrite=True)
+    refuse_foreign(out)
     with study_bars(1) as bars:
         job = _job(arguments, arguments.device, bars.slices, [study])
         outcome = run_study(job, study, out)

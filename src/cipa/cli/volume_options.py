@@ -93,5 +93,18 @@ def check_options(kind: str, arguments: Namespace) -> None:
         raise UsageError(f"--list {arguments.list}: only for a folder in PCLT20K layout")
 
 
+def refuse_of_many(arguments: Namespace, studies: int) -> None:
+    """Refuse options that are true of one study where there are several.
+
+    Raises:
+        UsageError: one was given.
+    """
+    from cipa.inference.options import ONE_STUDY
+
+    for option in ONE_STUDY:
+        if getattr(arguments, option) is not None:
+            raise UsageError(f"{_flag(option)}: of one study, and {studies} are given; name that one alone")
+
+
 def _flag(option: str) -> str:
     return "--sum" if option == "sum_frames" else "--" + option.replace("_", "-")

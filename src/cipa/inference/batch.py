@@ -1,15 +1,14 @@
-"""Many studies, one after another: what is finished stays finished, what fails does not stop the rest."""
+"""Many studies, one after another: finished ones are skipped, a failed one does not stop the rest."""
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from cipa.errors import CipaError, DataError, UsageError, is_out_of_memory
 from cipa.files import atomic_file, is_disk_full
 from cipa.inference.dicom_objects import DEFAULT_OBJECTS
-from cipa.inference.inputs import PetCtInput, read_input
 from cipa.inference.options import (
     DEFAULTS,
     DICOM_ONLY,
@@ -19,7 +18,9 @@ from cipa.inference.options import (
     StudyOptions,
     VolumeOptions,
 )
+from cipa.inference.places import read_place
 from cipa.inference.result import Prediction
+from cipa.inference.revisions import refuse_corrected
 from cipa.inference.save import (
     LEFT_OUT_COLUMNS,
     LESION_COLUMNS,
@@ -30,7 +31,6 @@ from cipa.inference.save import (
 )
 from cipa.inference.slices import SlicePredictor
 from cipa.inference.study import predict_study, settings_of
-from cipa.io.dicom.study import read_study
 from cipa.io.studies import StudyPlace
 from cipa.progress import Progress
 
@@ -48,7 +48,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one study.
+    """The outcome of one study.
 
     Attributes:
         study: its name.
@@ -128,10 +128,13 @@ def run_study(job: Job, place: StudyPlace, folder: Path) -> Outcome:
         `done`, or `skipped` where a result of the same network and settings stands there already.
 
     Raises:
-        DataError: the study cannot be used; the line begins with its path.
+        DataError: the study cannot be used, the line begins with its path; or the result at `folder` is to be
+            replaced and holds a person's corrections.
         UsageError: a result of other settings, or something else, stands at `folder`.
     """
     began = time.monotonic()
+    if job.overwrite:
+        refuse_corrected(folder)  # before the network is at work
     earlier = None if job.overwrite else _earlier(job, place, folder)
     if earlier is not None:
         return Outcome(place.name, "skipped", 0.0, earlier["patient"], tuple(earlier["warnings"]))
@@ -163,30 +166,6 @@ def predict_place(job: Job, place: StudyPlace) -> Prediction:
         job.volume_options,
         job.progress,
     )
-
-
-def read_place(
-    place: StudyPlace, options: StudyOptions = NOTHING_GIVEN, report: ReportOptions = NOTHING_SAID
-) -> PetCtInput:
-    """Read the images of one study.
-
-    Args:
-        place: the study.
-        options: what the user says of DICOM studies.
-        report: what the user says for the report.
-
-    Raises:
-        DataError: the study cannot be used.
-        UsageError: the report cannot have what is said for it.
-    """
-    if place.is_dicom:
-        study = read_study(place.ct, place.folders)
-        return read_input(study, name=place.name, options=options, report=report)
-    kept = replace(report, **dict.fromkeys(DICOM_ONLY[:-1]), show_id=False)
-    if place.alone:
-        ct, pet = (place.ct, None) if place.alone == "ct" else (None, place.ct)
-        return read_input(ct, pet, name=place.name, report=kept)
-    return read_input(place.ct, place.pet, name=place.name, report=kept)
 
 
 def write_summary(out: Path, names: Sequence[str]) -> None:

@@ -9,14 +9,13 @@ import numpy.typing as npt
 
 from cipa.inference.inputs import PetCtInput
 from cipa.io.aligned import SliceSampler
-from cipa.io.dicom.tags import number
+from cipa.io.dicom.instances import instance_numbers
 from cipa.io.dicom.volumes import PetCt
 from cipa.io.orientation import axial_stack
 from cipa.io.volume import Volume
 from cipa.lesions.body import Body, body_of
 from cipa.lesions.details import add_details
 from cipa.lesions.grown import cut_warnings
-from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.measure import Lesion
 from cipa.lesions.reference import Reference, measure_reference, percist_threshold
 
@@ -61,7 +60,7 @@ def find_details(
         uptake = SliceSampler(*axial_stack(pair.pet.array, pair.pet.affine), world, stack.shape)
     found = add_details(lesions, labels, pair.ct.affine, uptake, body, pair.sul_factor)
     if pair.source is not None:
-        found = _with_instances(found, labels, pair.ct.affine, pair.source)
+        found = _with_instances(found, pair.source)
     facts, lines = measure_references(pair, labels)
     cut = cut_warnings({lesion.number: lesion.grown for lesion in found if lesion.grown})
     return Details(found, facts, (*cut, *lines))
@@ -71,20 +70,15 @@ def _volumes(pair: PetCtInput) -> tuple[tuple[str, Volume], ...]:
     return ("ct", pair.ct), ("pet", pair.pet)
 
 
-def _with_instances(
-    lesions: list[Lesion], labels: npt.NDArray[np.generic], affine: npt.NDArray[np.float64], source: PetCt
-) -> list[Lesion]:
+def _with_instances(lesions: list[Lesion], source: PetCt) -> list[Lesion]:
     """Add the Instance Number (0020,0013) of the first and last CT image of each lesion, from the feet."""
-    instances = np.array([number(one.header, "InstanceNumber") or np.nan for one in source.ct_slices])
-    boxes = lesion_boxes(labels)
-    feet_first = affine[2, 2] > 0
-    kept = []
+    numbers = instance_numbers(source.ct_slices, source.ct.affine)
+    found = []
     for lesion in lesions:
-        run = boxes[lesion.number - 1][2]  # third axis of a DICOM volume: its files, in order
-        ends = instances[[run.start, run.stop - 1]][:: 1 if feet_first else -1]
-        known = np.isfinite(ends).all()
-        kept.append(replace(lesion, ct_instances=(int(ends[0]), int(ends[1])) if known else None))
-    return kept
+        first, last = (numbers[index] for index in lesion.slices) if numbers else (None, None)
+        known = None if first is None or last is None else (first, last)
+        found.append(replace(lesion, ct_instances=known))
+    return found
 
 
 def measure_references(

@@ -1,4 +1,4 @@
-"""The DICOM objects of a result: which there are, their files, and what becomes of one that fails."""
+"""The DICOM objects of a result, their files, and how a failed one is handled."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
-from scipy import ndimage
 
 from cipa.inference.optional_writers import attempt
 from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
@@ -16,6 +15,7 @@ from cipa.io.dicom.objects.rtstruct import write_rtstruct
 from cipa.io.dicom.objects.sr import write_sr
 from cipa.io.dicom.seg import MOST_FRAMES, write_seg
 from cipa.io.dicom.volumes import PetCt
+from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.measure import Lesion
 
 FILES = {"seg": "segmentation.dcm", "rtstruct": "contours.dcm", "sr": "measurements.dcm"}
@@ -55,7 +55,7 @@ class Result(Protocol):
 
 
 def write_objects(prediction: Result, folder: Path, kinds: Sequence[str]) -> tuple[str, ...]:
-    """Write DICOM objects of a study that came from DICOM; one that fails does not take the others with it.
+    """Write DICOM objects of a study that came from DICOM; one that fails does not stop the others.
 
     Args:
         prediction: the result.
@@ -98,8 +98,8 @@ def write_objects(prediction: Result, folder: Path, kinds: Sequence[str]) -> tup
 def lesion_objects(prediction: Result) -> list[LesionObject]:
     """Return the lesions as DICOM objects name them; each call gives them new tracking UIDs."""
     part = "" if prediction.source is None else prediction.source.ct_series.text("BodyPartExamined")
-    boxes = ndimage.find_objects(prediction.labels)
+    boxes = lesion_boxes(prediction.labels)
     return [
-        LesionObject(lesion.number, box, lesion.row(), part.upper() == LUNG)
+        LesionObject(lesion.number, (box[0], box[1], box[2]), lesion.row(), part.upper() == LUNG)
         for lesion, box in zip(prediction.lesions, boxes, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""CT and PET in whatever form the caller has them, as two volumes in one world."""
+"""CT and PET in any form the caller has, as two volumes in one coordinate system."""
 
 import os
 from dataclasses import asdict, dataclass, replace

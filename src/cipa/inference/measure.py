@@ -1,4 +1,4 @@
-"""A mask from any tool or hand, measured and written as a prediction is."""
+"""Measures a mask from any tool or hand and writes it as a prediction is written."""
 
 import time
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cipa import __version__
 from cipa.data.mask_file import read_mask_file
+from cipa.data.tumour import Label
 from cipa.inference.details import body_of_pair, find_details
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.result import Prediction
@@ -23,7 +24,7 @@ from cipa.lesions.plausibility import warnings_of
 
 
 def measure_mask(
-    mask: Path, pair: PetCtInput, label: int | None = None, regions: Sequence[str] = ()
+    mask: Path, pair: PetCtInput, label: Label | None = None, regions: Sequence[str] = ()
 ) -> Prediction:
     """Measure a mask on a study.
 
@@ -33,7 +34,7 @@ def measure_mask(
     Args:
         mask: NIfTI, DICOM SEG or RTSTRUCT.
         pair: the study.
-        label: NIfTI: value that is tumour, if several are there.
+        label: NIfTI: value that is tumour, if several are there, or `all`, such as numbers of lesions.
         regions: SEG and RTSTRUCT: names or patterns of what is tumour, taken together.
 
     Returns:
@@ -56,25 +57,42 @@ def measure_mask(
         needed=False,
     )
     labels, _ = label_lesions(found.tumour.view(np.uint8))
+    facts = {"mask": {"regions": list(found.names), "label": label}}
+    return measure_labels(labels, pair, facts, [*pair_lines, *found.warnings], began)
+
+
+def measure_labels(
+    labels: npt.NDArray[np.generic],
+    pair: PetCtInput,
+    facts: dict[str, Any],
+    lines: Sequence[str] = (),
+    began: float | None = None,
+) -> Prediction:
+    """Measure lesions that have their numbers already.
+
+    Args:
+        labels: on the CT's grid, 1 to N in the lesions, 0 elsewhere; a lesion need not be connected.
+        pair: the study.
+        facts: what is to stand among the result's facts beside those of the study.
+        lines: warnings about pair and mask.
+        began: `time.monotonic` when the work began, for `seconds` among the facts; None for now.
+
+    Returns:
+        The result, without probability.
+    """
+    began = time.monotonic() if began is None else began
     details = find_details(pair, labels, _measure(labels, pair), body_of_pair(pair))
     lesions = details.lesions
-    facts: dict[str, Any] = {
-        "study": pair.name,
-        **pair.facts,
-        **details.facts,
-        "mask": {"regions": list(found.names), "label": label},
-        "version": __version__,
-        "seconds": round(time.monotonic() - began, 2),
-    }
+    seconds = {"version": __version__, "seconds": round(time.monotonic() - began, 2)}
     return Prediction(
-        mask=found.tumour.view(np.uint8),
+        mask=labels.astype(bool).view(np.uint8),
         probability_255=None,
         labels=labels,
         ct=pair.ct,
         pet=pair.pet,
         lesions=lesions,
-        facts=facts,
-        warnings=[*pair.warnings, *pair_lines, *found.warnings, *warnings_of(lesions, ()), *details.warnings],
+        facts={"study": pair.name, **pair.facts, **details.facts, **facts, **seconds},
+        warnings=[*pair.warnings, *lines, *warnings_of(lesions, ()), *details.warnings],
         source=pair.source,
         inputs=pair.inputs,
     )

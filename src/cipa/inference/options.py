@@ -1,4 +1,4 @@
-"""How a study is segmented, and what its user knows of it: every option with its default, once."""
+"""How a study is segmented and what its user knows about it: every option and default, defined once."""
 
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
@@ -12,7 +12,7 @@ from cipa.io.plane import FIELD_OF_VIEW_MM
 
 @dataclass(frozen=True)
 class VolumeOptions:
-    """How volumes become the network's images, and which of its marks are believed.
+    """How volumes become the network's images, and which of its marks count as lesions.
 
     Attributes:
         fit: how slices go onto the network's image: `auto`, `pad` or `resample`, as in `cipa.io.plane`.
@@ -41,7 +41,7 @@ class VolumeOptions:
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """What a user says about a DICOM study that its headers leave open; None for what they say.
+    """What a user specifies about a DICOM study in place of its headers; None keeps the header's value.
 
     Attributes:
         ct_series: series number or UID of the CT.

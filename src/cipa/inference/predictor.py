@@ -12,7 +12,7 @@ from cipa.io.dicom.study import Study
 
 
 class Predictor(SlicePredictor):
-    """Networks made ready for whole studies; what it is made from is in `SlicePredictor`.
+    """Predicts whole studies; `SlicePredictor` documents its arguments.
 
     Example:
         >>> predictor = Predictor()  # doctest: +SKIP

@@ -27,6 +27,9 @@ from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.measure import Lesion
 from cipa.lesions.plausibility import LeftOut
 
+BY_HAND = {"brush", "eraser"}
+"""Tools of the workbench that look at no image: what they alone drew is manual, as DICOM calls it."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
@@ -38,7 +41,8 @@ class Prediction:
     Attributes:
         mask: uint8, 1 in the lesions: where the probability reaches the threshold and nothing was left out.
         probability_255: uint8, probability of tumour, 255 is 1; None of a mask that no network drew here.
-        labels: uint16 (int32 beyond 65535 lesions), the `number` of the lesion a voxel is in, 0 for none.
+        labels: the `number` of the lesion a voxel is in, 0 for none: uint16 (int32 beyond 65535 lesions), or
+            uint8 of a mask that was numbered elsewhere.
         ct: HU.
         pet: body-weight SUV, on its own grid.
         lesions: largest first.
@@ -47,7 +51,8 @@ class Prediction:
             fingerprint), `ct` and `pet` (vendor, scanner, spacing_mm, shape), `suv` (factor, how), `patient`
             (pseudonym, and the ID if the user wants it shown), `examination` (date, tracer, dose and more),
             `sul` (factor, how), `reference` (liver, blood pool), `given` (what the user said), `model` (name,
-            variant and more), `version`, `threshold`, `options`, `device`, `seconds`. Never the name.
+            variant and more), `version`, `threshold`, `options`, `device`, `seconds`; `revision` (number,
+            tools, names of lesions) of a mask that a person corrected. Never the patient's name.
         warnings: what needs a second look, one line each.
         source: the DICOM pair it was made from, which DICOM SEG refers to; None for other input.
         inputs: what was given, `ct+pet`, `ct` or `pet`. A CT that was not given is black on the PET's grid; a
@@ -88,9 +93,17 @@ class Prediction:
     def algorithm(self) -> Algorithm:
         """What drew the mask, as DICOM objects name it; of a given mask nothing more is known."""
         version = str(self.facts.get("version", ""))
+        if "revision" in self.facts:
+            return self._corrected_by(version)
         if "model" not in self.facts:
             return Algorithm("mask given to cipa measure", version, "SEMIAUTOMATIC")
         return Algorithm(self.facts["model"]["name"], version)
+
+    def _corrected_by(self, version: str) -> Algorithm:
+        drawn = "model" not in self.facts and set(self.facts["revision"]["tools"]) <= BY_HAND
+        first = self.facts["model"]["name"] if "model" in self.facts else "mask"
+        name = "drawn in cipa view" if drawn else f"{first}, corrected in cipa view"
+        return Algorithm(name, version, "MANUAL" if drawn else "SEMIAUTOMATIC")
 
     @cached_property
     def pet_on_ct(self) -> npt.NDArray[np.float32]:
@@ -159,7 +172,7 @@ class Prediction:
             return ()
         if not self.lesions:
             return tuple(GrownVolume(0.0, 0.0, False) for _ in THRESHOLDS)
-        return add_grown([lesion.grown for lesion in self.lesions])
+        return add_grown([lesion.grown for lesion in self.lesions if lesion.grown])
 
     def axial(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """View an array of the CT's grid as axial slices (S, H, W), sharing its memory.
@@ -224,6 +237,7 @@ class Prediction:
         also: Sequence[Writer] = (),
         overwrite: bool = False,
         objects: Sequence[str] = DEFAULT_OBJECTS,
+        needed: Sequence[Writer] = (),
     ) -> Path:
         """Write the study's folder, which appears whole or not at all.
 
@@ -233,6 +247,7 @@ class Prediction:
                 `cipa.report.study.write_study_report`.
             overwrite: replace an earlier result there.
             objects: DICOM objects to write, of `cipa.inference.dicom_objects.FILES`.
+            needed: likewise to `also`; what fails of these fails all.
 
         Returns:
             The folder.
@@ -240,7 +255,7 @@ class Prediction:
         Raises:
             UsageError: something stands there that is no earlier result, or may not be replaced.
         """
-        return save_prediction(self, Path(folder), also, overwrite, objects)
+        return save_prediction(self, Path(folder), also, overwrite, objects, needed)
 
 
 def _highest(values: Iterable[float | None]) -> float | None:

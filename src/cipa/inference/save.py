@@ -14,6 +14,7 @@ from cipa.errors import DataError
 from cipa.files import atomic_folder, refuse_occupied
 from cipa.inference.dicom_objects import DEFAULT_OBJECTS, write_objects
 from cipa.inference.optional_writers import attempt, name_of_writer
+from cipa.inference.revisions import refuse_corrected
 from cipa.io.dicom.objects.lesion import Algorithm
 from cipa.io.dicom.volumes import PetCt
 from cipa.io.nifti import write_volume
@@ -96,6 +97,7 @@ def save_prediction(
     also: Sequence[Writer] = (),
     overwrite: bool = False,
     objects: Sequence[str] = DEFAULT_OBJECTS,
+    needed: Sequence[Writer] = (),
 ) -> Path:
     """Write a study's folder, which appears whole or not at all.
 
@@ -112,12 +114,14 @@ def save_prediction(
             fails of these, and a DICOM object that fails, is added to the prediction's warnings.
         overwrite: replace an earlier result there.
         objects: DICOM objects to write, of `cipa.inference.dicom_objects.FILES`.
+        needed: likewise to `also`; what fails of these fails all.
 
     Returns:
         The folder.
 
     Raises:
         UsageError: something stands there that is no earlier result, or may not be replaced.
+        DataError: the earlier result holds a person's corrections.
         OSError: the disk is full or the like; nothing is left under the name.
     """
     refuse_taken(folder, overwrite)
@@ -125,6 +129,8 @@ def save_prediction(
         with ThreadPoolExecutor(3) as pool:  # what compresses voxels lets the writers of pictures run
             jobs = _write_voxels(pool, prediction, unfinished)
             writing = pool.submit(write_objects, prediction, unfinished, objects)
+            for write in needed:
+                write(prediction, unfinished)
             failures = _attempt_all(also, prediction, unfinished)
             for job in jobs:
                 job.result()
@@ -144,13 +150,25 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.get("disclaimer") == DISCLAIMER else None
 
 
+def refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that holds something other than a result.
+
+    Raises:
+        UsageError: a file stands there, or a folder that holds no earlier result.
+    """
+    refuse_occupied(folder, "a result of cipa", lambda there: read_result(there) is not None, True)
+
+
 def refuse_taken(folder: Path, overwrite: bool) -> None:
     """Refuse a folder that must not be written to.
 
     Raises:
         UsageError: a file stands there, or a folder that holds no earlier result, or one that is to be kept.
+        DataError: it is a result that a person has corrected.
     """
     refuse_occupied(folder, "a result of cipa", lambda there: read_result(there) is not None, overwrite)
+    if overwrite:
+        refuse_corrected(folder)
 
 
 def write_table(path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from cipa.io.aligned import SliceSampler
 from cipa.io.checks import region_warnings
 from cipa.io.orientation import axial_stack
 from cipa.lesions.body import Body, body_of
+from cipa.lesions.kidneys import split_kidneys
 from cipa.lesions.labelling import keep_lesions, label_lesions
 from cipa.lesions.measure import AxialSlices, mean_probability, measure_lesions
 from cipa.lesions.plausibility import (
@@ -99,7 +100,7 @@ def predict_study(
 
 
 def limits_of(predictor: SlicePredictor, pair: PetCtInput, options: VolumeOptions) -> Limits:
-    """Return what a lesion of a study has at least: by the options, else as stored with the weights."""
+    """Return the smallest lesion that counts: from the options, else as stored with the weights."""
     min_suv = predictor.min_suv if options.min_suv is None else options.min_suv
     is_measured = "pet" in pair.inputs and not options.keep_all
     return Limits(predictor.smallest_ml, predictor.shortest_mm, min_suv if is_measured else 0.0)
@@ -123,8 +124,11 @@ def _find_lesions(
     if not has_pet:
         lesions = [lesion.without_suv() for lesion in lesions]
     kept, others = split_by_uptake(lesions, limits)
-    keep_lesions(labels, affine, [lesion.number for lesion in kept])
     left_out += others
+    if body is not None:
+        kept, others = split_kidneys(kept, body)
+        left_out += others
+    keep_lesions(labels, affine, [lesion.number for lesion in kept])
     return {
         "mask": labels.astype(bool).view(np.uint8) if left_out else volume.mask,
         "labels": labels,
@@ -159,7 +163,7 @@ def _refuse_half(predictor: SlicePredictor, pair: PetCtInput) -> None:
 
 
 def settings_of(predictor: SlicePredictor, options: VolumeOptions = DEFAULTS) -> dict[str, Any]:
-    """Return what decides the mask of a study: the network, threshold and options, in JSON types.
+    """Return everything that determines the mask of a study: network, threshold and options, in JSON types.
 
     Args:
         predictor: the network.

@@ -18,9 +18,10 @@ from cipa.evaluation.read_mask import READ_MASK, READ_TRUTH, MaskReading, Target
 from cipa.evaluation.tables import write_tables
 from cipa.evaluation.volume_scores import TOLERANCE_MM
 from cipa.files import atomic_folder
-from cipa.inference.batch import failure_of, read_place
+from cipa.inference.batch import failure_of
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.options import DEFAULTS, NOTHING_GIVEN, StudyOptions, VolumeOptions
+from cipa.inference.places import read_place
 from cipa.inference.slices import SlicePredictor
 from cipa.inference.study import predict_study
 from cipa.io.dicom.tags import text

@@ -3,7 +3,14 @@
 from cipa.data.convert.back import restore_masks
 from cipa.data.convert.outcome import ConversionError, Problem
 from cipa.data.convert.patient import Recipe
-from cipa.data.convert.sources import Sources, Triple, find_triples, patient_id, read_table
+from cipa.data.convert.sources import (
+    Sources,
+    Triple,
+    find_triples,
+    gather_sources,
+    patient_id,
+    read_table,
+)
 from cipa.data.convert.split import SplitRule
 from cipa.data.convert.write import convert_volumes
 
@@ -16,6 +23,7 @@ __all__ = [
     "Triple",
     "convert_volumes",
     "find_triples",
+    "gather_sources",
     "patient_id",
     "read_table",
     "restore_masks",

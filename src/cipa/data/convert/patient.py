@@ -29,7 +29,7 @@ Slice = dict[Image, npt.NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What slices are made of volumes.
+    """How volumes are cut into slices.
 
     Attributes:
         size: pixels a side, a multiple of 128.
@@ -159,17 +159,17 @@ def _read_pair(triple: Triple) -> tuple[Volume, Volume, str]:
     """Read CT and PET; return them with their Frame of Reference UID, empty of NIfTI."""
     if not triple.is_dicom:
         return read_volume(triple.ct), read_volume(triple.pet), ""
-    study = read_study(triple.ct)
+    study = read_study(triple.ct, triple.folders)
     if triple.pet != triple.ct:
         study = join_studies(study, read_study(triple.pet))
-    pair = read_pet_ct(study)
+    pair = read_pet_ct(study, **triple.given)
     for line in (*collect_warnings(study), *pair.warnings):
         warnings.warn(line, VolumeWarning, stacklevel=3)
     return pair.ct, pair.pet, text(pair.ct_series.header, "FrameOfReferenceUID")
 
 
 def require_tumour(patient: SlicedPatient, slices_with_tumour: int, triple: Triple) -> None:
-    """Refuse a patient whose tumour shows in no slice made.
+    """Refuse a patient whose tumour shows in none of the slices.
 
     Raises:
         DataError: the tumour is smaller than a pixel of the images made.

@@ -14,7 +14,7 @@ from cipa.errors import DataError
 from cipa.io.dicom.clock import parse_date
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.suv_tags import find_dose, find_tracer, find_weight
-from cipa.io.dicom.tags import MalformedTag, given_once, name_of, read_number, text
+from cipa.io.dicom.tags import MalformedTag, given_once, name_of, number, read_number, text
 from cipa.io.dicom.volumes import PetCt
 
 HEIGHT_M = (0.3, 2.6)
@@ -134,7 +134,7 @@ def read_examination(pair: PetCt, size: BodySize, dose_mbq: float | None = None)
         "uptake_minutes": None if minutes is None else round(minutes, 1),
         **{name: pair.pet_series.text(keyword) or None for name, keyword in TEXTS.items()},
         "ct_kernel": pair.ct_series.text("ConvolutionKernel") or None,
-        "ct_kvp": pair.ct_series.text("KVP") or None,
+        "ct_kvp": number(ct, "KVP"),
     }
 
 

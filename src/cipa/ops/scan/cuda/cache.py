@@ -1,15 +1,12 @@
 """Cubins in the user's cache: a file named after the hash of all that made it, checked before it is used."""
 
 import hashlib
-import os
-import sys
 import warnings
 from pathlib import Path
 
+from cipa import files
+from cipa.files import CACHE as FOLDER
 from cipa.files import atomic_file
-
-FOLDER = "CIPA_CACHE"
-"""Variable of the environment that names another folder."""
 
 _UNUSABLE = f"kernels are compiled at each start: set {FOLDER} to a folder that can be written"
 _DIGEST = 32  # bytes of SHA-256
@@ -17,14 +14,7 @@ _DIGEST = 32  # bytes of SHA-256
 
 def cache_folder() -> Path:
     """Return where cubins are kept: `CIPA_CACHE`, or `cipa` in the user's cache folder."""
-    chosen = os.environ.get(FOLDER)
-    if chosen:
-        return Path(chosen) / "kernels"
-    if sys.platform == "win32":
-        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "cipa" / "kernels"
+    return files.cache_folder("kernels")
 
 
 def name_of(*parts: str) -> str:
