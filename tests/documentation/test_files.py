@@ -11,6 +11,8 @@ import pytest
 from cipa.cli.main import main
 from cipa.evaluation.patient import PatientProtocol
 from cipa.evaluation.published import PublishedProtocol
+from cipa.inference.followup.change import match_changes, match_row
+from cipa.inference.followup.matching import Match
 from cipa.inference.result import Prediction
 from cipa.inference.save import LEFT_OUT_COLUMNS, LESION_COLUMNS
 from cipa.io.volume import Volume
@@ -119,3 +121,11 @@ def test_every_key_of_a_data_set_is_described(outputs):
     found = json.loads((outputs / "data" / "metadata.json").read_text())
     assert described("`metadata.json`") == tuple(found)
     assert described("`patients` in `metadata.json`") == tuple(next(iter(found["patients"].values())))
+
+
+def test_columns_of_two_examinations():
+    mask = np.zeros((2, 2, 2), np.uint8)
+    volume = Volume(np.zeros((2, 2, 2), np.float32), np.eye(4), None, "CT")
+    empty = Prediction(mask, None, mask, volume, volume, [])
+    match = Match("new", (), ())
+    assert described("`matches.csv`") == tuple(match_row(match, match_changes(empty, empty, match)))
