@@ -1,0 +1,260 @@
+/**
+ * The three planes. NiiVue lays them out, projects, and draws crosshair and letters; what a slice shows is drawn by
+ * `slice-shader.js` from textures uploaded once.
+ */
+
+import { apply, axisAlong, columns, invert, multiply, spacing } from "./grid.js";
+import { writeNifti } from "./nifti.js";
+import { SLICE_SHADER, UNITS } from "./slice-shader.js";
+import * as textures from "./textures.js";
+
+/** NiiVue's slice types, by the world axis (0 right, 1 front, 2 head) across them. */
+const SLICE_OF_AXIS = [2, 1, 0];
+const AXIS_OF_SLICE = [2, 1, 0];
+const GRID = [
+  { sliceType: 0, position: [0, 0, 0.5, 0.5] },
+  { sliceType: 1, position: [0.5, 0, 0.5, 0.5] },
+  { sliceType: 2, position: [0, 0.5, 0.5, 0.5] },
+];
+
+export class Scene {
+  /** Start NiiVue on a canvas. Throws where the browser has no WebGL2. */
+  static async create(canvas) {
+    if (!document.createElement("canvas").getContext("webgl2")) throw new Error("no WebGL2");
+    const nv = new window.niivue.Niivue({
+      interactive: false,
+      dragAndDropEnabled: false,
+      logLevel: "error",
+      loadingText: "",
+      isOrientationTextVisible: true,
+      isCornerOrientationText: false,
+      isRadiologicalConvention: true,
+      crosshairWidth: 0.8,
+      crosshairWidthUnit: "mm",
+      crosshairGap: 8,
+      crosshairColor: [1, 0.85, 0.2, 0.8],
+      fontColor: [1, 0.85, 0.2, 1],
+      backColor: [0, 0, 0, 1],
+      textHeight: 0.04,
+      isAntiAlias: false,
+      trustCalMinMax: true,
+    });
+    const scene = new Scene(nv, canvas);
+    await nv.attachToCanvas(canvas, false);
+    nv.setCustomSliceShader(SLICE_SHADER);
+    scene.#samplers();
+    // NiiVue renders a volume, its overlay and their gradients into textures of the CT's size, of which our shader
+    // reads none: 8 s on a software renderer. Two by two pixels a slice cost nothing.
+    const rgbaTex = nv.rgbaTex.bind(nv);
+    nv.rgbaTex = (texture, unit, dims, isInit) => rgbaTex(texture, unit, [dims[0], 2, 2, dims[3]], isInit);
+    return scene;
+  }
+
+  constructor(nv, canvas) {
+    Object.assign(this, { nv, canvas, labels: null, ready: false, large: null, waiting: false });
+    this.onDrawn = () => {};
+  }
+
+  get gl() {
+    return this.nv.gl;
+  }
+
+  /** Show CT with empty labels. `affine` takes its voxels to RAS+ millimetres. */
+  async setCt(ct, affine) {
+    const { nv, gl } = this;
+    this.shape = ct.shape;
+    this.affine = affine;
+    this.step = spacing(affine);
+    this.toVoxel = invert(affine);
+    this.ct = textures.uploadCt(gl, ct);
+    // NiiVue wants voxels only to know the box they fill.
+    const box = writeNifti(ct.shape, affine, new Uint8Array(ct.data.length));
+    const volume = await window.niivue.NVImage.new(box.buffer, "view.nii", "gray", 1, null, 0, 1, true);
+    nv.addVolume(volume);
+    const rows = [0, 1, 2, 3].map((row) => [0, 1, 2, 3].map((column) => volume.frac2mm[row + 4 * column]));
+    this.boxToMm = rows;
+    this.mmToBox = invert(rows);
+    this.#matrix("toCt", this.#toTexture(affine, ct.shape));
+    this.setPetLook({ top: 10, share: 0, hot: true });
+    this.setLabelLook({ inside: 0, outline: 0, other: 0 });
+    this.setWindow(-600, 1500);
+    this.#layout();
+    this.ready = true;
+    this.goTo(apply(affine, ct.shape.map((count) => (count - 1) / 2)));
+  }
+
+  /** Add PET on its own grid. */
+  setPet(pet, affine) {
+    this.pet = textures.uploadPet(this.gl, pet);
+    this.#matrix("toPet", this.#toTexture(affine, pet.shape));
+    this.hasPet = true;
+  }
+
+  /** Show labels on the CT's grid (`Labels`). */
+  setLabels(labels) {
+    if (this.labelTexture) this.gl.deleteTexture(this.labelTexture);
+    this.labels = labels;
+    this.labelTexture = textures.uploadLabels(this.gl, UNITS.labels, labels);
+    this.draw();
+  }
+
+  /** Keep other labels beside, to compare with. */
+  setOther(labels) {
+    if (this.otherTexture) this.gl.deleteTexture(this.otherTexture);
+    this.otherTexture = textures.uploadLabels(this.gl, UNITS.other, labels);
+    this.draw();
+  }
+
+  /** Show the labels that changed. */
+  refresh() {
+    const dirty = this.labels?.takeDirty();
+    if (dirty) textures.updateLabels(this.gl, UNITS.labels, this.labels, dirty);
+    this.draw();
+  }
+
+  /** Colours of the 256 labels, RGBA each (Uint8Array of 1024). */
+  setPalette(colours) {
+    if (this.palette) this.gl.deleteTexture(this.palette);
+    this.palette = textures.uploadPalette(this.gl, colours);
+    this.draw();
+  }
+
+  /** CT window: HU at the middle, and width. */
+  setWindow(centre, width) {
+    this.window = [centre, width];
+    this.#uniform("window", (place) => this.gl.uniform2f(place, centre - width / 2, 1 / width));
+    this.draw();
+  }
+
+  /** PET: SUV at the top of the colours, share over CT 0 to 1, hot or inverted grey. */
+  setPetLook({ top, share, hot }) {
+    const look = [1 / top, share, hot ? 1 : 0, this.hasPet && share > 0 ? 1 : 0];
+    this.#uniform("petLook", (place) => this.gl.uniform4f(place, ...look));
+    this.draw();
+  }
+
+  /** Opacity of labels inside, at the outline, and of the other labels' outline, 0 to 1 each. */
+  setLabelLook({ inside, outline, other }) {
+    const shown = this.otherTexture ? other : 0;
+    this.#uniform("labelLook", (place) => this.gl.uniform3f(place, inside, outline, shown));
+    this.draw();
+  }
+
+  /** Show one plane alone, by the world axis across it; null shows all. */
+  enlarge(axis) {
+    this.large = axis;
+    this.canvas.parentElement.classList.toggle("one-plane", axis !== null);
+    this.#layout();
+    this.draw();
+  }
+
+  /** Zoom the planes about the crosshair; below 1 all is shown whole. */
+  zoom(factor) {
+    const [x, y, z, old] = this.nv.scene.pan2Dxyzmm;
+    const next = Math.min(old * factor, 20);
+    if (next <= 1) return this.resetZoom();
+    const centre = apply(this.boxToMm, [0.5, 0.5, 0.5]), at = this.mm();
+    const pan = old === 1 ? centre.map((value, axis) => value - at[axis]) : [x, y, z];
+    this.nv.setPan2Dxyzmm([...pan, next]);
+    return this.onDrawn();
+  }
+
+  /** Shift the planes so that what is at one point in millimetres comes to another. */
+  pan(from, to) {
+    const [x, y, z, zoom] = this.nv.scene.pan2Dxyzmm;
+    this.nv.setPan2Dxyzmm([...[x, y, z].map((value, axis) => value + to[axis] - from[axis]), zoom]);
+    this.onDrawn();
+  }
+
+  /** Show the planes whole again. */
+  resetZoom() {
+    this.nv.setPan2Dxyzmm([0, 0, 0, 1]);
+    this.onDrawn();
+  }
+
+  /** Move the crosshair to a point in millimetres. */
+  goTo(mm) {
+    const box = apply(this.mmToBox, mm);
+    const half = this.#boxShape().map((count) => 0.5 / count);
+    this.nv.scene.crosshairPos = box.map((value, axis) => Math.min(Math.max(value, half[axis]), 1 - half[axis]));
+    this.draw();
+  }
+
+  /** Move the crosshair by voxels across a plane (world axis). */
+  move(axis, count) {
+    const voxel = this.voxel().map(Math.round);
+    const along = axisAlong(this.affine, axis);
+    voxel[along] += count * Math.sign(this.affine[axis][along]);
+    if (voxel[along] >= 0 && voxel[along] < this.shape[along]) this.goTo(apply(this.affine, voxel));
+  }
+
+  /** Return the crosshair in millimetres. */
+  mm() {
+    return apply(this.boxToMm, this.nv.scene.crosshairPos);
+  }
+
+  /** Return the crosshair in CT voxels, with fractions. */
+  voxel() {
+    return apply(this.toVoxel, this.mm());
+  }
+
+  /**
+   * Return what lies under a place of the canvas (CSS pixels): {voxel, mm, axis, mmPerPixel}, `axis` the world axis
+   * across the plane; null beside the planes.
+   */
+  under(x, y) {
+    if (!this.ready) return null;
+    const scale = this.canvas.width / this.canvas.clientWidth;
+    const at = (u, v) => [...this.nv.canvasPos2frac([u * scale, v * scale])];
+    const tile = this.nv.screenSlices.find(({ leftTopWidthHeight: [left, top, width, height] }) =>
+      x * scale >= left && x * scale < left + width && y * scale >= top && y * scale < top + height);
+    if (!tile) return null;
+    const box = at(x, y);
+    if (box.some((value) => !(value >= 0 && value <= 1))) return null;
+    const mm = apply(this.boxToMm, box);
+    const mmPerPixel = (tile.fovMM[0] / tile.leftTopWidthHeight[2]) * scale;
+    return { mm, voxel: apply(this.toVoxel, mm), axis: AXIS_OF_SLICE[tile.axCorSag], mmPerPixel };
+  }
+
+  /** Draw at the next frame; calls until then are one. */
+  draw() {
+    if (this.waiting || !this.ready) return;
+    this.waiting = true;
+    requestAnimationFrame(() => this.drawNow());
+  }
+
+  /** Draw at once. */
+  drawNow() {
+    this.waiting = false;
+    this.nv.drawScene();
+    this.onDrawn();
+  }
+
+  #samplers() {
+    for (const [name, unit] of Object.entries(UNITS)) this.#uniform(name, (place) => this.gl.uniform1i(place, unit));
+  }
+
+  #boxShape() {
+    return [0, 1, 2].map((world) => this.shape[axisAlong(this.affine, world)]);
+  }
+
+  #layout() {
+    const one = this.large === null ? GRID : [{ sliceType: SLICE_OF_AXIS[this.large], position: [0, 0, 1, 1] }];
+    this.nv.setCustomLayout(one);
+  }
+
+  #toTexture(affine, shape) {
+    const half = shape.map((count, axis) => [0, 1, 2, 3].map((k) => (k === axis ? 1 / count : k === 3 ? 0.5 / count : 0)));
+    return multiply([...half, [0, 0, 0, 1]], multiply(invert(affine), this.boxToMm));
+  }
+
+  #matrix(name, matrix) {
+    this.#uniform(name, (place) => this.gl.uniformMatrix4fv(place, false, columns(matrix)));
+  }
+
+  #uniform(name, set) {
+    const shader = this.nv.customSliceShader;
+    shader.use(this.gl);
+    set(this.gl.getUniformLocation(shader.program, name));
+  }
+}

@@ -1,0 +1,64 @@
+"""The study of the browser tests: a hot ball in soft tissue, PET coarser than CT, axes not the page's."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cipa.inference.measure import measure_labels
+from cipa.inference.options import StudyOptions
+from cipa.inference.places import read_place
+from cipa.inference.save import write_labels
+from cipa.io.studies import find_studies
+from cipa.report.study import write_study_report
+from cipa.view.studies import prepare_study
+from dicom_files import write_series
+from studies import SUV_PER_BQML
+
+SHAPE = (64, 56, 20)
+"""Columns, rows and slices of the CT."""
+
+LPS = np.array([[2.0, 0, 0, -60], [0, 2.0, 0, -50], [0, 0, 3.0, 10], [0, 0, 0, 1]])
+PET_LPS = np.array([[4.0, 0, 0, -60], [0, 4.0, 0, -50], [0, 0, 3.0, 10], [0, 0, 0, 1]])
+
+CENTRE_LPS = np.array([20.0, 0.0, 40.0])
+"""Of the ball, in millimetres: at the patient's left."""
+
+RADIUS = 14.0
+HOTTEST = 12.0
+
+
+def grid_lps(shape, affine):
+    """Return the LPS millimetres of every voxel, (3, I, J, K)."""
+    voxels = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"))
+    return np.einsum("ab,bijk->aijk", affine[:3, :3], voxels) + affine[:3, 3, None, None, None]
+
+
+def distance_mm(shape, affine):
+    """Return millimetres to the ball's centre."""
+    return np.linalg.norm(grid_lps(shape, affine) - CENTRE_LPS[:, None, None, None], axis=0)
+
+
+def write_images(folder: Path) -> None:
+    """Write CT and PET as DICOM: a cone of uptake, highest at the ball's centre."""
+    ct = np.where(distance_mm(SHAPE, LPS) <= RADIUS, 1024 + 60, 1024 - 300)
+    pet_shape = (32, 28, 20)
+    uptake = np.clip(HOTTEST * (1 - distance_mm(pet_shape, PET_LPS) / 30), 0.5, None)
+    write_series(folder / "ct", "CT", ct, LPS)
+    write_series(folder / "pet", "PT", (uptake / SUV_PER_BQML).round(), PET_LPS)
+
+
+def make_result(study: Path, result: Path, boxes=((slice(30, 36), slice(22, 28), slice(8, 12)),)) -> Path:
+    """Write the study and a result whose lesions are boxes of the CT's (column, row, slice)."""
+    if not study.exists():
+        write_images(study)
+    place = find_studies(study)[0]
+    pair = read_place(place, StudyOptions())
+    labels = np.zeros(SHAPE, np.uint16)
+    for number, box in enumerate(boxes, start=1):
+        labels[box] = number
+    drawn = np.empty_like(pair.ct.array, dtype=np.uint16)
+    drawn[...] = labels if drawn.shape == SHAPE else labels.T
+    facts = {"mask": "of a test", "source": place.fingerprint}
+    prediction = measure_labels(drawn, pair, facts, prepare_study(pair).lines)
+    prediction.save(result, (write_study_report, write_labels))
+    return result
