@@ -4,7 +4,11 @@
 # make check-types    the quick tests with every argument and return value checked against its annotation
 # make coverage    the quick tests with the share of lines they run
 # make lint    format check, lint, types, layers
+# make docs      the documentation site, in site/: strict, and without a network (its search wants a server, as
+#                python -m http.server -d site)
 # make benchmark   measure the kernels and the network on this machine's CPU
+# make dependencies    write docs/dependencies.md: packages, licences, sizes
+# make release-check    build twice, read, install with the oldest and newest dependencies, audit (ten minutes, 15 GB)
 # PYTHON chooses the interpreter (3.11 or later).
 
 PYTHON ?= python3
@@ -13,7 +17,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 COVERED := 0
 
-.PHONY: demo test test-all test-slow check-types coverage lint format benchmark clean
+.PHONY: demo test test-all test-slow check-types coverage lint format docs benchmark dependencies release-check clean
 
 demo: $(VENV)/installed
 	$(BIN)/cipa demo
@@ -47,8 +51,19 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(VENV)/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	$(BIN)/python -m documentation.links site
+
 benchmark: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks
+
+dependencies: $(VENV)/installed-dev
+	$(BIN)/python -m release.dependencies --write
+
+release-check: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
+	$(BIN)/python -m release.check
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

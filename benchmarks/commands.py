@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -158,13 +159,33 @@ def make_inputs(data: Path, small: bool = False) -> None:
             file.unlink()
 
 
-def run_in_child(words: list[object], kill_after: float | None = None, file_size: int | None = None) -> int:
+def run_warming(words: list[object]) -> int:
+    """Run a command in a forked child, then import here what it imported: later children need not.
+
+    Returns:
+        Its exit code.
+    """
+    with tempfile.NamedTemporaryFile("r", suffix=".txt") as modules:
+        code = run_in_child(words, modules=Path(modules.name))
+        for name in modules.read().split():
+            with suppress(Exception):  # some modules are only made while others are imported
+                import_module(name)
+    return code
+
+
+def run_in_child(
+    words: list[object],
+    kill_after: float | None = None,
+    file_size: int | None = None,
+    modules: Path | None = None,
+) -> int:
     """Run a command in a forked child.
 
     Args:
         words: of the command line.
         kill_after: seconds, after which it is killed.
         file_size: bytes that it may write to one file.
+        modules: file for the names of all modules that are imported at its end.
 
     Returns:
         Its exit code, -9 where it was killed.
@@ -178,6 +199,8 @@ def run_in_child(words: list[object], kill_after: float | None = None, file_size
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
         code = cipa(list(map(str, words)))
         sys.stdout.flush()
+        if modules is not None:
+            modules.write_text("\n".join(sorted(set(sys.modules) - {"__main__"})))
         os._exit(code)
     if kill_after is not None:
         until = time.monotonic() + kill_after

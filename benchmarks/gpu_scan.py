@@ -13,7 +13,7 @@ from benchmarks.gpu_timing import replayed
 from benchmarks.harness import Row, require
 from cipa.ops.scan.cuda import launch
 from cipa.ops.scan.gradients import WalkGradients
-from cipa.ops.scan.parameters import ScanParameters
+from cipa.ops.scan.parameters import ScanInput, ScanParameters
 from cipa.ops.scan.triton.inputs import Prepared, prepare
 from cipa.ops.scan.triton.launch import backward_prepared, scan_prepared
 
@@ -85,7 +85,7 @@ def compare(name: str, dtype: torch.dtype) -> list[Row]:
     """Hold both passes of one shape against Triton's, then time them by both backends."""
     x, projection, *tensors = draw(SHAPES[name], dtype, "cuda")
     parameters = ScanParameters(*tensors, ALL)
-    case = Case(x, prepare(x, projection, None, parameters), parameters)
+    case = Case(x, prepare(ScanInput(x, projection, parameters)), parameters)
     label = f"{name}, {str(dtype).removeprefix('torch.')}"
     limit = exponential_limit(SHAPES[name], "cuda")
     bfloat16 = dtype == torch.bfloat16

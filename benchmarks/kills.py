@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import cycle
 from pathlib import Path
 
 from benchmarks.commands import (
@@ -32,6 +31,7 @@ from benchmarks.commands import (
     make_inputs,
     partials_of,
     run_in_child,
+    run_warming,
 )
 
 TRAIN = "train --resume"
@@ -79,7 +79,9 @@ class Attack:
         is_begun = out.exists() and any(out.iterdir())
         if is_begun and differences(out, self.reference, whole=not self.may_be_partial):
             outcome.half += 1
-        run_in_child(self.words(out))  # one that was done already may refuse
+        began = time.monotonic()
+        if run_in_child(self.words(out)) == 0:  # one that was done already may refuse
+            self.seconds = time.monotonic() - began  # by the load of now, so that kills strike
         outcome.left += len(partials_of(folder))
         outcome.differ += differences(out, self.reference, whole=True)
         shutil.rmtree(folder, ignore_errors=True)
@@ -138,9 +140,9 @@ class TrainingAttack:
 
 
 def seconds_of(words: list[object]) -> float:
-    """Run a command undisturbed; return how long it took."""
+    """Run a command undisturbed; return how long it took, its imports included."""
     began = time.monotonic()
-    if run_in_child(words) != 0:
+    if run_warming(words) != 0:
         raise RuntimeError(f"{words}: failed before any kill: {LOG.read_text()}")
     return time.monotonic() - began
 
@@ -154,7 +156,7 @@ def rows_of(path: Path) -> list[tuple[str, ...]]:
 def run_kills(
     root: Path, kills: int, seed: int, seconds: float, names: tuple[str, ...] = ()
 ) -> dict[str, Outcome]:
-    """Kill the commands in turn.
+    """Kill the commands: by turns the one killed least often, and the one that has taken the least time.
 
     Args:
         root: empty folder to work in.
@@ -177,11 +179,15 @@ def run_kills(
             attacks[name] = TrainingAttack(data, work)
         else:
             attacks[name] = Attack(cases[name].words, work, cases[name].may_be_partial)
-    until = time.monotonic() + seconds
-    for number, name in zip(range(kills), cycle(chosen), strict=False):
-        if time.monotonic() > until:
+    until, spent = time.monotonic() + seconds, dict.fromkeys(chosen, 0.0)
+    for number in range(kills):
+        began = time.monotonic()
+        if began > until:
             break
+        counts = {name: attack.outcome.kills for name, attack in attacks.items()}
+        name = min(chosen, key=(spent if number % 2 else counts).__getitem__)
         attacks[name].kill(random_)
+        spent[name] += time.monotonic() - began
         if number % 20 == 19:
             print(f"{number + 1} kills", file=sys.stderr, flush=True)
     for attack in attacks.values():

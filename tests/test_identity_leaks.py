@@ -8,21 +8,30 @@ import shutil
 import unicodedata
 import warnings
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image, PngImagePlugin
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from scipy import ndimage
 from torch import nn
 
 from cipa import privacy
 from cipa.cli.main import main
 from cipa.inference.places import read_place
+from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
+from cipa.io.dicom.objects.rtstruct import write_rtstruct
+from cipa.io.dicom.seg import write_seg
+from cipa.io.dicom.study import read_study
+from cipa.io.dicom.volumes import read_pet_ct
 from cipa.io.nifti import write_volume
 from cipa.io.studies import find_studies
-from studies import write_study
+from studies import BOX, box_mask, write_study
+from view_client import Client
 
 SECRETS = {
     "family name": "Zörblâxova",
@@ -49,6 +58,12 @@ SECRETS = {
 }
 """Each in a tag of its own."""
 
+RECIPE = (
+    *("--model", "nano", "--image-size", "128", "--epochs", "1", "--batch-size", "2"),
+    *("--workers", "0", "--device", "cpu", "--validation", "test"),
+)
+"""Of a training run of a moment."""
+
 IDENTITY = (*list(SECRETS)[:3], "patient ID", "birth date", "accession number")
 """What is written into descriptions, folders and names of files as well, as hospitals do."""
 
@@ -64,10 +79,10 @@ FORMS = {
 class BrightPet(nn.Module):
     """Tumour where PET is brighter than half."""
 
-    def __init__(self):
+    def __init__(self, size=32):
         super().__init__()
         windows = {"ct_window": (-1200.0, 200.0), "suv_max": 20.0}
-        self.config = SimpleNamespace(image_size=32, num_classes=1, threshold=0.5, **windows)
+        self.config = SimpleNamespace(image_size=size, num_classes=1, threshold=0.5, **windows)
 
     def forward(self, ct, pet):
         return pet * 100
@@ -124,9 +139,9 @@ def here(tmp_path, monkeypatch):
     privacy.forget()
 
 
-def write(folder):
+def write(folder, box=BOX, **changes):
     """Write a study whose files are named after the patient too."""
-    write_study(folder, **tags())
+    write_study(folder, box=box, **tags() | changes)
     for number, file in enumerate(sorted(folder.rglob("*.dcm"))):
         file.rename(file.with_name(f"Zörblâxova_{SECRETS['accession number']}_{number}.dcm"))
     return folder
@@ -230,6 +245,30 @@ def test_evaluation_of_studies_tells_no_secret(here, way):
     assert (code != 0) == (way == "another grid"), printed
     assert leaks(printed) == []
     assert way == "another grid" or leaks_of(here / "out") == {}
+
+
+@pytest.mark.parametrize("folder", ["plain", "numbers", "neutral"])
+def test_a_correction_tells_no_secret(here, folder):
+    """What the server says, and every file of a revision."""
+    assert predict(write(here / FOLDERS[folder]), "-o", "out", "--no-report")[0] == 0
+    client = Client(here / "out")
+    shown = [client.get("/api/results").text, client.get(client.url()).text]
+    saved = client.send(client.labels())
+    assert saved.status_code == 200
+    shown += [saved.text, client.send(client.labels()).text, client.send(b"", "autosave", 1).text]
+    assert leaks("".join(shown)) == []
+    assert leaks_of(here / "out") == {}
+
+
+def test_a_study_that_cannot_be_opened_tells_no_secret(here):
+    study = write(here / FOLDERS["plain"])
+    assert predict(study, "-o", "out", "--no-report")[0] == 0
+    damage_a_file(study)
+    lose_a_slice(study)
+    client = Client(here / "out")
+    answer = client.get(client.url())
+    assert answer.status_code == 422
+    assert leaks(answer.text) == []
 
 
 def test_a_mask_alone_tells_no_secret(here):
@@ -359,3 +398,77 @@ def test_the_headers_of_nifti_files_are_not_handed_on(here):
     for out in ("data", "run2.", "run41", "compared", "back", "single", "mask.nii.gz"):
         if (here / out).exists():
             assert leaks_of(here / out) == {}, out
+
+
+def dicom_with_truth(folder, uid):
+    """Write a study, a SEG and an RTSTRUCT of its hot box beside it, all named after the patient."""
+    box = (slice(12, 18), slice(5, 11), slice(1, 5))
+    study = write(folder / "dicom", box, StudyInstanceUID=uid)
+    pair = read_pet_ct(read_study(study))
+    labels = box_mask(box)
+    lesions = [LesionObject(1, box) for box in ndimage.find_objects(labels)]
+    by = Algorithm("hand", "1", "MANUAL")
+    write_seg(folder / f"{SECRETS['family name']}_seg.dcm", labels, pair.ct_slices, by, lesions)
+    write_rtstruct(folder / f"{SECRETS['family name']}_rt.dcm", labels, pair.ct_slices, lesions, by)
+
+
+@pytest.mark.parametrize("mask", ["seg", "rt"])
+def test_from_dicom_to_trained_weights_nothing_tells_a_secret(here, mask):
+    """Folders, files and headers name the patient; slices, run, evaluation and whatever is printed do not."""
+    for number, name in enumerate(("plain", "numbers"), start=1):
+        dicom_with_truth(here / "in" / FOLDERS[name], f"1.2.{number}")
+    paths = ("in", "--study", "*/dicom", "--mask", f"*/*_{mask}.dcm", "--workers", "1")
+    shown = [run("convert", *paths, "-o", "data", "--size", "128", "--test-patients", FOLDERS["plain"])]
+    assert leaks_of(here / "data") == {}
+    if mask == "seg":
+        write_text_into(here / "data")
+        shown.append(run("train", "data", "-o", "run", *RECIPE))
+        shown.append(run("evaluate", "data", "--pet-threshold", "2.5", "-o", "scored"))
+    assert {code for code, _ in shown} == {0}, "".join(text for _, text in shown)
+    assert leaks("".join(printed for _, printed in shown)) == []
+    for out in filter(Path.exists, (here / name for name in ("run", "scored"))):
+        assert leaks_of(out) == {}, out
+
+
+@pytest.mark.parametrize("words", [(), ("--debug",)], ids=["plain", "debug"])
+def test_a_study_that_cannot_be_converted_is_named_by_its_alias(here, words):
+    dicom_with_truth(here / "in" / FOLDERS["plain"], "1.2.1")
+    lose_a_slice(here / "in" / FOLDERS["plain"] / "dicom")
+    write(here / "in" / FOLDERS["numbers"] / "dicom", StudyInstanceUID="1.2.2")  # no mask
+    paths = ("in", "--study", "*/dicom", "--mask", "*/*_seg.dcm", "--workers", "1")
+    code, printed = run("convert", *paths, "-o", "data", *words)
+    assert code == 1
+    assert printed.count("study-") >= 2
+    assert leaks(printed) == []
+
+
+def write_text_into(folder):
+    """Write the secrets into every PNG below a folder, as viewers and exporters do."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Patient", " ".join(SECRETS.values()))
+    for file in folder.rglob("*.png"):
+        with Image.open(file) as image:
+            image.load()
+        image.save(file, pnginfo=text)
+
+
+def test_text_in_png_files_is_not_handed_on(here, monkeypatch):
+    """The names of folders are the data set's own; what stands inside the files is not."""
+    ids = [f"{patient}_1" for patient in ("a", "b")]
+    image = np.zeros((128, 128), np.uint8)
+    image[40:60, 40:60] = 255
+    for slice_id in ids:
+        (here / "data" / slice_id[0]).mkdir(parents=True)
+        for kind in ("CT", "PET", "mask"):
+            Image.fromarray(image).save(here / "data" / slice_id[0] / f"{slice_id}_{kind}.png")
+    write_text_into(here / "data")
+    for name in ("train", "test"):
+        (here / "data" / f"{name}.txt").write_text("\n".join(ids) + "\n")
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: BrightPet(128))
+    threshold = ("--pet-threshold", "2.5", "--suv-max", "20")
+    shown = [run("check", "data", "--json"), run("evaluate", "data", *threshold, "-o", "scored")]
+    shown += [predict("data", "-o", "out")]
+    assert [code for code, _ in shown] == [1, 0, 0], shown  # train and test share slices, says check
+    assert leaks("".join(printed for _, printed in shown)) == []
+    for out in ("scored", "out"):
+        assert leaks_of(here / out) == {}, out

@@ -3,6 +3,7 @@
 Research software, not a medical device.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from cipa.models.checkpoints.load import load_model
     from cipa.models.cipa import CIPA
     from cipa.models.config import CIPAConfig
+    from cipa.models.exported.files import export_model, load_exported
     from cipa.models.registry import create_model
 
 _HOME = {
@@ -26,6 +28,8 @@ _HOME = {
     "SlicePredictor": "cipa.inference.slices",
     "compile_model": "cipa.inference.compiled",
     "create_model": "cipa.models.registry",
+    "export_model": "cipa.models.exported.files",
+    "load_exported": "cipa.models.exported.files",
     "load_model": "cipa.models.checkpoints.load",
 }
 
@@ -38,8 +42,30 @@ __all__ = [
     "__version__",
     "compile_model",
     "create_model",
+    "export_model",
+    "load_exported",
     "load_model",
 ]
+
+
+class _RegisterOps:
+    """Registers the custom ops when PyTorch's reader of exported programs is imported.
+
+    So `torch.export.load` finds the scan after `import cipa` alone, which itself must not import PyTorch.
+    """
+
+    reader = "torch.export.pt2_archive"
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """Find nothing; import the ops where it is the reader that is asked for."""
+        if name == self.reader and "cipa.ops" not in sys.modules:
+            import_module("cipa.ops")
+
+
+if _RegisterOps.reader in sys.modules:
+    import_module("cipa.ops")
+else:
+    sys.meta_path.insert(0, _RegisterOps())
 
 
 def __getattr__(name: str) -> Any:

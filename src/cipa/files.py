@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cipa.errors import CipaError, UsageError
-from cipa.partials import PARTIAL, name_partial, sweep_partials
+from cipa.partials import PARTIAL, forget_partial, name_partial, sweep_partials
 
 __all__ = ["PARTIAL", "atomic_file", "atomic_folder", "cache_folder", "refuse_occupied", "require_vacant"]
 
@@ -78,6 +78,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
             _flush_to_disk(path.parent)
         finally:
             partial.unlink(missing_ok=True)
+            forget_partial(partial)
 
 
 @contextmanager
@@ -113,6 +114,8 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             _flush_to_disk(path.parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+            if not partial.exists():
+                forget_partial(partial)
 
 
 def require_vacant(path: str | os.PathLike[str]) -> None:

@@ -25,10 +25,9 @@ class Run(Protocol):
 
 def processors() -> int:
     """Return how many processors this process may use."""
-    try:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
+    return os.cpu_count() or 1
 
 
 @contextmanager

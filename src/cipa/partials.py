@@ -24,6 +24,9 @@ LONGEST_NAME = 251
 SECONDS_BETWEEN_SWEEPS = 60.0
 """Of one folder by one process: a sweep lists it, which a thousand masks need not do a thousand times."""
 
+MOST_FOLDERS = 4096
+"""Folders whose last sweep is remembered."""
+
 _own_tokens: set[str] = set()
 _last_sweep: dict[Path, float] = {}
 
@@ -38,6 +41,16 @@ def name_partial(path: Path) -> Path:
     return path.with_name(head + (path.name if tail == whole else tail.decode(errors="ignore")))
 
 
+def forget_partial(partial: Path) -> None:
+    """Forget a name that `name_partial` gave and that stands for nothing any more.
+
+    A process that runs for months would remember each of its files otherwise.
+    """
+    found = _NAME.fullmatch(partial.name)
+    if found is not None:
+        _own_tokens.discard(found["token"])
+
+
 def sweep_partials(path: Path) -> None:
     """Delete what dead processes of this host left unfinished in the folder of `path`.
 
@@ -49,6 +62,8 @@ def sweep_partials(path: Path) -> None:
     folder, now = path.parent, time.monotonic()
     if now - _last_sweep.get(folder, float("-inf")) < SECONDS_BETWEEN_SWEEPS:
         return
+    if len(_last_sweep) >= MOST_FOLDERS:
+        _last_sweep.clear()
     _last_sweep[folder] = now
     for entry in list(os.scandir(folder)):
         found = _NAME.fullmatch(entry.name)

@@ -184,13 +184,14 @@ def test_a_useless_width_is_not_taken(columns):
 def test_a_signal_leaves_nothing_half_written(tmp_path, name, code):
     words = ["phantom", "-o", tmp_path / "out", "--patients", "50", "--image-size", "256", "--workers", "2"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "cipa", *map(str, words)], stderr=subprocess.PIPE, text=True
-    )
-    until = time.monotonic() + 60
+        [sys.executable, "-m", "cipa", *map(str, words)], stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # tests run under nohup too
+    )  # fmt: skip
+    until = time.monotonic() + 120
     while not list(tmp_path.glob(".partial-*/*")) and time.monotonic() < until:
         time.sleep(0.02)
     process.send_signal(getattr(signal, name))
-    _, shown = process.communicate(timeout=30)
+    _, shown = process.communicate(timeout=120)
     assert process.returncode == code
     assert list(tmp_path.iterdir()) == []
     assert shown.count("\n") == 1
@@ -241,3 +242,11 @@ def test_variables_of_a_launcher_that_is_there_are_kept(monkeypatch):
 def test_json_is_the_same_through_the_safe_stream():
     done = subprocess.run(f"{CIPA} models --json", **SHELL)
     assert json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("version", ["GLIBC_2.28", "GLIBCXX_3.4.29", "CXXABI_1.3.13"])
+def test_a_system_older_than_the_libraries_is_called_that(version, complain):
+    linker = f"/lib64/libm.so.6: version `{version}' not found (required by /env/torch/lib/libtorch_cpu.so)"
+    code, line = complain(ImportError(linker))
+    assert code == 1
+    assert f"this system's C library is too old: {version} is not in it" in line

@@ -49,6 +49,7 @@ def test_table_names_series_factor_and_verdict(study, capsys):
     code, printed = info(capsys, study)
     assert code == 0
     assert "SUV factor 0.00029" in printed.out
+    assert "tracer: not named in the header, scanned 60 min after the injection" in printed.out
     assert "warning CT/broken.dcm cannot be read" in printed.out
     assert "Can be segmented" in printed.out
 
@@ -111,3 +112,33 @@ def test_what_needs_a_second_look_is_noted_without_a_name(tmp_path, capsys):
     assert "***.dcm cannot be read and is left out" in facts["notes"]
     assert facts["series"][0]["body_part"] == "KNEE"
     assert facts["series"][0]["compression"] == "Explicit VR Little Endian"
+
+
+def test_time_frames_are_listed_and_one_can_be_taken(study, capsys):
+    for file in (study / "PT").iterdir():
+        file.unlink()
+    for frame in range(3):
+        tags = {"AcquisitionTime": f"100{frame}00", "ActualFrameDuration": 60_000}
+        write_series(study / f"PT{frame}", "PT", VALUES + frame, **tags)
+    assert info(capsys, study)[0] == 1
+    code, printed = info(capsys, study, "--frame", "2")
+    assert code == 0
+    assert "3 time frames (1-3 from 0:00 for 60 s each)" in " ".join(printed.out.split())
+    assert facts_of(capsys, study, "--sum", "1-3")["series"][1]["use"] == "PET"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ("--sum", "3"),
+            "--sum 3 is not possible: it must be two numbers with a dash between them, such as 3-8",
+        ),
+        (("--sum", "3-2"), "--sum 3-2: give two numbers from 1, the lower one first"),
+        (("--frame", "0"), "--frame 0: frames are counted from 1"),
+    ],
+)
+def test_frames_that_cannot_be_are_one_line(study, capsys, words, line):
+    code, printed = info(capsys, study, *words)
+    assert code == 2
+    assert line in printed.err

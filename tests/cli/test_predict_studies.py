@@ -97,7 +97,7 @@ SPOILED = {
     ),
     "enhanced": (
         lambda s: edit(s / "pet", SOPClassUID="1.2.840.10008.5.1.4.1.1.130"),
-        "enhanced multi-frame PET; export it as classic single-frame DICOM",
+        r"enhanced multi-frame PET: Number of Frames \(0028,0008\) is missing or malformed; export",
     ),
     "frames": (
         lambda s: edit(s / "pet", FrameOfReferenceUID="1.7"),

@@ -42,7 +42,8 @@ def test_uptake_lands_on_the_tumour_drawn_on_the_ct(network, patient, tmp_path):
 
 def test_a_limb_is_not_taken_for_a_chest(network):
     pair = (STS / "STS_001" / "CT.nii.bz2", STS / "STS_001" / "PET_SUV.nii.gz")
-    (warning,) = Predictor(network(size=512), "cpu").predict(*pair).warnings
+    lines = Predictor(network(size=512), "cpu").predict(*pair).warnings
+    (warning,) = [line for line in lines if not line.startswith("volumes by threshold")]
     assert "mL of lung in sight: is this the chest?" in warning
 
 

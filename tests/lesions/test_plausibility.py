@@ -22,7 +22,7 @@ def body(columns, shape=(20, 16, 10)):
     """Return a patient who fills some columns of every axial slice."""
     cells = np.zeros(shape[::-1], bool)
     cells[:, :, columns] = True
-    return Body(cells, (1, 1, 1))
+    return Body(cells, (1, 1, 1), np.eye(4))
 
 
 def marks(*boxes, shape=(20, 16, 10), order="C"):

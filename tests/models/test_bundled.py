@@ -1,10 +1,12 @@
 import re
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
 from cipa import load_model
+from cipa.errors import DataError
 from cipa.models.bundled import CARD_NAME, bundled_weights
 
 
@@ -37,3 +39,9 @@ def test_the_card_says_what_they_are_whom_they_saw_and_what_they_are_not_for():
     assert stated
     config = load_model(bundled_weights()).config
     assert (float(stated[1]), float(stated[2])) == (config.threshold, config.smallest_ml)
+
+
+def test_an_installation_without_them_says_how_to_get_them(monkeypatch, tmp_path):
+    monkeypatch.setattr("cipa.models.bundled.__file__", str(tmp_path / "__init__.py"))
+    with pytest.raises(DataError, match=r"the weights of the package are not there; install it again"):
+        bundled_weights()

@@ -1,4 +1,6 @@
-from cipa.report.facts import fact_rows
+import pytest
+
+from cipa.report.facts import fact_rows, tracer_line
 
 
 def test_values_are_grouped_in_a_fixed_order_and_said_in_words():
@@ -29,3 +31,25 @@ def test_values_are_grouped_in_a_fixed_order_and_said_in_words():
 
 def test_nothing_is_said_of_what_is_not_known():
     assert fact_rows({"ct": {"vendor": None}, "options": {}, "device": ""}) == []
+
+
+@pytest.mark.parametrize(
+    ("tracer", "nuclide", "minutes", "line"),
+    [
+        (
+            "Fluorodeoxyglucose",
+            "F-18",
+            158.7,
+            "Fluorodeoxyglucose (F-18), scanned 159 min after the injection",
+        ),
+        ("PSMA-11", "", 60.0, "PSMA-11, scanned 60 min after the injection"),
+        ("", "Ga-68", None, "Ga-68, uptake time not known"),
+        ("", "", None, "not named in the header, uptake time not known"),
+    ],
+)
+def test_tracer_and_uptake_time_are_one_line(tracer, nuclide, minutes, line):
+    assert tracer_line({"tracer": tracer, "nuclide": nuclide, "uptake_minutes": minutes}) == line
+
+
+def test_pet_without_a_header_has_no_line_about_the_tracer():
+    assert tracer_line({"how": "PET given in SUV"}) == ""

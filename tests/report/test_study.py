@@ -1,9 +1,11 @@
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
+from cipa.lesions.grown import GrownVolume
 from cipa.report.study import MOST_PANELS, write_study_report
 from study_prediction import predict, scattered
 
@@ -59,6 +61,14 @@ def test_the_page_says_where_it_comes_from_and_what_it_is_not(written):
     assert "not a medical device" in page
 
 
+def test_the_head_of_the_page_names_tracer_and_uptake_time(tmp_path):
+    suv = {"how": "weight 70 kg", "tracer": "<FDG>", "nuclide": "F-18", "uptake_minutes": 159.2}
+    page = page_of(predict([], study="dicom", suv=suv), tmp_path / "dicom")
+    assert "Tracer: &lt;FDG&gt; (F-18), scanned 159 min after the injection" in page
+    page = page_of(predict([], study="nifti", suv={"how": "PET given in SUV"}), tmp_path / "nifti")
+    assert "Tracer" not in page
+
+
 def test_a_study_without_lesions_says_so_and_that_it_proves_nothing(tmp_path):
     page = page_of(predict([], study="empty"), tmp_path)
     assert "No lesion" in page
@@ -71,7 +81,8 @@ def test_of_many_lesions_all_are_listed_and_the_largest_shown(tmp_path):
     prediction = predict([LARGE, *scattered(MOST_PANELS + 6)])
     page = page_of(prediction, tmp_path)
     assert prediction.lesion_count > MOST_PANELS
-    assert page.count('class="number"') == prediction.lesion_count
+    assert page.count('class="number"') == 2 * prediction.lesion_count  # what it is, and where it lies
+    assert page.count("disagree") == prediction.lesion_count
     assert page.count("<img") == 1 + MOST_PANELS
     assert f"{MOST_PANELS} largest of {prediction.lesion_count}" in page
 
@@ -104,3 +115,79 @@ def test_pictures_are_large_enough_for_a_slide(written):
         assert image.width >= 1000
     with Image.open(written[0] / "pictures" / "lesion_01.png") as image:
         assert image.width >= 900
+
+
+ABOUT = {
+    "patient": {"pseudonym": "Case 7", "id": None},
+    "examination": {
+        "date": "2024-05-02",
+        "sex": "F",
+        "weight_kg": 61.0,
+        "height_m": 1.66,
+        "tracer": "FDG",
+        "nuclide": "F-18",
+        "dose_mbq": 251.3,
+        "uptake_minutes": 61.2,
+        "reconstruction": "OSEM 3i24s",
+        "filter": None,
+        "ct_kernel": "B31f",
+        "ct_kvp": 120.0,
+    },
+    "sul": {"factor": 0.7, "how": "lean body mass 41.0 kg"},
+    "reference": {
+        "liver": {
+            "centre_l_mm": -60.0,
+            "centre_p_mm": 4.0,
+            "centre_s_mm": 12.0,
+            "voxels": 190,
+            "mean_suv": 2.0,
+            "sd_suv": 0.2,
+            "mean_sul": 1.4,
+            "sd_sul": 0.14,
+        },
+        "percist_threshold_suv": 3.4,
+        "percist_threshold_sul": 2.38,
+    },
+}
+
+
+def test_the_head_of_the_page_is_what_a_department_files_by(tmp_path):
+    page = page_of(predict([LARGE], **ABOUT), tmp_path)
+    values = re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page)
+    for entry in (
+        ("Examination date", "2024-05-02"),
+        ("Patient", "Case 7"),
+        ("Sex, weight, height", "female, 61 kg, 1.66 m"),
+        ("Tracer, dose", "FDG, F-18, 251 MBq"),
+        ("Uptake time", "61 min"),
+        ("PET reconstruction", "OSEM 3i24s, filter not stated"),
+        ("SUL", "lean body mass 41.0 kg"),
+        ("PERCIST threshold", "SULpeak 2.38 (1.5 × liver mean + 2 SD)"),
+    ):
+        assert entry in values
+    assert ("Blood pool, cylinder of 1 × 2 cm", "not measured: --blood-pool-mm says where it is") in values
+
+
+def test_what_no_header_says_is_not_stated_and_no_reference_is_guessed(tmp_path):
+    page = page_of(predict([LARGE]), tmp_path)
+    assert ("Examination date", "not stated") in re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page)
+    assert "not measured: --liver-mm says where it is" in page
+    assert "PERCIST threshold" not in page
+
+
+def test_volumes_by_threshold_stand_beside_the_network_s_and_what_was_cut_is_marked(tmp_path):
+    prediction = predict([LARGE, SMALL])
+    volumes = tuple(GrownVolume(1.5 + index, 9.0, index == 2) for index in range(4))
+    object.__setattr__(prediction, "lesions", [replace(one, grown=volumes) for one in prediction.lesions])
+    page = page_of(prediction, tmp_path)
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", page)
+    found = {cell: cells.count(cell) for cell in ("1.5 / 9.0", "3.5 / 9.0*", "3.0 / 18.0", "7.0 / 18.0*")}
+    assert list(found.values()) == [2, 2, 1, 1]
+    assert "is cut there" in page
+
+
+def test_the_reader_finds_room_for_a_decision_on_each_lesion(written):
+    page = written[2]
+    assert page.count("</span>disagree") == 2
+    for words in ("Missed", "<div>Name</div><div>Date</div><div>Signature</div>"):
+        assert words in page

@@ -49,6 +49,12 @@ def test_gradients_accumulate_to_those_of_the_whole_batch(helpers, stub, data, t
         torch.testing.assert_close(four[name], tensor, rtol=0, atol=1e-4, msg=name)
 
 
+def test_images_that_leave_a_norm_a_single_value_are_refused_in_one_line(helpers, data, tmp_path):
+    recipe = helpers.small_recipe(micro_batch=1)
+    with pytest.raises(UsageError, match=r"--image-size 128 with one slice at once .* --micro-batch 2"):
+        train(recipe, data, tmp_path / "run")
+
+
 def test_the_average_is_what_is_kept(helpers, stub, data, tmp_path):
     train(helpers.small_recipe(), data, tmp_path / "plain")
     train(helpers.small_recipe(ema_decay=0.5), data, tmp_path / "average")

@@ -319,6 +319,15 @@ def test_a_revision_without_its_record_is_not_taken_for_none(client, result):
     assert "revision.json" in row["problem"]
 
 
+@pytest.mark.parametrize("record", [{}, {"lesions": 1}, {"lesions": [{"label": 1}]}, {"lesions": ["a"]}])
+def test_a_damaged_entry_of_a_record_is_said(client, result, record):
+    client.send(client.labels())
+    (result / "revisions" / "001" / "revision.json").write_text(json.dumps(record))
+    answer = client.get(client.url())
+    assert answer.status_code == 422
+    assert "a damaged entry" in answer.json()["error"]
+
+
 def test_an_earlier_revision_stays_readable(client):
     labels = client.labels()
     client.send(erase(labels, 2))

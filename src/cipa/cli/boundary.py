@@ -7,6 +7,7 @@ session, 143 SIGTERM, 141 the reader of the output, such as `head`, has seen eno
 
 import errno
 import logging
+import re
 import signal
 import sys
 import traceback
@@ -21,6 +22,9 @@ from cipa.privacy import scrub_line
 from cipa.signals import TERMINATION
 
 PACKAGE = Path(__file__).parents[1]
+
+OLD_LIBRARY = re.compile(r"(?:version `)?((?:GLIBC|GLIBCXX|CXXABI)_[\d.]+)'? not found")
+"""What the dynamic linker says where a library was built for a newer system than this one."""
 
 
 def guard(run: Callable[[], int], debug: bool) -> int:
@@ -79,6 +83,11 @@ def explain(error: BaseException) -> str:
         return str(error)
     if is_out_of_memory(error):
         return f"memory ran out{_while(error)}: end other programs or use a machine with more"
+    if old := OLD_LIBRARY.search(str(error)):
+        return (
+            f"this system's C library is too old: {old[1]} is not in it, which an installed library needs; "
+            "use a newer system, or the container of deploy/Dockerfile"
+        )
     if isinstance(error, OSError) and error.errno is not None:
         return _explain_system(error)
     return (

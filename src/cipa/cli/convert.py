@@ -3,9 +3,10 @@
 `cipa convert ROOT --ct '*/CT.nii.gz' --pet '*/SUV.nii.gz' --mask '*/tumour.nii.gz' -o DATA` takes CT in HU,
 PET in SUV and a tumour mask of each patient; --study '*' in place of --ct and --pet takes folders of DICOM
 studies. Masks are NIfTI, DICOM SEG or RTSTRUCT. The patient is what the first * stands for; it names the
-slices and stands in metadata.json, so use pseudonyms. --results RESULTS takes what was corrected in `cipa
-view`, the newest revision of each result. `cipa convert --back MASKS --data DATA -o OUT` takes
-the masks that `cipa evaluate` or `cipa predict` wrote to each CT's own grid.
+slices and stands in metadata.json. A folder that is named after the patient, as DICOM headers show, gets an
+alias; NIfTI shows nothing, so use pseudonyms. --results RESULTS takes what was corrected in `cipa view`, the
+newest revision of each result. `cipa convert --back MASKS --data DATA -o OUT` takes the masks that
+`cipa evaluate` or `cipa predict` wrote to each CT's own grid.
 """
 
 from argparse import Namespace
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cipa.cli.parser import Parser
+from cipa.cli.study_names import HIDDEN, add_keep_names
 from cipa.cli.terminal import complain, warn
 from cipa.errors import UsageError
 from cipa.progress import progress_bar
@@ -73,8 +75,10 @@ def add_arguments(parser: Parser) -> None:
     add = parser.add_argument_group("masks back to NIfTI").add_argument
     add("--back", metavar="MASKS", help="the other way: folder of masks as PNG")
     add("--data", metavar="DATA", help="with --back: the data set the masks are of")
-    add = parser.add_argument_group("output").add_argument
+    group = parser.add_argument_group("output")
+    add = group.add_argument
     add("-o", "--out", required=True, metavar="OUT", help="folder to make")
+    add_keep_names(group)
     add("--workers", type=int, metavar="N", help="processes (default: one a processor)")
 
 
@@ -189,6 +193,7 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
             skip_bad=arguments.skip_bad,
             workers=_workers(arguments),
             progress=progress,
+            keep_names=arguments.keep_names,
         )
     for record in done.records:
         for warning in record.warnings:
@@ -205,6 +210,8 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
         warn(f"{TUMOUR_ALONE}; leave out --slices tumour")
     kept = sum(record.plane.content == record.plane.source for record in done.records)
     print(f"pixels kept: {plural(kept, 'patient')}; resampled: {len(done.records) - kept:,}")
+    if done.aliases:
+        print(HIDDEN)
     return done.skipped
 
 

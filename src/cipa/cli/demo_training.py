@@ -51,7 +51,7 @@ def run_training(arguments: Namespace, out: Path) -> None:
             "minutes": round(minutes, 2),
             "dice": rows,
         }
-        (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
+        (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     _conclude(console, out, result, rows, minutes)
 
 

@@ -9,7 +9,7 @@ from cipa.cli.network_options import add_network_options
 from cipa.cli.parser import Parser
 from cipa.cli.study_options import STUDY_OPTIONS, add_study_options
 from cipa.cli.volume_options import add_lesion_options
-from cipa.cli.weights_option import WEIGHTS
+from cipa.cli.weights_option import RUNNABLE
 from cipa.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def add_evaluate_options(parser: Parser) -> None:
     """Declare the options of `cipa evaluate`."""
     _add_input_options(parser)
     add = parser.add_argument_group("what is scored").add_argument
-    add("--weights", action="append", metavar="PATH", help=f"{WEIGHTS}; given again, the mean of all")
+    add("--weights", action="append", metavar="PATH", help=f"{RUNNABLE}; given again, the mean of all")
     add(
         "--out-of-fold",
         action="store_true",

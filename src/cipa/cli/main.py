@@ -13,10 +13,10 @@ from importlib import import_module
 from typing import Any
 
 from cipa.cli.boundary import guard
-from cipa.cli.suggest import suggestion
 from cipa.errors import UsageError
 from cipa.signals import exit_on_termination
 from cipa.streams import make_rich_safe, safe_streams
+from cipa.suggest import suggestion
 from cipa.version import __version__
 
 VERBS = {
@@ -24,14 +24,17 @@ VERBS = {
     "phantom": "draw practice PET-CT: slices in PCLT20K layout, or DICOM studies",
     "convert": "turn NIfTI or DICOM studies into slices in PCLT20K layout, and masks of slices back",
     "check": "report every missing, unreadable, mis-sized or mis-split file of a data set",
+    "export": "write weights as one file that runs elsewhere: a PyTorch program (.pt2) or ONNX",
     "models": "list the networks to train: CIPA, its ablations, Sigma, MONAI's; parameters, GFLOP, papers",
     "train": "train a network on a data set in PCLT20K layout",
     "evaluate": "score weights on a test set with the published protocol, write masks and tables",
     "compare": "compare evaluations: intervals over patients, paired tests",
     "info": "print what a DICOM study holds: series, the CT and PET to segment, SUV factor, problems",
     "measure": "measure a mask from any tool or hand (NIfTI, DICOM SEG, RTSTRUCT), and report it",
+    "compare-studies": "compare two examinations of one patient: lesions matched, changes, PERCIST, a report",
     "predict": "segment slices or volumes that have no mask",
     "view": "look at results in the browser, correct the mask, measure again",
+    "serve": "run a node behind a PACS: receive studies, segment each once, send results back",
 }
 """Verbs in the order a newcomer meets them, each with its line in `cipa --help`."""
 
@@ -100,7 +103,7 @@ def _run_verb(verb: str, words: Sequence[str]) -> int:
 
     make_rich_safe()
     leave_stale_launcher()
-    module: Any = import_module(f"cipa.cli.{verb}")
+    module: Any = import_module(f"cipa.cli.{verb.replace('-', '_')}")
     parser = Parser(prog=f"cipa {verb}", description=module.__doc__)
     module.add_arguments(parser)
     return int(module.run(parser.parse_words(words)) or 0)

@@ -6,14 +6,20 @@ of them are measured, however small or cold. OUT becomes the study's folder: mas
 report.
 """
 
-from argparse import BooleanOptionalAction, Namespace
+from argparse import ArgumentTypeError, BooleanOptionalAction, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cipa.cli.dicom_out import add_dicom_out, dicom_kinds, picture_writers
 from cipa.cli.parser import Parser
 from cipa.cli.predict_lines import DISCLAIMER, print_lesions, print_warnings, totals_line
-from cipa.cli.study_options import add_study_options, check_study_options, study_options
+from cipa.cli.study_options import (
+    add_report_options,
+    add_study_options,
+    check_study_options,
+    report_options,
+    study_options,
+)
 from cipa.cli.terminal import warn
 from cipa.errors import UsageError
 
@@ -35,9 +41,15 @@ def add_arguments(parser: Parser) -> None:
     add("data", nargs="?", metavar="STUDY", help="DICOM folder or zip, or folder with a pair of NIfTI files")
     add("--ct", metavar="FILE", help="in place of STUDY: CT as NIfTI in HU")
     add("--pet", metavar="FILE", help="in place of STUDY: PET as NIfTI in SUV")
-    add("--label", type=int, metavar="N", help="NIfTI: value that is tumour (default: whatever is not 0)")
+    add(
+        "--label",
+        type=_label,
+        metavar="N",
+        help="NIfTI: value that is tumour, or 'all', such as lesion numbers (default: the only one but 0)",
+    )
     add("--region", nargs="+", default=[], metavar="NAME", help="segments or ROIs that are tumour, as 'GTV*'")
     add_study_options(parser)
+    add_report_options(parser)
     group = parser.add_argument_group("output")
     add = group.add_argument
     add("-o", "--out", required=True, metavar="OUT", help="folder to make")
@@ -45,6 +57,20 @@ def add_arguments(parser: Parser) -> None:
     add("--report", action=BooleanOptionalAction, default=True, help="report.html and pictures")
     add_dicom_out(group)
     add("--labels", action="store_true", help="write lesions.nii.gz, the number of each lesion")
+
+
+def _label(word: str) -> "int | Literal['all']":
+    """Read a value of a mask.
+
+    Raises:
+        ArgumentTypeError: it is neither a whole number nor `all`.
+    """
+    if word == "all":
+        return "all"
+    try:
+        return int(word)
+    except ValueError:
+        raise ArgumentTypeError(f"{word!r}: give a whole number, or all") from None
 
 
 def run(arguments: Namespace) -> int:
@@ -74,6 +100,7 @@ def run(arguments: Namespace) -> int:
 
         also = (write_study_report, *also)
     prediction.save(out, also, arguments.overwrite, kinds)
+    _remember(arguments)
     print_warnings(tuple(prediction.warnings))
     print_lesions(out)
     print(f"{pair.name}: {totals_line(prediction.totals())}")
@@ -82,10 +109,27 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
+def _remember(arguments: Namespace) -> None:
+    """Let `cipa view` find the images of the result."""
+    from cipa.io.remembered import remember_place
+    from cipa.io.studies import find_studies, nifti_place
+
+    if arguments.data:
+        places = find_studies(Path(arguments.data))
+    else:
+        places = (
+            [nifti_place("", Path(arguments.ct), Path(arguments.pet))]
+            if arguments.ct and arguments.pet
+            else []
+        )
+    if len(places) == 1:
+        remember_place(places[0])
+
+
 def _read(arguments: Namespace) -> "PetCtInput":
     from cipa.inference.inputs import read_input
 
-    options = study_options(arguments)
+    options, report = study_options(arguments), report_options(arguments)
     if arguments.data:
-        return read_input(arguments.data, options=options)
-    return read_input(arguments.ct, arguments.pet, options=options)
+        return read_input(arguments.data, options=options, report=report)
+    return read_input(arguments.ct, arguments.pet, options=options, report=report)

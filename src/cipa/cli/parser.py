@@ -10,10 +10,15 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from cipa.cli.help_format import HelpFormatter
-from cipa.cli.suggest import suggestion
 from cipa.errors import UsageError
+from cipa.suggest import suggestion
 
-_KINDS = {"int": "a whole number", "float": "a number", "Path": "a path"}
+_KINDS = {
+    "frame_numbers": "two numbers with a dash between them, such as 3-8",
+    "int": "a whole number",
+    "float": "a number",
+    "Path": "a path",
+}
 _VALUE = re.compile(r"(?:choice|value): '?(.*?)'?(?: \(choose from .*)?$", re.DOTALL)
 """The value in argparse's messages."""
 

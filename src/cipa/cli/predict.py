@@ -18,9 +18,9 @@ from cipa.cli.predict_input import find_input
 from cipa.cli.predict_lines import DISCLAIMER
 from cipa.cli.predictor import make_predictor
 from cipa.cli.study_names import add_keep_names
-from cipa.cli.study_options import add_study_options
+from cipa.cli.study_options import add_report_options, add_study_options
 from cipa.cli.volume_options import add_volume_options
-from cipa.cli.weights_option import WEIGHTS
+from cipa.cli.weights_option import RUNNABLE
 
 if TYPE_CHECKING:
     from cipa.inference.files import Summary
@@ -45,12 +45,13 @@ def add_arguments(parser: Parser) -> None:
     add("--list", default="all", choices=["all", "train", "test"], help="PCLT20K: slices to segment")
     add_study_options(parser)
     add_volume_options(parser)
+    add_report_options(parser)
     network = parser.add_argument_group("network")
     network.add_argument(
         "--weights",
         action="append",
         metavar="PATH",
-        help=f"{WEIGHTS}; given again, the mean of all (default: bundled)",
+        help=f"{RUNNABLE}; given again, the mean of all (default: bundled)",
     )
     add_network_options(network)
     _add_output_options(parser)

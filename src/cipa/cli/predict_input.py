@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from cipa.cli.volume_options import check_options
+from cipa.cli.volume_options import check_options, refuse_of_many
 from cipa.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def find_input(arguments: Namespace) -> PredictInput:
     if len(files) == 1 and arguments.inputs not in (None, *files):
         raise UsageError(f"--inputs {arguments.inputs}: only --{next(iter(files))} was given; give both")
     check_options(found.kind, arguments)
+    if len(found.studies) > 1:
+        refuse_of_many(arguments, len(found.studies))
     if found.kind == "folder" and not Path(arguments.data).exists():
         raise DataError(
             f"{arguments.data}: no such file or folder; give a study, or a folder of studies or slices"

@@ -17,6 +17,7 @@ COLUMNS = {
     "SUVmax": "suv_max",
     "SUVmean": "suv_mean",
     "SUVpeak": "suv_peak",
+    "SULpeak": "sul_peak",
     "TLG": "tlg",
 }
 
@@ -54,19 +55,25 @@ def print_lesions(out: Path) -> None:
     """Print the lesions of the result in a study's folder as a table, the `MOST_ROWS` largest."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from cipa.inference.save import read_result
 
-    rows = (read_result(out) or {"lesions": []})["lesions"]
+    found = read_result(out) or {"lesions": [], "facts": {}}
+    rows, facts = found["lesions"], found["facts"]
     if not rows:
         return
+    has_sul = any(row.get("sul_peak") is not None for row in rows)
+    columns = {name: key for name, key in COLUMNS.items() if has_sul or key != "sul_peak"}
     table = Table(title="lesions, largest first", title_justify="left")
-    for name in ("", *COLUMNS, "slices"):
+    for name in ("", *columns, "slices"):
         table.add_column(name, justify="right")
     for row in rows[:MOST_ROWS]:
-        cells = ("-" if row[key] is None else f"{row[key]:.2f}" for key in COLUMNS.values())
+        cells = ("-" if row[key] is None else f"{row[key]:.2f}" for key in columns.values())
         table.add_row(str(row["number"]), *cells, f"{row['first_slice'] + 1}-{row['last_slice'] + 1}")
     console = Console(highlight=False)
     console.print(table)
     if len(rows) > MOST_ROWS:
         console.print(f"and {len(rows) - MOST_ROWS} more in lesions.csv")
+    if facts.get("examination") and not has_sul:
+        console.print(Text(facts["sul"]["how"]))

@@ -13,7 +13,7 @@ from cipa.cli.predict_lines import DISCLAIMER, outcome_line, print_lesions, prin
 from cipa.cli.predictor import make_predictor
 from cipa.cli.ranks import Rank, this_rank
 from cipa.cli.study_names import HIDDEN, has_alias, write_alias_table
-from cipa.cli.study_options import study_options
+from cipa.cli.study_options import report_options, study_options
 from cipa.cli.terminal import complain
 from cipa.cli.volume_options import volume_options
 from cipa.errors import DataError, UsageError
@@ -91,6 +91,7 @@ def _job(
         arguments.overwrite,
         kinds,
         progress,
+        report_options(arguments),
     )
 
 

@@ -5,10 +5,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from cipa.report.facts import tracer_line
 from cipa.report.fitted_table import Cell, FittedTable, print_whole
 
 SERIES = ("series", "kind", "description", "scanner", "voxels x × y × z", "spacing, mm", "use")
-STUDIES = ("study", "scanner", "CT, mm", "PET, mm", "SUV factor", "usable")
+STUDIES = ("study", "scanner", "CT, mm", "PET, mm", "SUV factor", "tracer", "uptake, min", "usable")
 WARNING, PROBLEM, GOOD, BAD = "bold yellow", "bold red", "bold green", "bold red"
 
 
@@ -22,9 +23,12 @@ def print_study(facts: dict[str, Any]) -> None:
         if one["use"]:
             part = f", body part {one['body_part']}" if one["body_part"] else ""
             _print(console, f"{one['use']}: {title}, {one['compression']}{part}")
+        if one["frames"] and one["use"]:
+            _print(console, f"{title}: {len(one['frames'])} time frames ({one['frame_times']})")
         for line in one["problems"]:
             _print(console, f"{title}: {line}", "not usable", WARNING)
     if facts["suv"]:
+        _print(console, f"tracer: {tracer_line(facts['suv'])}")
         _print(console, f"SUV factor {facts['suv']['factor']:.8g} SUV per stored unit")
         _print(console, f"  {facts['suv']['how']}")
         _print(console, "  SUV {:.2f} to {:.2f}".format(*facts["suv"]["range"]))
@@ -66,6 +70,9 @@ def _study_row(name: str, facts: dict[str, Any]) -> list[Cell]:
         " × ".join(f"{edge:.4g}" for edge in used[use]["spacing_mm"]) if used else "" for use in ("CT", "PET")
     ]
     scanner = f"{used['PET']['vendor']} {used['PET']['scanner']}".strip() if used else ""
-    factor = f"{facts['suv']['factor']:.6g}" if facts["suv"] else ""
+    suv = facts["suv"]
+    factor = f"{suv['factor']:.6g}" if suv else ""
+    tracer = (suv["tracer"] or suv["nuclide"]) if suv else ""
+    minutes = "" if not suv or suv["uptake_minutes"] is None else f"{suv['uptake_minutes']:.0f}"
     verdict = Text("yes", style=GOOD) if facts["usable"] else Text("no", style=BAD)
-    return [Text(name), Text(scanner), *edges, factor, verdict]
+    return [Text(name), Text(scanner), *edges, factor, Text(tracer), minutes, verdict]

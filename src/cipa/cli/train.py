@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cipa.cli.parser import Parser
 from cipa.cli.recipe_flags import add_recipe_flags, with_flags
 from cipa.errors import UsageError
+from cipa.text import plural
 from cipa.training.config_file import read_recipe, recipe_text
 from cipa.training.recipe import TrainRecipe
 
@@ -108,7 +109,7 @@ def _report(result: "TrainResult", data: Path) -> None:
         if result.best_dice is None
         else f"; best validation Dice {result.best_dice:.4f} at step {result.best_step}"
     )
-    print(f"done: {result.step} steps{best}. Weights, tables and pictures are in {result.run}")
+    print(f"done: {plural(result.step, 'step')}{best}. Weights, tables and pictures are in {result.run}")
     if result.point is not None:
         false = "" if math.isnan(result.point.fp_ml) else f", {result.point.fp_ml:.2f} mL false a patient"
         print(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cipa.text import plural
 from cipa.training.recipe import TrainRecipe
 
 LONG_SECONDS = 900.0
@@ -30,7 +31,8 @@ def estimate(recipe: TrainRecipe, data: Path) -> str:
         return ""
     name = recipe.network.model or "tiny"
     smaller = "" if name.endswith("nano") else "; --model nano is far smaller, and --epochs shortens a run"
-    return f"on this CPU, very roughly {_words(seconds)} for {recipe.optimisation.epochs} epochs{smaller}"
+    epochs = plural(recipe.optimisation.epochs, "epoch")
+    return f"on this CPU, very roughly {_words(seconds)} for {epochs}{smaller}"
 
 
 def cpu_seconds(recipe: TrainRecipe, data: Path) -> float | None:

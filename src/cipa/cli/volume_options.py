@@ -3,7 +3,12 @@
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
-from cipa.cli.study_options import STUDY_OPTIONS, check_study_options
+from cipa.cli.study_options import (
+    REPORT_OPTIONS,
+    STUDY_OPTIONS,
+    check_study_options,
+    report_options,
+)
 from cipa.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,6 +72,8 @@ def check_options(kind: str, arguments: Namespace) -> None:
     Raises:
         UsageError: an option does not go with the input, or is out of its range.
     """
+    from cipa.inference.options import DICOM_ONLY
+
     check_study_options(arguments)
     for option in VOLUME_OPTIONS:
         if kind != "studies" and getattr(arguments, option) not in (None, False):
@@ -75,9 +82,29 @@ def check_options(kind: str, arguments: Namespace) -> None:
         is_dicom = kind == "studies" and not (arguments.ct or arguments.pet)
         if not is_dicom and getattr(arguments, option) is not None:
             raise UsageError(f"{_flag(option)}: only for a DICOM study, other PET is in SUV already")
+    report_options(arguments)  # refuses what is out of range
+    for option in REPORT_OPTIONS:
+        if kind != "studies" and getattr(arguments, option) not in (None, False):
+            raise UsageError(f"{_flag(option)}: only for studies, slices have no report")
+    for option in DICOM_ONLY:
+        if (arguments.ct or arguments.pet) and getattr(arguments, option) not in (None, False):
+            raise UsageError(f"{_flag(option)}: only for a DICOM study")
     if kind != "folder" and arguments.list != "all":
         raise UsageError(f"--list {arguments.list}: only for a folder in PCLT20K layout")
 
 
+def refuse_of_many(arguments: Namespace, studies: int) -> None:
+    """Refuse options that are true of one study where there are several.
+
+    Raises:
+        UsageError: one was given.
+    """
+    from cipa.inference.options import ONE_STUDY
+
+    for option in ONE_STUDY:
+        if getattr(arguments, option) is not None:
+            raise UsageError(f"{_flag(option)}: of one study, and {studies} are given; name that one alone")
+
+
 def _flag(option: str) -> str:
-    return "--" + option.replace("_", "-")
+    return "--sum" if option == "sum_frames" else "--" + option.replace("_", "-")

@@ -6,6 +6,7 @@ WEIGHTS = (
     "folder of weights, training run (its best, else its last), published file such as CIPA.pth, or bundled: "
     "those in the package"
 )
+RUNNABLE = f"{WEIGHTS}; an exported .pt2 or .onnx too"
 
 
 def chosen_weights(given: str) -> str | Path:

@@ -62,7 +62,7 @@ class AugmentationParameters:
     field_centre: Floats | None = None
 
     def matrices(self) -> Tensor:
-        """Return the composition, float32 (B, 2, 3), from places in the output to places in the input."""
+        """Return the composition, float32 (B, 2, 3), from output to input positions."""
         factor = self.flip * self.crop_side[:, None] / self.scale
         offset = (self.flip * self.crop_centre - 2 * self.shift) / self.scale
         matrices = np.zeros((len(factor), 2, 3), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Changes to one modality alone: PET or CT out of place, PET of another brightness, one left out.
+"""Changes to one modality alone: PET or CT misregistered, PET brightness changed, one left out.
 
 The published recipe treats CT and PET alike. Scanners do not: a patient breathes and moves between the two
 scans, calibration and uptake time scale the SUV, and a study may lack one. All of it is off by default.
@@ -46,7 +46,7 @@ class ModalityParameters:
 
     @property
     def moves(self) -> bool:
-        """Whether the PET of any slice is put out of place."""
+        """Whether the PET of any slice is displaced."""
         return bool((self.scale != 1).any() or self.shift.any())
 
     def displaced(self, matrices: Tensor) -> Tensor:
@@ -114,7 +114,7 @@ class ModalityParameters:
 def modality_parameters(
     draws: Floats, recipe: AugmentationRecipe, modality_dropout: float
 ) -> ModalityParameters | None:
-    """Turn random numbers into what happens to each slice.
+    """Turn random numbers into the parameters of each slice.
 
     Args:
         draws: (B, `DRAWS`) uniform in [0, 1).

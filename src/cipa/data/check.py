@@ -1,4 +1,4 @@
-"""Is a data set whole: every file that is missing or unusable, every slip of the split, with counts."""
+"""Checks a data set: every missing or unusable file, every mistake in the split, with counts."""
 
 import os
 from collections import Counter
@@ -12,6 +12,7 @@ from cipa.data.inspection import Inspection, inspect_slice
 from cipa.data.layout import SPLITS, images_on_disk, is_slice_id, list_path, patient_of, read_list
 from cipa.errors import DataError
 from cipa.progress import Progress
+from cipa.text import plural
 
 PUBLISHED_SIZE = 512
 """Height and width of PCLT20K's images."""
@@ -26,7 +27,7 @@ def check_dataset(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> CheckReport:
-    """Read every image of every listed slice and hold the data set against what training and testing need.
+    """Read every image of every listed slice and check the data set against what training and testing need.
 
     Args:
         root: folder with train.txt, test.txt and a folder a patient.
@@ -93,7 +94,7 @@ def _overlaps(lists: dict[str, list[str]]) -> list[Finding]:
     findings = [Finding(Kind.ID_IN_BOTH_LISTS, slice_id) for slice_id in set(train) & set(test)]
     slices_in = [Counter(map(patient_of, ids)) for ids in (train, test)]
     for patient in slices_in[0].keys() & slices_in[1].keys():
-        detail = f"{slices_in[0][patient]} slices in train, {slices_in[1][patient]} in test"
+        detail = f"{plural(slices_in[0][patient], 'slice')} in train, {slices_in[1][patient]} in test"
         findings.append(Finding(Kind.PATIENT_IN_BOTH_LISTS, patient, detail))
     return findings
 

@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """What one list amounts to.
+    """Totals of one list.
 
     Attributes:
         patients: number of patients.

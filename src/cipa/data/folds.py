@@ -1,4 +1,4 @@
-"""Folds for cross-validation: patients shared out so that each fold has as many and as large tumours.
+"""Folds for cross-validation: patients are dealt out so that folds have tumours of like number and size.
 
 Patients are ranked by tumour size and dealt out to and fro, as teams are picked: 1 2 3 3 2 1 1 2 3. Equal
 sizes are ranked by a hash of the name, so that the folds are the same on every machine and in every order.
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from cipa.data.layout import patient_of
 from cipa.errors import DataError, UsageError
+from cipa.text import plural
 
 
 def parse_fold(text: str) -> tuple[int, int]:
@@ -34,7 +35,7 @@ def sizes_of_patients(ids: Sequence[str], tumour_pixels: Sequence[int]) -> dict[
 
 
 def deal_folds(sizes: Mapping[str, int], folds: int) -> list[list[str]]:
-    """Share out patients.
+    """Deal patients out to folds.
 
     Args:
         sizes: patient to tumour size, in any unit.
@@ -48,7 +49,9 @@ def deal_folds(sizes: Mapping[str, int], folds: int) -> list[list[str]]:
         DataError: a fold has no tumour in it.
     """
     if len(sizes) < folds:
-        raise UsageError(f"{folds} folds of {len(sizes)} patients: give as many folds as patients at most")
+        raise UsageError(
+            f"{folds} folds of {plural(len(sizes), 'patient')}: give as many folds as patients at most"
+        )
     ranked = sorted(sizes, key=lambda patient: (-sizes[patient], hashlib.sha256(patient.encode()).digest()))
     order = [*range(folds), *reversed(range(folds))]
     dealt: list[list[str]] = [[] for _ in range(folds)]

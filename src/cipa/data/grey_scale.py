@@ -1,4 +1,4 @@
-"""What the greys of a data set mean, by its metadata.json; weights fit the scale they learnt from alone.
+"""The grey scale of a data set, from its metadata.json; weights fit only the scale they were trained on.
 
     {"size": 512, "ct_window_hu": [-1200.0, 200.0], "suv_max": 20.0, "pet_scaling": "linear"}
 
@@ -23,7 +23,7 @@ KEYS = {"image_size": "size", "ct_window": "ct_window_hu", "suv_max": "suv_max",
 
 @dataclass(frozen=True)
 class GreyScale:
-    """Scale of a data set; None for what its metadata does not say.
+    """Grey scale of a data set; None for what its metadata does not say.
 
     Attributes:
         image_size: side of the images in pixels.
@@ -70,7 +70,7 @@ def read_grey_scale(root: str | os.PathLike[str], patients: Iterable[str]) -> Gr
 def require_scale(
     config: Any, root: str | os.PathLike[str], patients: Iterable[str], weights: object
 ) -> None:
-    """Refuse a data set whose greys mean something else than those that weights learnt from.
+    """Refuse a data set whose grey scale differs from the one the weights were trained on.
 
     Args:
         config: of the network.

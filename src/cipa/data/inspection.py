@@ -1,4 +1,4 @@
-"""One slice looked at closely: are its images there, readable and grey, how large, and is the mask a mask."""
+"""Inspects one slice: whether its images exist, are readable, grey and of one size, and its mask is one."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Inspection:
 
 
 def inspect_slice(root: Path, slice_id: str, there: Collection[str]) -> Inspection:
-    """Read the images of a slice. Made for many threads: decoding a PNG leaves Python free.
+    """Read the images of a slice. Meant for many threads: decoding a PNG releases the GIL.
 
     Args:
         root: the data set's folder.

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.errors import DataError, UsageError
+from cipa.text import plural
 
 if TYPE_CHECKING:  # at run time the tensor brings its own methods, and drawing phantoms needs no torch
     from torch import Tensor
@@ -159,7 +160,9 @@ def _to_grey(values: npt.NDArray[Any], low: float, high: float, name: str) -> np
     scaled: npt.NDArray[np.floating[Any]] = values.astype(precision)
     missing = int(np.isnan(scaled).sum())
     if missing:
-        raise DataError(f"{name}: {missing} of {scaled.size} voxels are not a number; repair or re-export it")
+        raise DataError(
+            f"{name}: {missing} of {plural(scaled.size, 'voxel')} are not a number; repair or re-export it"
+        )
     np.clip(scaled, low, high, out=scaled)
     scaled -= low
     scaled *= 255.0 / (high - low)

@@ -51,7 +51,7 @@ def patient_of(slice_id: str) -> str:
 
 
 def slice_number(slice_id: str) -> int:
-    """Return a slice's place in its patient: 23 of "0001_023".
+    """Return a slice's number in its patient: 23 of "0001_023".
 
     Raises:
         DataError: the id holds no number after its first underscore.

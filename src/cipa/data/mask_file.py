@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cipa.data.tumour import tumour_on_ct
+from cipa.data.tumour import Label, tumour_on_ct
 from cipa.errors import DataError, UsageError
 from cipa.io.checks import VolumeWarning
 from cipa.io.dicom.objects.read_regions import read_regions
@@ -38,7 +38,7 @@ def read_mask_file(
     pet: Volume | None = None,
     *,
     frame: str = "",
-    label: int | None = None,
+    label: Label | None = None,
     regions: Sequence[str] = (),
     needed: bool = True,
 ) -> MaskFile:
@@ -70,7 +70,7 @@ def read_mask_file(
     return MaskFile(tumour, found.names, tuple(lines))
 
 
-def _of_nifti(path: Path, ct: Volume, label: int | None, regions: Sequence[str], needed: bool) -> MaskFile:
+def _of_nifti(path: Path, ct: Volume, label: Label | None, regions: Sequence[str], needed: bool) -> MaskFile:
     if regions:
         raise UsageError(f"--region {regions[0]}: {path} is NIfTI; choose its value with --label N")
     mask = read_volume(path)

@@ -1,4 +1,4 @@
-"""CT and PET, or one of them: what a network is given in place of the one it lacks.
+"""CT and PET, or one of them: what stands in for the missing one.
 
 What is absent is black, grey 0, everywhere in the slice: -1.6 after normalisation. That is what a network
 sees outside the patient, so that it is no new value to learn, and every network takes it.

@@ -1,4 +1,4 @@
-"""How far apart a patient's voxels are: from a flag, or from the data set's metadata.json.
+"""Voxel spacing of each patient: from a flag, or from the data set's metadata.json.
 
     {"spacing_mm": [3.27, 0.977, 0.977],                              for every patient, and
      "patients": {"0001": {"spacing_mm": [5.0, 1.17, 1.17]}}}         for one, instead of it
@@ -32,7 +32,7 @@ Spacing = tuple[float, float, float]
 
 
 class SpacingUnknown(DataError):
-    """Nobody said how large the voxels of a patient are."""
+    """The voxel spacing of a patient is not known."""
 
 
 def find_spacings(

@@ -1,7 +1,7 @@
 """The tumour of a mask file as voxels of the CT."""
 
 import warnings
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,19 +14,24 @@ from cipa.io.volume import Volume
 ROUNDING = 0.01
 """How far from a whole number a label stored as a float may lie: scaling to 16 bits rounds by less."""
 
+ALL: Literal["all"] = "all"
+
+Label = int | Literal["all"]
+"""What of a mask's values is tumour."""
+
 MOST_LABEL = 2.0**24
 """Whole numbers up to this are exact in float32."""
 
 
 def tumour_on_ct(
-    mask: Volume, ct: Volume, label: int | None = None, needed: bool = True
+    mask: Volume, ct: Volume, label: Label | None = None, needed: bool = True
 ) -> npt.NDArray[np.bool_]:
     """Take the tumour voxels of a mask to the grid of the CT.
 
     Args:
         mask: labels, 0 is no tumour. A grid other than the CT's is resampled to the nearest voxel.
         ct: the CT.
-        label: value that is tumour; by default whatever is not 0, if that is one value.
+        label: value that is tumour, or `all` for all but 0; by default the only one that is not 0.
         needed: whether a mask without any value but 0 is refused; else it is a patient without tumour.
 
     Returns:
@@ -45,7 +50,7 @@ def tumour_on_ct(
             f"{mask.name}: an empty mask, taken as a patient without tumour", VolumeWarning, stacklevel=2
         )
         return np.zeros(ct.shape, bool)
-    tumour = labels == _tumour_label(labels, mask.name, label)
+    tumour = _select(labels, mask.name, label)
     if same_grid(mask.affine, mask.shape, ct.affine, ct.shape):
         return tumour
     shape = (ct.shape[0], ct.shape[1], ct.shape[2])
@@ -84,7 +89,8 @@ def whole_labels(mask: Volume) -> npt.NDArray[np.integer[Any]]:
     return whole.astype(np.int32)
 
 
-def _tumour_label(labels: npt.NDArray[np.integer[Any]], name: str, label: int | None) -> int:
+def _select(labels: npt.NDArray[np.integer[Any]], name: str, label: Label | None) -> npt.NDArray[np.bool_]:
+    """Return the voxels that are tumour."""
     found = np.unique(labels[labels != 0])
     if not len(found):
         raise DataError(f"{name}: an empty mask; draw the tumour, or leave the patient out")
@@ -92,7 +98,9 @@ def _tumour_label(labels: npt.NDArray[np.integer[Any]], name: str, label: int | 
     if label is None:
         if len(found) > 1:
             raise DataError(f"{name}: several values ({known}); say with --label which is tumour")
-        return int(found[0])
+        label = int(found[0])
+    if label == ALL:
+        return labels != 0
     if label not in found:
         raise DataError(f"{name}: no voxel has label {label}, but {known}; choose one of these")
-    return label
+    return labels == label

@@ -1,4 +1,4 @@
-"""Studies with truth: which file says where the tumour is of which study."""
+"""Studies with truth: which mask file belongs to which study."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -108,7 +108,7 @@ def find_masks_of(cases: Sequence[Case], source: Path) -> dict[str, Path]:
 
 
 def require_masks(source: Path, missing: Sequence[str]) -> None:
-    """Refuse masks that are not there: left out, or taken as empty, they would change what is scored.
+    """Refuse missing masks: leaving them out or taking them as empty would change the scores.
 
     Raises:
         DataError: `missing` holds a name.

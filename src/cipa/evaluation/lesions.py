@@ -1,4 +1,4 @@
-"""Lesions of two masks: which were found, which were made up, and the volumes missed and made up.
+"""Lesions of two masks: which were found, which are false, and the volumes missed and falsely marked.
 
 A lesion is a connected component of a mask, voxels that touch by a face, an edge or a corner (26 neighbours).
 It counts as found, or as right, if it shares any voxel with the other mask; one predicted component that
@@ -37,7 +37,7 @@ class LesionCounts:
 
     @property
     def sensitivity(self) -> float:
-        """Share of the true lesions that were found, in [0, 1]; NaN where there is none to find."""
+        """Share of the true lesions that were found, in [0, 1]; NaN where there is none."""
         return self.found / self.true if self.true else nan
 
     @property

@@ -1,4 +1,4 @@
-"""Masks in files of their own, whoever made them: which file is whose, by its name or by a table.
+"""Masks in separate files, from any tool: which file belongs to whom, by its name or by a table.
 
     masks/STS_001.nii.gz          named like the study or patient, as nnU-Net and `cipa evaluate` write them
     masks/STS_001_mask.nii.gz     with one of `MASK_WORDS` behind
@@ -24,7 +24,7 @@ COLUMNS = ("study", "mask")
 
 
 def find_masks(source: Path) -> dict[str, Path]:
-    """Find the masks in a folder, or read which there are from a table.
+    """Find the masks in a folder, or read their names from a table.
 
     Args:
         source: a folder, or a CSV file with the `COLUMNS`, whose relative paths start from its folder. The

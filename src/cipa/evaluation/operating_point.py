@@ -1,4 +1,4 @@
-"""Threshold and smallest lesion of a network, chosen by whole volumes it did not learn from.
+"""Threshold and smallest lesion of a network, chosen on whole volumes it was not trained on.
 
 Of all pairs whose mean 3-D Dice over patients is within half a point of the highest, the one with the least
 false-positive volume: a mark where nothing is costs a reader more than a rim of voxels.
@@ -28,7 +28,7 @@ NEAR = 0.005
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What was chosen, and what it scores on the patients it was chosen by.
+    """What was chosen, and its scores on the patients it was chosen on.
 
     Attributes:
         threshold: probability from which a voxel is tumour.

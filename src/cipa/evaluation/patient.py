@@ -65,7 +65,7 @@ class PatientResult:
 
     @property
     def has_tumour_alone(self) -> bool:
-        """Whether every slice scored shows tumour, so that marks where nothing is could hardly be made."""
+        """Whether every slice scored shows tumour, so that there was hardly room for false marks."""
         return not any(row["slices_without_tumour"] for row in self.patients)
 
     def of_case(self, case: Case) -> list[str]:
@@ -124,7 +124,7 @@ class PatientProtocol:
         self._result = None
 
     def score_patient(self, patient: str, prediction: np.ndarray, truth: np.ndarray, spacing: Spacing) -> Row:
-        """Score a patient who comes as a whole volume, at once: no mask is kept.
+        """Score a patient given as a whole volume, at once: no mask is kept.
 
         Args:
             patient: id; scored again, the first scores are replaced.
@@ -145,7 +145,7 @@ class PatientProtocol:
         return self._volumes[patient]
 
     def result(self) -> PatientResult:
-        """Score the slices so far, patients shared out to threads; kept until more comes.
+        """Score the slices so far, one patient per thread; the result is kept until more slices come.
 
         Returns:
             The same for the same slices, whatever their order.

@@ -55,7 +55,7 @@ def patient_summary(result: PatientResult) -> Mapping[str, Any]:
 
 
 def note_on(result: PatientResult, metric: str) -> str:
-    """Return what a reader must know of a score, nothing where it is what it seems."""
+    """Return the caveat of a score, empty where there is none."""
     return TUMOUR_ALONE_SCORED if metric in OF_FALSE_MARKS and result.has_tumour_alone else ""
 
 

@@ -1,4 +1,4 @@
-"""Thresholds on PET, which need no network: what a clinic would otherwise use, scored like any other mask.
+"""PET thresholds, which a clinic would use without a network, scored like any other mask.
 
 | rule | tumour is PET at or above |
 |---|---|

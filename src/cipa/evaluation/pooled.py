@@ -1,4 +1,4 @@
-"""How far scores of pooled pixels can be trusted: intervals by resampling whole patients.
+"""Confidence intervals of pooled scores, by resampling whole patients.
 
 The published protocol gives one number for all pixels of all slices. Slices of a patient resemble each other,
 so that whole patients are resampled (percentile bootstrap, Efron, 1979): each resample pools the pixels of as

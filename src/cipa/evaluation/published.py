@@ -57,7 +57,7 @@ class PublishedResult:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader of the scores must know of the slices."""
+        """What a reader of the scores must know about the slices."""
         return [TUMOUR_ALONE_SCORED] if all(row["truth_px"] for row in self.slices) else []
 
     @property
@@ -129,7 +129,7 @@ class PublishedProtocol:
 
 
 def slice_hd95(prediction: np.ndarray, truth: np.ndarray) -> float:
-    """Return HD95 of one slice in pixels, with the published answers for empty masks (the module's table).
+    """Return HD95 of one slice in pixels, with the published values for empty masks (the module's table).
 
     Args:
         prediction: mask (H, W); what is not 0 is tumour.

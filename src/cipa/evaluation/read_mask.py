@@ -87,7 +87,7 @@ def read_truth(path: Path, target: Target, reading: MaskReading) -> Mask:
 
 
 def read_mask(path: Path, target: Target, reading: MaskReading) -> Mask:
-    """Read a mask as `read_truth` does, and say nothing of one that is empty."""
+    """Read a mask as `read_truth` does, but accept an empty one without a warning."""
     if nifti_stem(path) is not None:
         return _read_nifti(path, target.ct, reading)
     if not looks_like_dicom(path):

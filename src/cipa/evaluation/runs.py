@@ -1,4 +1,4 @@
-"""Evaluation folders read back: whose patients, which truth, what scores."""
+"""Reads evaluation folders back: patients, truth, scores."""
 
 import math
 from collections.abc import Sequence
@@ -84,7 +84,7 @@ class Run:
 
     @property
     def empty(self) -> list[str]:
-        """Patients without tumour of whom none was predicted: their scores are full marks by convention."""
+        """Patients without tumour of whom none was predicted: they get full marks by convention."""
         everyone = {patient_of(slice_id) for slice_id in self.slices}
         return sorted(everyone - self._holding("truth") - self._holding("predicted"))
 

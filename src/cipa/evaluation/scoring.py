@@ -1,4 +1,4 @@
-"""A whole test set segmented and scored, with files read ahead and scores taken behind.
+"""Segments and scores a whole test set: files are prefetched, scores computed in the background.
 
 While one batch is segmented, threads read the next ones and score the last. Pillow and NumPy release the GIL
 for most of that.
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 class Segmenter(Protocol):
-    """Whatever makes masks of slices: a network, a threshold, files that another tool wrote."""
+    """Anything that produces masks of slices: a network, a threshold, another tool's files."""
 
     def __call__(self, ids: Sequence[str], ct: np.ndarray, pet: np.ndarray) -> np.ndarray:
         """Segment a batch.
@@ -42,7 +42,7 @@ class Segmenter(Protocol):
 
 
 class Slices(Protocol):
-    """What `cipa.data.pclt20k.PCLT20K` is to this module."""
+    """What this module needs of `cipa.data.pclt20k.PCLT20K`."""
 
     @property
     def ids(self) -> Sequence[str]:
@@ -86,7 +86,7 @@ def score_slices(
     published = protocol or PublishedProtocol()
 
     def finish(item: dict[str, Any], mask: np.ndarray) -> None:
-        """Score one slice and hand its mask to whoever asked for it."""
+        """Score one slice and pass its mask on."""
         slice_id = dataset.ids[item["index"]]
         truth = item["mask"][0].numpy()
         published.update(slice_id, mask, truth)

@@ -21,7 +21,7 @@ from cipa.io.png import read_grey
 
 
 class SliceMasks:
-    """Gives masks that stand in files; a `cipa.evaluation.scoring.Segmenter`.
+    """Reads masks from files; a `cipa.evaluation.scoring.Segmenter`.
 
     Attributes:
         warnings: what a reader must know of the files read so far, one line each.

@@ -17,7 +17,7 @@ MOST_SLICES = 2048
 
 
 def slice_places(ids: Sequence[str]) -> list[int]:
-    """Return each slice's place in the volume, 0 for the lowest number.
+    """Return each slice's index in the volume, 0 for the lowest number.
 
     Args:
         ids: slices of one patient, at least one.
@@ -47,7 +47,7 @@ def slice_places(ids: Sequence[str]) -> list[int]:
 
 
 def stack_slices(masks: Sequence[np.ndarray], places: Sequence[int]) -> np.ndarray:
-    """Put slices at their places.
+    """Stack slices at their indices.
 
     Args:
         masks: bool (H, W) each, of one shape.

@@ -1,4 +1,4 @@
-"""What a sample of patients says about all patients: intervals by bootstrap, tests of paired differences.
+"""Inference from a sample of patients: bootstrap intervals, tests of paired differences.
 
 The patient is the unit: slices and lesions of one patient resemble each other, so that resampling them would
 make every interval too narrow.
@@ -76,12 +76,12 @@ class PairedDifference:
 
 
 def why_no_interval(patients: int) -> str:
-    """Return why a score over so many patients has no interval, nothing where it has one."""
+    """Return why a score over so many patients has no interval, empty where it has one."""
     return f"no interval of fewer than {FEWEST_FOR_INTERVAL} patients" * (patients < FEWEST_FOR_INTERVAL)
 
 
 def why_no_test(pairs: int) -> str:
-    """Return why a difference of so many pairs has no p, nothing where it has one."""
+    """Return why a difference over so many pairs has no p, empty where it has one."""
     return f"no p of fewer than {FEWEST_FOR_TEST} pairs" * (pairs < FEWEST_FOR_TEST)
 
 

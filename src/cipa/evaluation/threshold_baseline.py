@@ -1,4 +1,4 @@
-"""What a threshold on PET alone reaches: the score a network has to beat.
+"""Scores of PET thresholds alone: what a network has to beat.
 
 Three rules of nuclear medicine: one SUV for all (2.5), a share of the slice's own maximum (41 %, Boellaard
 et al., EJNMMI 2015), and the one SUV that scores best on the training slices. Dice is pooled over pixels,

@@ -1,4 +1,4 @@
-"""Whole volumes scored in short: 3-D Dice and false-positive volume of patients, and their means.
+"""A short score of whole volumes: 3-D Dice and false-positive volume of each patient, and their means.
 
 What a validation can afford: no surfaces. `cipa.evaluation.patient` has every score of the patient protocol.
 """

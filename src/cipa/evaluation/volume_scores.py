@@ -36,7 +36,7 @@ Case = Literal["scored", "missed", "unfounded", "empty"]
 
 @dataclass(frozen=True)
 class VolumeScores:
-    """Scores of one patient; the module's table says what holds where a mask is empty.
+    """Scores of one patient; for empty masks see the module's table.
 
     Attributes:
         case: which row of that table.

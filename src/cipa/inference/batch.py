@@ -1,4 +1,4 @@
-"""Many studies, one after another: what is finished stays finished, what fails does not stop the rest."""
+"""Many studies, one after another: finished ones are skipped, a failed one does not stop the rest."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,15 @@ from typing import Any, Literal
 from cipa.errors import CipaError, DataError, UsageError, is_out_of_memory
 from cipa.files import atomic_file, is_disk_full
 from cipa.inference.dicom_objects import DEFAULT_OBJECTS
-from cipa.inference.options import DEFAULTS, NOTHING_GIVEN, StudyOptions, VolumeOptions
+from cipa.inference.options import (
+    DEFAULTS,
+    DICOM_ONLY,
+    NOTHING_GIVEN,
+    NOTHING_SAID,
+    ReportOptions,
+    StudyOptions,
+    VolumeOptions,
+)
 from cipa.inference.places import read_place
 from cipa.inference.result import Prediction
 from cipa.inference.revisions import refuse_corrected
@@ -33,14 +41,14 @@ SETTINGS = {
     "model": "other weights",
     "threshold": "another threshold",
     "options": "other options",
-    "given": "another --weight-kg, --dose-mbq or choice of series",
+    "given": "another --weight-kg, --dose-mbq, choice of series or word for the report",
 }
 """Facts of a result that must be those asked for, or it is not the one to keep."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one study.
+    """The outcome of one study.
 
     Attributes:
         study: its name.
@@ -71,6 +79,7 @@ class Job:
         overwrite: do again what is finished, replacing it.
         objects: DICOM objects to write, of `cipa.inference.dicom_objects.FILES`.
         progress: called after every batch of slices.
+        report_options: what the user says for the reports.
     """
 
     predictor: SlicePredictor
@@ -80,6 +89,7 @@ class Job:
     overwrite: bool = False
     objects: Sequence[str] = DEFAULT_OBJECTS
     progress: Progress | None = None
+    report_options: ReportOptions = NOTHING_SAID
 
 
 def run_studies(job: Job, places: Sequence[StudyPlace], out: Path) -> Iterator[Outcome]:
@@ -151,7 +161,10 @@ def predict_place(job: Job, place: StudyPlace) -> Prediction:
         DataError: the study cannot be used.
     """
     return predict_study(
-        job.predictor, read_place(place, job.study_options), job.volume_options, job.progress
+        job.predictor,
+        read_place(place, job.study_options, job.report_options),
+        job.volume_options,
+        job.progress,
     )
 
 
@@ -183,7 +196,11 @@ def _earlier(job: Job, place: StudyPlace, folder: Path) -> dict[str, Any] | None
     found = read_result(folder)
     if found is None:
         return None
-    given = job.study_options.given() if place.pet is None else {}
+    given = job.report_options.given()
+    if place.is_dicom:
+        given |= job.study_options.given()
+    else:
+        given = {name: value for name, value in given.items() if name not in DICOM_ONLY}
     wanted = settings_of(job.predictor, job.volume_options) | {"given": given, "source": place.fingerprint}
     for name, kind in SETTINGS.items():
         if found["facts"].get(name) != wanted[name]:

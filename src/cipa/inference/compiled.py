@@ -1,4 +1,4 @@
-"""A network made ready for many forward passes of one shape: `compile_model`.
+"""A network prepared for many forward passes of one shape: `compile_model`.
 
 What can be worked out once is (`folding.py`). On a GPU the pass is then captured as a CUDA graph
 (`cipa.cuda_graph`): one pair on an H200 takes 42 ms without, 8 with.
@@ -38,7 +38,7 @@ WAY_OUT = {"fp16": "try bf16, whose range is float32's"}
 
 
 class CompiledModel(nn.Module):
-    """A frozen network for a fixed number of pairs a pass; any other number is cut and filled up to it.
+    """A frozen network for a fixed number of pairs a pass; other numbers are split and padded.
 
     Calls from several threads take turns.
 

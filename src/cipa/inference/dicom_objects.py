@@ -1,4 +1,4 @@
-"""The DICOM objects of a result: which there are, their files, and what becomes of one that fails."""
+"""The DICOM objects of a result, their files, and how a failed one is handled."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -46,12 +46,16 @@ class Result(Protocol):
     def algorithm(self) -> Algorithm:
         """What drew the mask."""
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How it was acquired and computed."""
+
     def totals(self) -> dict[str, Any]:
         """Return the row of the patient."""
 
 
 def write_objects(prediction: Result, folder: Path, kinds: Sequence[str]) -> tuple[str, ...]:
-    """Write DICOM objects of a study that came from DICOM; one that fails does not take the others with it.
+    """Write DICOM objects of a study that came from DICOM; one that fails does not stop the others.
 
     Args:
         prediction: the result.
@@ -79,10 +83,9 @@ def write_objects(prediction: Result, folder: Path, kinds: Sequence[str]) -> tup
         if len(lesions) * len(source.ct_slices) > MOST_FRAMES:
             warnings.append(f"DICOM SEG: {len(lesions)} segments, whose frames without tumour are left out")
     if "sr" in kinds and segs:
-        pet = source.pet_series.slices
-        write = partial(
-            write_sr, folder / FILES["sr"], segs[0], source.ct_slices, pet, lesions, prediction.totals(), by
-        )
+        pet = source.pet_slices
+        measured = (lesions, prediction.totals(), by, prediction.facts.get("reference", {}))
+        write = partial(write_sr, folder / FILES["sr"], segs[0], source.ct_slices, pet, *measured)
         warnings.append(attempt("DICOM SR", write, folder))
     elif "sr" in kinds:
         warnings.append("DICOM SR was not written: there is no SEG that it could refer to")

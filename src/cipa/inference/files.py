@@ -1,4 +1,4 @@
-"""From PNG slices to PNG masks, and a study's mask alone, callable without a command line."""
+"""From PNG slices to PNG masks, and a study's mask alone, for callers in Python."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What of a network can be worked out before its first pass: `fold_model`.
+"""What can be precomputed before a network's first pass: `fold_model`.
 
 Batch norms are folded into the convolutions before them, the three kernels of the patch embedding of a single
 slice into one, weights are cast and laid out channels last.

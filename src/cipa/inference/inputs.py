@@ -1,4 +1,4 @@
-"""CT and PET in whatever form the caller has them, as two volumes in one world."""
+"""CT and PET in any form the caller has, as two volumes in one coordinate system."""
 
 import os
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from cipa.data.modalities import BOTH
 from cipa.errors import DataError, UsageError
-from cipa.inference.options import NOTHING_GIVEN, StudyOptions
+from cipa.inference.examination import examination_facts, facts_without_headers
+from cipa.inference.options import DICOM_ONLY, NOTHING_GIVEN, NOTHING_SAID, ReportOptions, StudyOptions
 from cipa.io.dicom.folders import show_name
 from cipa.io.dicom.identity import make_alias
 from cipa.io.dicom.study import Study, join_studies, read_study
@@ -45,6 +46,7 @@ class PetCtInput:
         body_part: what the header calls it, empty if nothing.
         source: the DICOM pair, if it is one.
         inputs: `ct` or `pet` where the other one was not given and what stands for it is black.
+        report: what the user says for the report.
     """
 
     ct: Volume
@@ -55,6 +57,13 @@ class PetCtInput:
     body_part: str = ""
     source: PetCt | None = None
     inputs: str = BOTH
+    report: ReportOptions = NOTHING_SAID
+
+    @property
+    def sul_factor(self) -> float | None:
+        """What SUV is multiplied by to become SUL; None where that is not known, as the facts say."""
+        factor: float | None = self.facts.get("sul", {}).get("factor")
+        return factor
 
 
 def read_input(
@@ -66,6 +75,7 @@ def read_input(
     spacing: tuple[float, float, float] | None = None,
     name: str | None = None,
     options: StudyOptions = NOTHING_GIVEN,
+    report: ReportOptions = NOTHING_SAID,
 ) -> PetCtInput:
     """Read a pair.
 
@@ -80,6 +90,7 @@ def read_input(
             whose slices run from the feet to the head, rows from front to back, columns from right to left.
         name: what to call the study, in place of the file's name.
         options: what the user says of a DICOM study.
+        report: what the user says for the report.
 
     Returns:
         Both volumes and what is known about them.
@@ -89,18 +100,21 @@ def read_input(
         UsageError: the forms given do not go together.
     """
     if isinstance(ct, Study):
-        return _of_study(ct, name, options)
+        return _of_study(ct, name, options, report)
     found = _nifti_pair_in(ct) if pet is None else None
     if found is not None:
         ct, pet, name = found.ct, found.pet, name or found.name
     if _is_dicom(ct):
-        return _of_study(_read_studies(Path(ct), pet), name, options)  # type: ignore[arg-type]
+        return _of_study(_read_studies(Path(ct), pet), name, options, report)  # type: ignore[arg-type]
     for given in options.given():
         raise UsageError(f"{given}: only for a DICOM study, other PET is in SUV already")
+    for given in report.given():
+        if given in DICOM_ONLY:
+            raise UsageError(f"{given}: only for a DICOM study")
     if spacing is not None:
         affine = _axial_affine(spacing) if affine is None else affine
     if ct is None or pet is None:
-        return _of_one(ct, pet, affine, name)
+        return replace(_of_one(ct, pet, affine, name, report), report=report)
     ct_volume = _volume(ct, affine, "CT")
     same = affine if pet_affine is None else pet_affine
     pet_volume = _volume(pet, same, "PET")
@@ -114,9 +128,10 @@ def read_input(
         "ct": grid_facts(ct_volume),
         "pet": grid_facts(pet_volume),
         "suv": {"how": "PET given in SUV"},
-        "given": {},
+        "given": report.given(),
+        **facts_without_headers(report),
     }
-    return PetCtInput(ct_volume, pet_volume, name or name_of(ct), facts)
+    return PetCtInput(ct_volume, pet_volume, name or name_of(ct), facts, report=report)
 
 
 def grid_facts(volume: Volume) -> dict[str, Any]:
@@ -143,19 +158,21 @@ def _suv_of_study(pair: PetCt) -> dict[str, Any]:
     return facts
 
 
-def _of_study(study: Study, name: str | None, options: StudyOptions) -> PetCtInput:
+def _of_study(study: Study, name: str | None, options: StudyOptions, report: ReportOptions) -> PetCtInput:
     pair = read_pet_ct(study, **asdict(options))
+    about, lines = examination_facts(pair, study.secrets, options, report)
     header = pair.ct_series.header
     own = show_name(study.path.name or study.path.resolve().name)
     label = name or (make_alias(header) if study.secrets.occur_in(own) else own)
     facts = {
         "source": make_alias(header),
-        "ct": vendor_of(pair.ct_series) | grid_facts(pair.ct),
-        "pet": vendor_of(pair.pet_series) | grid_facts(pair.pet),
+        "ct": vendor_of(pair.ct_series) | grid_facts(pair.ct) | pair.frames["ct"],
+        "pet": vendor_of(pair.pet_series) | grid_facts(pair.pet) | pair.frames["pet"],
         "suv": _suv_of_study(pair),
-        "given": options.given(),
+        "given": options.given() | report.given(),
+        **about,
     }
-    warnings = tuple(collect_warnings(study, pair))
+    warnings = (*collect_warnings(study, pair), *lines)
     part = pair.ct_series.text("BodyPartExamined")
     return PetCtInput(
         replace(pair.ct, name=pair.ct_series.title),
@@ -165,10 +182,11 @@ def _of_study(study: Study, name: str | None, options: StudyOptions) -> PetCtInp
         warnings,
         part,
         pair,
+        report=report,
     )
 
 
-def _of_one(ct: Any, pet: Any, affine: Affine | None, name: str | None) -> PetCtInput:
+def _of_one(ct: Any, pet: Any, affine: Affine | None, name: str | None, report: ReportOptions) -> PetCtInput:
     """Read the one volume that there is; what stands for the other is black in any window."""
     given = pet if ct is None else ct
     if given is None or _is_dicom(given):
@@ -178,7 +196,8 @@ def _of_one(ct: Any, pet: Any, affine: Affine | None, name: str | None) -> PetCt
         "ct": {},
         "pet": {},
         "suv": {"how": "no PET given" if pet is None else "PET given in SUV"},
-        "given": {},
+        "given": report.given(),
+        **facts_without_headers(report),
     }
     label = name or name_of(given)
     if pet is None:

@@ -1,4 +1,4 @@
-"""A mask from any tool or hand, measured and written as a prediction is."""
+"""Measures a mask from any tool or hand and writes it as a prediction is written."""
 
 import time
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from cipa import __version__
 from cipa.data.mask_file import read_mask_file
+from cipa.data.tumour import Label
+from cipa.inference.details import body_of_pair, find_details
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.result import Prediction
 from cipa.io.aligned import SliceSampler
@@ -22,7 +24,7 @@ from cipa.lesions.plausibility import warnings_of
 
 
 def measure_mask(
-    mask: Path, pair: PetCtInput, label: int | None = None, regions: Sequence[str] = ()
+    mask: Path, pair: PetCtInput, label: Label | None = None, regions: Sequence[str] = ()
 ) -> Prediction:
     """Measure a mask on a study.
 
@@ -32,7 +34,7 @@ def measure_mask(
     Args:
         mask: NIfTI, DICOM SEG or RTSTRUCT.
         pair: the study.
-        label: NIfTI: value that is tumour, if several are there.
+        label: NIfTI: value that is tumour, if several are there, or `all`, such as numbers of lesions.
         regions: SEG and RTSTRUCT: names or patterns of what is tumour, taken together.
 
     Returns:
@@ -79,7 +81,8 @@ def measure_labels(
         The result, without probability.
     """
     began = time.monotonic() if began is None else began
-    lesions = _measure(labels, pair)
+    details = find_details(pair, labels, _measure(labels, pair), body_of_pair(pair))
+    lesions = details.lesions
     seconds = {"version": __version__, "seconds": round(time.monotonic() - began, 2)}
     return Prediction(
         mask=labels.astype(bool).view(np.uint8),
@@ -88,8 +91,8 @@ def measure_labels(
         ct=pair.ct,
         pet=pair.pet,
         lesions=lesions,
-        facts={"study": pair.name, **pair.facts, **facts, **seconds},
-        warnings=[*pair.warnings, *lines, *warnings_of(lesions, ())],
+        facts={"study": pair.name, **pair.facts, **details.facts, **facts, **seconds},
+        warnings=[*pair.warnings, *lines, *warnings_of(lesions, ()), *details.warnings],
         source=pair.source,
         inputs=pair.inputs,
     )

@@ -1,4 +1,4 @@
-"""A network that is shown only some of what it is given."""
+"""A network that sees only one of the modalities it is given."""
 
 from typing import Any, cast
 
@@ -9,7 +9,7 @@ from cipa.errors import UsageError
 
 
 class WithInputs(nn.Module):
-    """A network behind which one modality is black, whatever it is called with.
+    """A wrapper that blacks out one modality, whatever it is called with.
 
     Attributes:
         model: the network.

@@ -1,4 +1,4 @@
-"""Files of a result that may fail without taking the rest with them: DICOM SEG, report, pictures."""
+"""Files of a result whose failure does not stop the rest: DICOM SEG, report, pictures."""
 
 import logging
 from collections.abc import Callable

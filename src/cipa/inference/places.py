@@ -1,24 +1,32 @@
 """The images of a study that was found and not yet opened."""
 
+from dataclasses import replace
+
 from cipa.inference.inputs import PetCtInput, read_input
-from cipa.inference.options import NOTHING_GIVEN, StudyOptions
+from cipa.inference.options import DICOM_ONLY, NOTHING_GIVEN, NOTHING_SAID, ReportOptions, StudyOptions
 from cipa.io.dicom.study import read_study
 from cipa.io.studies import StudyPlace
 
 
-def read_place(place: StudyPlace, options: StudyOptions = NOTHING_GIVEN) -> PetCtInput:
+def read_place(
+    place: StudyPlace, options: StudyOptions = NOTHING_GIVEN, report: ReportOptions = NOTHING_SAID
+) -> PetCtInput:
     """Read the images of one study.
 
     Args:
         place: the study.
         options: what the user says of DICOM studies.
+        report: what the user says for the report.
 
     Raises:
         DataError: the study cannot be used.
+        UsageError: the report cannot have what is said for it.
     """
+    if place.is_dicom:
+        study = read_study(place.ct, place.folders)
+        return read_input(study, name=place.name, options=options, report=report)
+    kept = replace(report, **dict.fromkeys(DICOM_ONLY[:-1]), show_id=False)
     if place.alone:
         ct, pet = (place.ct, None) if place.alone == "ct" else (None, place.ct)
-        return read_input(ct, pet, name=place.name)
-    if place.pet is None:
-        return read_input(read_study(place.ct, place.folders), name=place.name, options=options)
-    return read_input(place.ct, place.pet, name=place.name)
+        return read_input(ct, pet, name=place.name, report=kept)
+    return read_input(place.ct, place.pet, name=place.name, report=kept)

@@ -12,7 +12,7 @@ from cipa.io.dicom.study import Study
 
 
 class Predictor(SlicePredictor):
-    """Networks made ready for whole studies; what it is made from is in `SlicePredictor`.
+    """Predicts whole studies; `SlicePredictor` documents its arguments.
 
     Example:
         >>> predictor = Predictor()  # doctest: +SKIP
@@ -44,7 +44,8 @@ class Predictor(SlicePredictor):
             spacing: likewise.
             name: what to call the study, in place of the file's name.
             progress: called after every batch with slices done and their total.
-            options: as `VolumeOptions` and `StudyOptions` of `cipa.inference.options` name them.
+            options: as `VolumeOptions`, `StudyOptions` and `ReportOptions` of `cipa.inference.options` name
+                them.
 
         Returns:
             Mask, probability, lesions, what was left out, and where they came from.
@@ -53,8 +54,15 @@ class Predictor(SlicePredictor):
             DataError: the study cannot be used, the network's answer is not finite, or memory ran out.
             UsageError: an option is unknown or out of its range, or the inputs do not go together.
         """
-        volume, study = split_options(options)
+        volume, study, report = split_options(options)
         pair = read_input(
-            ct, pet, affine=affine, pet_affine=pet_affine, spacing=spacing, name=name, options=study
+            ct,
+            pet,
+            affine=affine,
+            pet_affine=pet_affine,
+            spacing=spacing,
+            name=name,
+            options=study,
+            report=report,
         )
         return predict_study(self, pair, volume, progress)

@@ -21,6 +21,8 @@ from cipa.io.dicom.objects.lesion import Algorithm
 from cipa.io.dicom.volumes import PetCt
 from cipa.io.orientation import axial_stack
 from cipa.io.volume import Volume
+from cipa.lesions.extent import largest_distance_mm
+from cipa.lesions.grown import THRESHOLDS, GrownVolume, add_grown, grown_row
 from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.measure import Lesion
 from cipa.lesions.plausibility import LeftOut
@@ -46,10 +48,11 @@ class Prediction:
         lesions: largest first.
         left_out: what the network marked and is no lesion of the result, with the reasons.
         facts: how it was acquired and computed, in JSON types: `study` (what to call it), `source` (its
-            fingerprint), `ct` and `pet` (vendor, scanner, spacing_mm, shape), `suv` (factor, how), `given`
-            (weight, dose and series that the user named), `model` (name, variant and more), `version`,
-            `threshold`, `options`, `device`, `seconds`; `revision` (number, tools, names of lesions) of a
-            mask that a person corrected. Never who the patient is.
+            fingerprint), `ct` and `pet` (vendor, scanner, spacing_mm, shape), `suv` (factor, how), `patient`
+            (pseudonym, and the ID if the user wants it shown), `examination` (date, tracer, dose and more),
+            `sul` (factor, how), `reference` (liver, blood pool), `given` (what the user said), `model` (name,
+            variant and more), `version`, `threshold`, `options`, `device`, `seconds`; `revision` (number,
+            tools, names of lesions) of a mask that a person corrected. Never the patient's name.
         warnings: what needs a second look, one line each.
         source: the DICOM pair it was made from, which DICOM SEG refers to; None for other input.
         inputs: what was given, `ct+pet`, `ct` or `pet`. A CT that was not given is black on the PET's grid; a
@@ -152,6 +155,25 @@ class Prediction:
         """Highest SUVpeak of any lesion; None where there is none, or no PET."""
         return _highest(lesion.suv_peak for lesion in self.lesions)
 
+    @property
+    def sul_peak(self) -> float | None:
+        """Highest SULpeak of any lesion; None where there is none, or no lean body mass."""
+        return _highest(lesion.sul_peak for lesion in self.lesions)
+
+    @property
+    def dmax_mm(self) -> float | None:
+        """Largest distance between centroids of lesions; None of fewer than two."""
+        return largest_distance_mm([lesion.centroid_mm for lesion in self.lesions])
+
+    @property
+    def grown(self) -> tuple[GrownVolume, ...]:
+        """Volume and TLG of all lesions by each of `cipa.lesions.grown.THRESHOLDS`; empty without PET."""
+        if "pet" not in self.inputs:
+            return ()
+        if not self.lesions:
+            return tuple(GrownVolume(0.0, 0.0, False) for _ in THRESHOLDS)
+        return add_grown([lesion.grown for lesion in self.lesions if lesion.grown])
+
     def axial(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """View an array of the CT's grid as axial slices (S, H, W), sharing its memory.
 
@@ -175,7 +197,8 @@ class Prediction:
         return [lesion.row() for lesion in self.lesions]
 
     def totals(self) -> dict[str, Any]:
-        """Return the row of the patient: name of the study, lesions, MTV, TLG, SUVs, what was left out."""
+        """Return the row of the patient: name of the study, and what is measured on all lesions together."""
+        percist = self.facts.get("reference", {})
         return {
             "study": self.facts.get("study", ""),
             "lesions": self.lesion_count,
@@ -183,6 +206,12 @@ class Prediction:
             "tlg": self.tlg,
             "suv_max": self.suv_max,
             "suv_peak": self.suv_peak,
+            "sul_max": _highest(lesion.sul_max for lesion in self.lesions),
+            "sul_peak": self.sul_peak,
+            "dmax_mm": self.dmax_mm,
+            **grown_row(self.grown),
+            "percist_threshold_suv": percist.get("percist_threshold_suv"),
+            "percist_threshold_sul": percist.get("percist_threshold_sul"),
             "left_out": len(self.left_out),
             "left_out_ml": self.left_out_ml,
         }

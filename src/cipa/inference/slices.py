@@ -24,7 +24,7 @@ FLIPS: dict[str | None, tuple[tuple[int, ...], ...]] = {None: ((),), "flips": ((
 
 
 class SlicePredictor:
-    """A network or an ensemble made ready to segment: on its device, in evaluation mode, with its threshold.
+    """A network or an ensemble ready for prediction: on its device, in evaluation mode, with its threshold.
 
     On an NVIDIA GPU CIPA networks are compiled for `batch_size`, as `cipa.compile_model` does, and smaller
     batches filled up to it. One predictor may be used by several threads at once, and can be pickled to

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cipa.data.modalities import BOTH
 from cipa.errors import DataError
+from cipa.inference.details import find_details, measure_references
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.modalities import takes, trained_inputs
 from cipa.inference.options import DEFAULTS, VolumeOptions
@@ -20,6 +21,7 @@ from cipa.io.aligned import SliceSampler
 from cipa.io.checks import region_warnings
 from cipa.io.orientation import axial_stack
 from cipa.lesions.body import Body, body_of
+from cipa.lesions.kidneys import split_kidneys
 from cipa.lesions.labelling import keep_lesions, label_lesions
 from cipa.lesions.measure import AxialSlices, mean_probability, measure_lesions
 from cipa.lesions.plausibility import (
@@ -55,25 +57,32 @@ def predict_study(
 
     Raises:
         DataError: as `predict_volume`; a modality is missing that the weights cannot do without.
+            Or a region of reference is not in the patient.
         UsageError: as `predict_volume`.
     """
     began = time.monotonic()
     _refuse_half(predictor, pair)
+    measure_references(pair)  # refused before the network runs
     ct, pet = (
         volume if kind in pair.inputs else None for kind, volume in (("ct", pair.ct), ("pet", pair.pet))
     )
     with ThreadPoolExecutor(1) as beside:
         region = beside.submit(region_warnings, ct, pair.body_part) if ct else None
-        seen = None if options.keep_all else beside.submit(body_of, ct, pet)
+        seen = beside.submit(body_of, ct, pet)
         volume = predict_volume(predictor, pair.ct, pair.pet, options, progress, pair.inputs)
-    body = seen.result() if seen else None
-    found = _find_lesions(volume, pair, body, limits_of(predictor, pair, options))
+    body = seen.result()
+    found = _find_lesions(
+        volume, pair, None if options.keep_all else body, limits_of(predictor, pair, options)
+    )
+    details = find_details(pair, found["labels"], found["lesions"], body)
+    found["lesions"] = details.lesions
     warnings = [*pair.warnings, *(region.result() if region else ()), *volume.warnings]
-    if seen and body is None and volume.mask.any():
+    if body is None and volume.mask.any() and not options.keep_all:
         warnings.append(NO_BODY)
     facts = {
         "study": pair.name,
         **pair.facts,
+        **details.facts,
         **settings_of(predictor, options),
         "device": str(predictor.device),
         "seconds": round(time.monotonic() - began, 2),
@@ -83,7 +92,7 @@ def predict_study(
         ct=pair.ct,
         pet=pair.pet,
         facts=facts,
-        warnings=[*warnings, *warnings_of(found["lesions"], found["left_out"])],
+        warnings=[*warnings, *warnings_of(found["lesions"], found["left_out"]), *details.warnings],
         source=pair.source,
         inputs=pair.inputs,
         **found,
@@ -91,7 +100,7 @@ def predict_study(
 
 
 def limits_of(predictor: SlicePredictor, pair: PetCtInput, options: VolumeOptions) -> Limits:
-    """Return what a lesion of a study has at least: by the options, else as stored with the weights."""
+    """Return the smallest lesion that counts: from the options, else as stored with the weights."""
     min_suv = predictor.min_suv if options.min_suv is None else options.min_suv
     is_measured = "pet" in pair.inputs and not options.keep_all
     return Limits(predictor.smallest_ml, predictor.shortest_mm, min_suv if is_measured else 0.0)
@@ -115,8 +124,11 @@ def _find_lesions(
     if not has_pet:
         lesions = [lesion.without_suv() for lesion in lesions]
     kept, others = split_by_uptake(lesions, limits)
-    keep_lesions(labels, affine, [lesion.number for lesion in kept])
     left_out += others
+    if body is not None:
+        kept, others = split_kidneys(kept, body)
+        left_out += others
+    keep_lesions(labels, affine, [lesion.number for lesion in kept])
     return {
         "mask": labels.astype(bool).view(np.uint8) if left_out else volume.mask,
         "labels": labels,
@@ -151,7 +163,7 @@ def _refuse_half(predictor: SlicePredictor, pair: PetCtInput) -> None:
 
 
 def settings_of(predictor: SlicePredictor, options: VolumeOptions = DEFAULTS) -> dict[str, Any]:
-    """Return what decides the mask of a study: the network, threshold and options, in JSON types.
+    """Return everything that determines the mask of a study: network, threshold and options, in JSON types.
 
     Args:
         predictor: the network.

@@ -1,4 +1,4 @@
-"""A pair of volumes through the network, slice by slice, and back onto the CT's own voxels.
+"""Runs a pair of volumes through the network slice by slice, and maps the result back to the CT's voxels.
 
 CT and PET are windowed to bytes as PCLT20K stores them, a batch of axial slices at a time. Of a whole body of
 810 slices one float32 a voxel is 0.8 GB: probability is kept as bytes, and PET at the CT's voxels not at all.
@@ -31,7 +31,7 @@ BESIDE = 4
 
 @dataclass(frozen=True)
 class SegmentedVolume:
-    """What the network made of a pair, on the grid, axes and memory order of the CT.
+    """The network's output for a pair, on the grid, axes and memory order of the CT.
 
     Attributes:
         probability_255: uint8, of tumour, 255 is 1; at or above the threshold exactly where `mask` is 1.

@@ -10,6 +10,7 @@ from torch import nn
 
 from cipa.errors import DataError, UsageError
 from cipa.models.checkpoints.load import load_model
+from cipa.models.exported.files import is_exported, load_exported
 
 Weights = str | os.PathLike[str] | nn.Module | Sequence[str | os.PathLike[str] | nn.Module] | None
 """A path, a network, several of either, or None for the weights that come with the package."""
@@ -70,7 +71,7 @@ def _load(one: str | os.PathLike[str] | nn.Module | None) -> tuple[nn.Module, st
     if one is None or (one == BUNDLED and not Path(one).exists()):
         return load_model(_bundled()), BUNDLED
     path = Path(one)
-    return load_model(path), path.name or path.resolve().name
+    return load_exported(path) if is_exported(path) else load_model(path), path.name or path.resolve().name
 
 
 def _bundled() -> Path:

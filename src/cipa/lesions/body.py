@@ -79,10 +79,16 @@ class Body:
     Attributes:
         cells: bool (s, h, w), true in the patient.
         steps: voxels of the axial stack in a cell, along each axis.
+        world: (4, 4), indices of cells to world millimetres, RAS+.
+        lung: bool (s, h, w), cells of the patient as dense as lung; None where density was not known.
+        suv: float32 (s, h, w), -1 where PET has none; None where only one of CT and PET was known.
     """
 
     cells: Mask
     steps: tuple[int, int, int]
+    world: npt.NDArray[np.float64]
+    lung: Mask | None = None
+    suv: Uptake = None
 
     def within(self, box: tuple[slice, ...]) -> Mask:
         """Return which voxels of a box of the axial stack, start and stop given, lie in the patient."""
@@ -120,7 +126,8 @@ def _body_of_ct(ct: Volume, pet: Volume | None) -> Body | None:
     cells = parts | _cavities(hu, soft, parts, _padding(stack, steps), uptake, edge)
     cells = _close(cells, _reach(CLOSE_MM, edge))
     cells = _fill(cells)
-    return Body(ndimage.binary_dilation(cells, DISK, _reach(MARGIN_MM, edge)), steps)
+    lung = cells & (hu > LUNG_HU[0]) & (hu < LUNG_HU[1])
+    return Body(ndimage.binary_dilation(cells, DISK, _reach(MARGIN_MM, edge)), steps, coarse, lung, uptake)
 
 
 def _body_of_pet(pet: Volume) -> Body | None:
@@ -135,7 +142,7 @@ def _body_of_pet(pet: Volume) -> Body | None:
     if not large.any():
         return None
     cells = _fill(_close(np.isin(labels, 1 + np.flatnonzero(large)), _reach(CLOSE_MM, edge)))
-    return Body(ndimage.binary_dilation(cells, DISK, _reach(PET_MARGIN_MM, edge)), steps)
+    return Body(ndimage.binary_dilation(cells, DISK, _reach(PET_MARGIN_MM, edge)), steps, coarse)
 
 
 def _body_of_pet_on(
@@ -145,9 +152,8 @@ def _body_of_pet_on(
     body = _body_of_pet(pet)
     if body is None:
         return None
-    own = axial_stack(pet.array, pet.affine)[1] @ _cell_to_voxel(body.steps)
-    cells = resample(body.cells.view(np.uint8), own, coarse, shape, nearest=True) > 0
-    return Body(cells, steps)
+    cells = resample(body.cells.view(np.uint8), body.world, coarse, shape, nearest=True) > 0
+    return Body(cells, steps, coarse)
 
 
 DISK = np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], bool)

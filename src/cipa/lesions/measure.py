@@ -13,7 +13,7 @@ body-weight SUV:
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -23,11 +23,17 @@ import numpy.typing as npt
 from cipa.io.grid import resample
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.volume import Volume
+from cipa.lesions.extent import Side
+from cipa.lesions.grown import GrownVolume, grown_row
 from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.suv_peak import Box, highest_mean, millilitre_sphere
 
 AxialSlices = Callable[[slice], npt.NDArray[np.float32]]
 """Gives float32 (n, H, W) of a run of axial slices; a run may stop beyond the last one."""
+
+
+NESTED = ("centroid_mm", "slices", "z_mm", "ct_instances", "grown")
+"""What is several columns of a table."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,16 @@ class Lesion:
             patient's left, y to the back, z to the head).
         slices: first and last axial slice, counted from 0 at the feet, as `axial_stack` orders them.
         probability: mean probability of tumour over its voxels, 0 to 1; None where no network drew the mask.
+        sul_max: SUVmax by lean body mass in place of weight; None where that is not known, as the next two.
+        sul_mean: likewise.
+        sul_peak: likewise.
+        longest_axial_mm: greatest Feret diameter in an axial slice; None before `cipa.lesions.details` adds
+            it and what follows.
+        side: `left`, `right` or `midline` of the patient; None where no patient was found.
+        grown: its volume and TLG by each of `cipa.lesions.grown.THRESHOLDS`; empty without PET.
+        z_mm: of the middle of its first and last axial slice, towards the head.
+        ct_instances: Instance Number (0020,0013) of the CT's first and last image that it lies on, from the
+            feet; None of a CT that is not DICOM.
     """
 
     number: int
@@ -58,6 +74,14 @@ class Lesion:
     centroid_mm: tuple[float, float, float]
     slices: tuple[int, int]
     probability: float | None
+    sul_max: float | None = None
+    sul_mean: float | None = None
+    sul_peak: float | None = None
+    longest_axial_mm: float | None = None
+    side: Side | None = None
+    grown: tuple[GrownVolume, ...] = ()
+    z_mm: tuple[float, float] | None = None
+    ct_instances: tuple[int, int] | None = None
 
     def without_suv(self) -> "Lesion":
         """Return the lesion as it is known without PET."""
@@ -65,10 +89,15 @@ class Lesion:
 
     def row(self) -> dict[str, Any]:
         """Return the lesion as one flat row of a table: plain numbers, units and axes in the names."""
-        values = asdict(self)
-        centroid, (first, last) = values.pop("centroid_mm"), values.pop("slices")
-        values |= {f"centroid_{axis}_mm": value for axis, value in zip("lps", centroid, strict=True)}
-        return values | {"first_slice": first, "last_slice": last}
+        values = {name: value for name, value in vars(self).items() if name not in NESTED}
+        values |= {f"centroid_{axis}_mm": part for axis, part in zip("lps", self.centroid_mm, strict=True)}
+        for name, ends in (
+            ("slice", self.slices),
+            ("z_mm", self.z_mm),
+            ("ct_instance", self.ct_instances),
+        ):
+            values[f"first_{name}"], values[f"last_{name}"] = ends or (None, None)
+        return values | grown_row(self.grown)
 
 
 def measure_lesions(

@@ -21,7 +21,8 @@ PART_OUTSIDE = "part of a lesion outside the body"
 SMALL = "smaller than {:g} mL"
 SHORT = "spans less than {:g} mm across slices"
 NO_UPTAKE = "no uptake: SUVmax below {:g}"
-IMPLAUSIBLE = (OUTSIDE, PART_OUTSIDE, NO_UPTAKE.split(":")[0])
+KIDNEY = "kidney: hot on both sides of the spine, below the lungs"
+IMPLAUSIBLE = (OUTSIDE, PART_OUTSIDE, NO_UPTAKE.split(":")[0], KIDNEY)
 """Beginnings of the reasons that are worth a warning; the least sizes come with the weights."""
 
 BLOOD_SUV = 2.0

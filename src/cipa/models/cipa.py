@@ -30,7 +30,7 @@ class CIPA(PretrainedFolder):
         config: its sizes and modules.
 
     Attributes:
-        concurrent: fuse a stage's features beside the stages after it; for a pass recorded on a GPU.
+        concurrent: fuse a stage's features in parallel with later stages; for a pass captured on a GPU.
     """
 
     config: CIPAConfig
@@ -67,7 +67,7 @@ class CIPA(PretrainedFolder):
         self._check(ct, pet)
         fusions = Branches(ct.device if self.concurrent else None)
         for stage, feature in enumerate(self.encoder.stage_by_stage(torch.cat([ct, pet]))):
-            fusions.start(self.fuse, stage, *feature.chunk(2))
+            fusions.start(self.fuse, stage, *feature.unflatten(0, (2, -1)))
         return channels_first(self.decoder(fusions.join()))
 
     def fuse(self, stage: int, ct: Tensor, pet: Tensor) -> Tensor:

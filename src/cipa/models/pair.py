@@ -1,4 +1,4 @@
-"""What every network asks of the pair it is given."""
+"""Checks of the pair that every network takes."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""Work beside other work on a GPU: `Branches`."""
+"""Concurrent work on a GPU: `Branches`."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -8,7 +8,7 @@ import torch
 
 
 class Branches:
-    """Tasks that run beside the current stream, each on a stream of its own.
+    """Tasks that run concurrently with the current stream, each on a stream of its own.
 
     Fusing one pair takes a fifth of a pass and leaves most of an H200 idle, which the encoder's later stages
     can use. Without gradients only: a backward pass would not know what has to wait for what.

@@ -57,7 +57,7 @@ class Sigma(PretrainedFolder):
         check_pair(ct, pet, self.config.slices)
         features = self.encoder(torch.cat([ct, pet]))
         fused = [
-            concat(*cross(*feature.chunk(2)))
+            concat(*cross(*feature.unflatten(0, (2, -1))))
             for feature, cross, concat in zip(features, self.cross, self.concat, strict=True)
         ]
         return channels_first(self.decoder(fused))

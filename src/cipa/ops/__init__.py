@@ -3,8 +3,8 @@
 Public: `selective_scan`, `ss2d`, `ss2d_norm_gate`, `conv_scan_project`, `project`, `depthwise_silu`,
 `add_norm`, `add_branch`, `bias_gelu`, `bias_relu`, `channel_factors`, `embed_norm`, `map_tokens`, `amplify`,
 `merge_norm`, `window_norm`, `add_windows`, `upsample2`, `upsample2_norm_project`, and the choice of kernels
-(`CIPA_BACKEND`, `use_backend`). The ops know tensors only, nothing of images or medicine; each folder's
-README holds the mathematics.
+(`CIPA_BACKEND`, `use_backend`). The ops work on tensors and know nothing of images or medicine;
+`scan/ss2d.md` has the mathematics.
 """
 
 from cipa.ops.backend import use_backend

@@ -1,4 +1,4 @@
-"""What GPU kernels ask of the device they run on."""
+"""Device properties that GPU kernels need."""
 
 from functools import lru_cache
 

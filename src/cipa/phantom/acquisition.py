@@ -1,4 +1,4 @@
-"""What the two scanners make of a patient: CT numbers with noise, and PET with blur, counts and breathing.
+"""The two simulated scanners: CT numbers with noise; PET with blur, counting noise and breathing.
 
 CT is one quick shot at a held breath; PET is minutes of free breathing. Between the two the diaphragm moves:
 the PET scene is taken from a height shifted by up to several mm, nothing at the apex, most at the diaphragm.

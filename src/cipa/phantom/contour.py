@@ -1,4 +1,4 @@
-"""What a reader of PET-CT outlines: the mass on CT, and the rim in which its uptake is seen.
+"""The outline a PET-CT reader draws: the mass on CT and the rim in which its uptake shows.
 
 PET blurs a hot mass over its surroundings and shows it through all of a breath, so what is drawn on the
 fused images is wider than the mass on CT. The rim is where PET shows at least SUV 2.5, the fixed threshold in

@@ -1,4 +1,4 @@
-"""What is not tumour but looks like it to one of the two scanners: none of it is in the mask."""
+"""Findings that look like tumour on CT or PET and are none; the mask has none of them."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -81,7 +81,7 @@ def write_phantoms(
         _write_list(list_path(folder, "train"), train, numbers)
         _write_list(list_path(folder, "test"), test, numbers)
         spacing = [SLICE_SPACING, FIELD_OF_VIEW / size, FIELD_OF_VIEW / size]
-        (folder / METADATA).write_text(json.dumps({KEY: spacing}) + "\n")
+        (folder / METADATA).write_text(json.dumps({KEY: spacing}) + "\n", encoding="utf-8")
 
 
 def held_out_patients(patients: int, seed: int, fraction: float) -> list[int]:
@@ -104,7 +104,7 @@ def held_out_patients(patients: int, seed: int, fraction: float) -> list[int]:
 
 def _write_list(path: Path, patients: Sequence[int], numbers: Mapping[int, Sequence[int]]) -> None:
     lines = [f"{slice_id(index, number)}\n" for index in patients for number in numbers[index]]
-    path.write_text("".join(lines), newline="\n")
+    path.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
 def slice_id(index: int, number: int) -> str:

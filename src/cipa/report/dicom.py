@@ -61,7 +61,7 @@ WRITERS = {"sc": write_secondary_captures, "pdf": write_pdf_report}
 
 
 def _referable(slices: tuple[Slice, ...], what: str) -> tuple[Slice, ...]:
-    problem = reference_problem([one.header for one in slices])
+    problem = reference_problem(slices)
     if problem is not None:
         raise DataError(f"{what} cannot be written: {problem}")
     return slices

@@ -9,6 +9,7 @@ from cipa.evaluation.mask_store import MaskStore
 from cipa.evaluation.published import Row
 from cipa.evaluation.scoring import Slices
 from cipa.report.panels import Panel, save_panel
+from cipa.text import plural
 
 
 def choose_extremes(slices: Sequence[Row], count: int) -> dict[str, list[Row]]:
@@ -59,7 +60,9 @@ def save_extremes(
     for kind, rows in choose_extremes(slices, count).items():
         panels = [_panel(row, dataset, place[row["slice"]], masks) for row in rows]
         written.append(folder / f"{kind}.png")
-        save_panel(written[-1], panels, heading=f"{kind.capitalize()} of {len(slices):,} slices by Dice")
+        save_panel(
+            written[-1], panels, heading=f"{kind.capitalize()} of {plural(len(slices), 'slice')} by Dice"
+        )
     return written
 
 

@@ -41,17 +41,40 @@ NAMES = {
     "inputs": "shown to the network",
     "digest": "fingerprint of the weights",
     "source": "fingerprint of the study",
+    "uptake_minutes": "from injection to scan, min",
     "threshold": "threshold, probability",
     "weight_kg": "weight, kg",
     "dose_mbq": "injected activity, MBq",
     "ct_series": "CT series",
     "pet_series": "PET series",
+    "height_m": "height, m",
+    "liver_mm": "centre of the liver region, mm (LPS)",
+    "blood_pool_mm": "centre of the blood pool region, mm (LPS)",
+    "show_id": "patient ID shown",
 }
 DIGITS = {"spacing_mm": 3, "factor": 5, "seconds": 3, "range": 4}
 """Significant digits of numbers that are measured; of others, as many as they have, up to six."""
 RANGES = ("range", "ct_window")
-LEFT_OUT = ("study", "factors")
-"""The head of the page has the study; a factor a slice is for machines, their mean stands as `factor`."""
+LEFT_OUT = ("study", "factors", "patient", "examination", "sul", "reference")
+"""The page has study, patient, examination and regions of reference elsewhere; a factor a slice is for
+machines, their mean stands as `factor`."""
+
+
+def tracer_line(suv: Mapping[str, Any]) -> str:
+    """Say in a line what was injected and how long before the scan.
+
+    Args:
+        suv: as `cipa.io.dicom.summary.suv_facts`; of PET that came in SUV without a header, `how` alone.
+
+    Returns:
+        The line, empty where there is no header that could tell.
+    """
+    if "tracer" not in suv:
+        return ""
+    name, nuclide, minutes = suv["tracer"], suv["nuclide"], suv["uptake_minutes"]
+    what = f"{name} ({nuclide})" if name and nuclide else name or nuclide or "not named in the header"
+    when = "uptake time not known" if minutes is None else f"scanned {minutes:.0f} min after the injection"
+    return f"{what}, {when}"
 
 
 def fact_rows(facts: Mapping[str, Any]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""A lesion on one picture: CT in the lung window, PET, and PET over soft-tissue CT, enlarged and outlined."""
+"""A lesion on one picture: CT in two windows, PET, and PET over CT, enlarged and outlined."""
 
 import os
 from typing import Any
@@ -14,8 +14,10 @@ from cipa.report.canvas import Canvas, Extent, Frame
 from cipa.report.pet_style import (
     EDGE,
     INK,
+    LUNG_WINDOW,
     OUTLINE,
     QUIET,
+    SOFT_TISSUE_WINDOW,
     SUV_TOP,
     ct_picture,
     fused_picture,
@@ -32,15 +34,19 @@ SMALLEST_VIEW_MM = 90.0
 ROOM = 2.0
 """Side of the view over the lesion's own extent."""
 
-CELL, GAP, TOP = 2.5, 0.06, 0.5
+CELL, GAP, TOP = 2.1, 0.05, 0.5
 """Inches of an image, between images, and of the lines above."""
 
 DPI = 130
+
+LUNG, SOFT, PET, FUSED = "lung", "soft", "pet", "fused"
+"""Columns."""
+
 BARS_MM = (10.0, 20.0, 50.0)
 
 
 def save_lesion_panel(path: str | os.PathLike[str], prediction: Prediction, lesion: Lesion) -> None:
-    """Write CT, PET and both fused around a lesion, on the axial slice where it is largest.
+    """Write CT in two windows, PET, and both fused around a lesion, on the axial slice where it is largest.
 
     Args:
         path: name of the PNG.
@@ -57,12 +63,12 @@ def save_lesion_panel(path: str | os.PathLike[str], prediction: Prediction, lesi
     titles = _titles(prediction.inputs)
     canvas = Canvas(len(titles) * (CELL + GAP) - GAP, CELL + TOP, DPI)
     cell, top = canvas.pixels(CELL), canvas.pixels(TOP)
-    for place, (column, title) in enumerate(titles.items()):
+    for place, (column, title) in enumerate(titles):
         left = canvas.pixels(place * (CELL + GAP))
         frame = _frame_within(left, top, cell, extent)
         canvas.show(_picture(column, hu[box], suv[box], frame.size), frame.left, frame.top)
         _outline(canvas, frame, labels[box], lesion.number)
-        _finish(canvas, frame, "white" if column != 1 else INK)
+        _finish(canvas, frame, INK if column == PET else "white")
         canvas.words((left + canvas.points(3), top - canvas.points(8)), title, 8, QUIET)
     title = _title(lesion, slice_name(prediction, index), prediction.inputs)
     canvas.words((canvas.points(3), canvas.points(10.5)), title, 9.5, INK, bold=True)
@@ -76,10 +82,22 @@ def _largest_slice(prediction: Prediction, lesion: Lesion) -> int:
     return lesion.slices[0] + int(np.argmax(np.count_nonzero(inside, axis=(1, 2))))
 
 
-def _titles(inputs: str) -> dict[int, str]:
-    """Return the columns that can be drawn from what was given."""
-    titles = {0: "CT, lung window", 1: f"PET, SUV 0 to {SUV_TOP:g}", 2: "PET on CT, soft-tissue window"}
-    return titles if inputs == BOTH else {0: titles[0]} if inputs == "ct" else {1: titles[1]}
+def _titles(inputs: str) -> list[tuple[str, str]]:
+    """Return the columns that can be drawn from what was given, and their titles."""
+    of_ct = [
+        (LUNG, f"CT, lung window, {_words(LUNG_WINDOW)}"),
+        (SOFT, f"CT, soft tissue, {_words(SOFT_TISSUE_WINDOW)}"),
+    ]
+    of_pet = [(PET, f"PET, SUV 0 to {SUV_TOP:g}")]
+    if inputs == BOTH:
+        return [*of_ct, *of_pet, (FUSED, "PET on CT")]
+    return of_ct if inputs == "ct" else of_pet
+
+
+def _words(window: tuple[float, float]) -> str:
+    """Return a window as workstations write it: width and level, HU."""
+    low, high = window
+    return f"W {high - low:g} L {(high + low) / 2:g}"
 
 
 def _title(lesion: Lesion, where: str, inputs: str) -> str:
@@ -123,10 +141,12 @@ def _frame_within(left: int, top: int, cell: int, extent: Extent) -> Frame:
     return Frame(left + (cell - width) // 2, top + (cell - height) // 2, width, height, extent)
 
 
-def _picture(column: int, hu: NDArray[Any], suv: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
-    if column == 0:
-        return ct_picture(hu, size)
-    return pet_picture(suv, size) if column == 1 else fused_picture(hu, suv, size)
+def _picture(column: str, hu: NDArray[Any], suv: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
+    if column == PET:
+        return pet_picture(suv, size)
+    if column == FUSED:
+        return fused_picture(hu, suv, size)
+    return ct_picture(hu, size, LUNG_WINDOW if column == LUNG else SOFT_TISSUE_WINDOW)
 
 
 def _outline(canvas: Canvas, frame: Frame, labels: NDArray[Any], number: int) -> None:

@@ -8,11 +8,14 @@ from markupsafe import Markup
 
 from cipa.files import atomic_file
 from cipa.inference.result import DISCLAIMER, Prediction
+from cipa.lesions.grown import REACH_MM, THRESHOLDS
 from cipa.lesions.measure import Lesion
-from cipa.report.facts import Row, fact_rows
+from cipa.report.examination import examination_entries, reference_entries
+from cipa.report.facts import Row, fact_rows, tracer_line
 from cipa.report.pictures import MOST_PANELS, PICTURES, draw_pictures, study_title
 from cipa.report.positions import slice_z
-from cipa.report.templates import or_dash, render
+from cipa.report.templates import or_dash, render, span
+from cipa.report.volumes import volume_rows
 from cipa.version import __version__
 
 REPORT = "report.html"
@@ -49,12 +52,23 @@ def render_page(prediction: Prediction, study: str, mip: Path | None, panels: li
         "study.html.j2",
         study=study,
         modalities={"ct": "CT", "pet": "PET"}.get(prediction.inputs, "PET-CT"),
+        tracer=tracer_line(prediction.facts.get("suv", {})),
         totals=_totals(prediction),
         lesions=prediction.lesions,
         left_out=prediction.left_out,
         axial_slices=len(prediction.axial(prediction.mask)),
         heights=[_heights(prediction, lesion) for lesion in prediction.lesions],
         warnings=prediction.warnings,
+        examination=examination_entries(prediction.facts),
+        references=reference_entries(prediction.facts),
+        has_sul=any(lesion.sul_max is not None for lesion in prediction.lesions),
+        sul_reason=(prediction.facts.get("sul") or {}).get("how", ""),
+        volumes=volume_rows(prediction),
+        thresholds=THRESHOLDS,
+        reach_mm=f"{REACH_MM:g}",
+        any_cut=any(one.is_cut for one in prediction.grown),
+        by_network="mask" not in prediction.facts,
+        outline="Mask" if "mask" in prediction.facts else "Network",
         facts=fact_rows(prediction.facts),
         mip=None if mip is None else _inline(mip),
         panels=[_inline(panel) for panel in panels],
@@ -65,8 +79,8 @@ def render_page(prediction: Prediction, study: str, mip: Path | None, panels: li
 
 def _heights(prediction: Prediction, lesion: Lesion) -> str:
     """Return the z of a lesion's first and last axial slice, mm."""
-    first, last = (f"{slice_z(prediction, index):.0f}" for index in lesion.slices)
-    return first if first == last else f"{first} to {last}"
+    first, last = (slice_z(prediction, index) for index in lesion.slices)
+    return span((first, last), " to ")
 
 
 def _totals(prediction: Prediction) -> list[Row]:
@@ -76,6 +90,8 @@ def _totals(prediction: Prediction) -> list[Row]:
         ("TLG", or_dash(prediction.tlg), "SUV · mL"),
         ("SUVmax", or_dash(prediction.suv_max), ""),
         ("SUVpeak", or_dash(prediction.suv_peak), ""),
+        ("SULpeak", or_dash(prediction.sul_peak), ""),
+        ("Dmax", "–" if prediction.dmax_mm is None else f"{prediction.dmax_mm:.0f}", "mm"),
     ]
 
 

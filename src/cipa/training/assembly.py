@@ -1,4 +1,4 @@
-"""The parts of a training run put together: network, optimiser, data, checkpoints, records."""
+"""Builds the parts of a training run: network, optimiser, data, checkpoints, logs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ from cipa.data.layout import TUMOUR_ALONE
 from cipa.evaluation.volume_dice import VolumeDice
 from cipa.progress import Display
 from cipa.signals import StopFlag
+from cipa.text import plural
 from cipa.training.checkpoints import Checkpoints
 from cipa.training.config_file import write_recipe
 from cipa.training.ddp import lay_out_gradients
@@ -45,7 +46,7 @@ def assemble_trainer(
     resume: bool,
     silent: bool,
 ) -> Iterator[Trainer]:
-    """Give the trainer of a run, at its beginning or where it was stopped, and close its files afterwards.
+    """Yield the trainer of a new or resumed run, and close its files afterwards.
 
     Args:
         recipe: with precision and micro_batch settled.
@@ -111,7 +112,7 @@ def assemble_trainer(
 
 
 def _prepare_model(model: nn.Module, recipe: TrainRecipe, accelerator: Accelerator) -> nn.Module:
-    """Return the network in the run's arithmetic, under DDP where its passes are not recorded."""
+    """Return the network in the run's arithmetic, under DDP unless its passes are captured in CUDA graphs."""
     recorded = records(recipe, accelerator)
     if recorded and accelerator.num_processes > 1:
         broadcast(list(model.state_dict().values()))
@@ -154,14 +155,14 @@ def _announce(
         f"{network.model}, {millions:.2f} M parameters, {optimisation.precision} on {accelerator.device.type}"
     )
     display.line(
-        f"{optimisation.batch_size} slices a step: {processes} process{'es' * (processes > 1)}, "
-        f"{optimisation.micro_batch} slices at once in each"
+        f"{plural(optimisation.batch_size, 'slice')} a step: {plural(processes, 'process', 'processes')}, "
+        f"{plural(optimisation.micro_batch or 1, 'slice')} at once in each"
     )
     display.line(f"learns from {describe_training(slices)}")
     if not slices.lesion_free:
         display.line(f"warning: {TUMOUR_ALONE}; convert with --slices all to give it others")
     if slices.left_out:
-        display.line(f"fold {recipe.validation.fold}: never sees {len(slices.left_out)} patients")
+        display.line(f"fold {recipe.validation.fold}: never sees {plural(len(slices.left_out), 'patient')}")
     if slices.validation is None:
         display.line("validates on nothing: only the last weights are kept")
     else:
@@ -182,5 +183,6 @@ def _announce(
         seen = [(optimisation.micro_batch or 1) * count for count in (checkpoints.processes or 1, processes)]
         display.line(
             f"note: begun on {checkpoints.processes} process(es), now {processes}: batch normalisation sees "
-            f"{seen[1]} slices at once instead of {seen[0]}, so that the result will not be quite the same"
+            f"{plural(seen[1], 'slice')} at once instead of {seen[0]}, so that the result will not be quite "
+            "the same"
         )

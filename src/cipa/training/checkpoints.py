@@ -1,4 +1,4 @@
-"""What of a run is kept, and when: the resumable state, the last weights, the best weights."""
+"""What a run saves, and when: the resumable state, the last weights, the best weights."""
 
 import time
 from dataclasses import asdict
@@ -73,7 +73,7 @@ class Checkpoints:
             save_state(self.run.state, self._state())
 
     def restore(self) -> None:
-        """Take up the saved state, if one was saved before the run ended.
+        """Restore the saved state, if there is one.
 
         Raises:
             DataError: the state is damaged.

@@ -64,7 +64,7 @@ def write_recipe(recipe: TrainRecipe, path: Path) -> None:
     """
     head = f"# cipa {__version__}: cipa train DATA -o RUN --config {path.name}\n"
     with atomic_file(path) as partial:
-        partial.write_text(head + recipe_text(recipe))
+        partial.write_text(head + recipe_text(recipe), encoding="utf-8")
 
 
 def recipe_text(recipe: TrainRecipe) -> str:

@@ -1,4 +1,4 @@
-"""PyTorch's DistributedDataParallel as training uses it: one call, and nothing that it warns of."""
+"""PyTorch's DistributedDataParallel as training uses it, set up so that it gives no warnings."""
 
 import inspect
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 @dataclass
 class DdpOptions(DistributedDataParallelKwargs):
-    """Options of DDP, by the names that the PyTorch at hand has for them.
+    """Options of DDP, by the names that the installed PyTorch has for them.
 
     Buffers need no sending at each step: synchronised batch normalisation keeps them equal everywhere.
     """
@@ -29,7 +29,7 @@ class DdpOptions(DistributedDataParallelKwargs):
 
 
 def lay_out_gradients(model: nn.Module) -> None:
-    """Let every gradient arrive in memory as its parameter lies, which is how DDP's buckets hold it.
+    """Give every gradient the strides of its parameter, which DDP's buckets expect.
 
     Convolutions give theirs with channels last, and dimensions of size one with any stride.
     """

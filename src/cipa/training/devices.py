@@ -17,7 +17,7 @@ ACCELERATE_NAME = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 def choose_device(wanted: Literal["auto", "cpu", "cuda"]) -> str:
-    """Settle the kind of device: "cuda" or "cpu".
+    """Choose the kind of device: "cuda" or "cpu".
 
     Raises:
         UsageError: CUDA is wanted and there is none.
@@ -30,7 +30,7 @@ def choose_device(wanted: Literal["auto", "cpu", "cuda"]) -> str:
 
 
 def choose_precision(wanted: str, device: str) -> Literal["bf16", "fp16", "fp32"]:
-    """Settle the arithmetic: auto is bf16 on a GPU that supports it, else fp32.
+    """Choose the precision: auto is bf16 on a GPU that supports it, else fp32.
 
     Raises:
         UsageError: the device cannot do what is wanted.
@@ -47,7 +47,7 @@ def choose_precision(wanted: str, device: str) -> Literal["bf16", "fp16", "fp32"
 
 @contextmanager
 def devices(optimisation: OptimisationRecipe, running: RunningRecipe) -> Iterator[Accelerator]:
-    """Give an Accelerator for one training run and let go of it afterwards.
+    """Yield an Accelerator for one training run and release it afterwards.
 
     Started by torchrun, the processes meet here: over NCCL on GPUs, over gloo on CPUs. Do not call it inside
     a program that holds an Accelerator of its own: Accelerate keeps one set of devices for a process, and it
@@ -73,7 +73,7 @@ def devices(optimisation: OptimisationRecipe, running: RunningRecipe) -> Iterato
 
 
 def settle(optimisation: OptimisationRecipe, running: RunningRecipe) -> OptimisationRecipe:
-    """Return `optimisation` with its precision settled for the device of `running`."""
+    """Return `optimisation` with the precision resolved for the device of `running`."""
     return replace(
         optimisation, precision=choose_precision(optimisation.precision, choose_device(running.device))
     )

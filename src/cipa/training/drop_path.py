@@ -19,7 +19,7 @@ COPIES = 2
 
 
 class DropPathDraws:
-    """Uniform numbers for the samples of the micro-batch under way.
+    """Uniform random numbers for the samples of the current micro-batch.
 
     Attributes:
         layers: how many layers read them.
@@ -33,7 +33,7 @@ class DropPathDraws:
     def draw(self, epoch: int, indices: Iterable[int], device: torch.device) -> None:
         """Draw for the samples of the next forward pass, in place where there are as many as before.
 
-        A recorded pass reads the draws where they were when it was recorded.
+        A captured pass reads the draws from the memory they had at capture.
 
         Args:
             epoch: from 0.

@@ -1,7 +1,7 @@
-"""Loss and gradients of a micro-batch as one recorded CUDA graph.
+"""Loss and gradients of a micro-batch as one CUDA graph.
 
 A step of `tiny` starts four thousand kernels. Started one by one from Python they take longer than they run
-unless the batch is large (four pairs at 512 x 512 on an H200: 215 ms for 84 ms of kernels); a recorded graph
+unless the batch is large (four pairs at 512 x 512 on an H200: 215 ms for 84 ms of kernels); a CUDA graph
 starts them all at once.
 """
 
@@ -21,7 +21,7 @@ ALIGNMENT = 64
 
 
 def records(recipe: TrainRecipe, accelerator: Accelerator) -> bool:
-    """Tell whether a run's passes are recorded: a network of ours on GPUs, no loss scaling."""
+    """Tell whether a run captures its passes in CUDA graphs: our networks on GPUs, no loss scaling."""
     return (
         recipe.running.record == "auto"
         and accelerator.device.type == "cuda"
@@ -50,13 +50,13 @@ def gradients_in_one(parameters: Iterable[nn.Parameter]) -> Tensor:
 class RecordedGradients:
     """Adds a micro-batch's gradients to those of the parameters; inputs keep their shapes.
 
-    The parameters' `grad` tensors belong to the recording: zero them in place, never set them to None.
+    The parameters' `grad` tensors belong to the graph: zero them in place, never set them to None.
     Whatever else the loss reads must stay in the memory it was in.
 
     Args:
         loss: from the inputs to a scalar to be minimised.
         inputs: of the shapes and types to come, on a GPU.
-        model: whose parameters `loss` depends on; its buffers are as before once the recording is made.
+        model: whose parameters `loss` depends on; its buffers are unchanged by the capture.
 
     Attributes:
         gradients: all of them, in one tensor.
@@ -88,7 +88,7 @@ class RecordedGradients:
         """Add the gradients of one micro-batch.
 
         Args:
-            inputs: as at the recording.
+            inputs: of the same shapes as at capture.
 
         Returns:
             The loss, a scalar without history.
@@ -99,10 +99,10 @@ class RecordedGradients:
         return self._loss.detach().clone()
 
     def release(self) -> None:
-        """Let go of the recording, which is of no use afterwards.
+        """Release the graph, which cannot be used afterwards.
 
         NCCL ends a process group only after every graph that holds some of its work is gone: a run that kept
-        its recording never came back from `destroy_process_group`.
+        its graph never returned from `destroy_process_group`.
         """
         self._graph.reset()
 

@@ -15,7 +15,7 @@ MOST_WORKERS = 8
 
 
 def count_workers(wanted: int | None) -> int:
-    """Settle the reader processes of one training process: its share of the cores less its own, at most 8."""
+    """Return the reader processes of one training process: its share of the cores less one, at most 8."""
     if wanted is not None:
         return wanted
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -24,7 +24,7 @@ def count_workers(wanted: int | None) -> int:
 
 
 class TrainingLoader:
-    """Micro-batches of one process, epoch by epoch, read ahead by processes that live as long as the loader.
+    """Micro-batches of one process, epoch by epoch, prefetched by workers that live as long as the loader.
 
     Attributes:
         ids: the slices, by the indices of a batch.
@@ -66,5 +66,5 @@ def to_device(batch: dict[str, torch.Tensor], device: torch.device) -> dict[str,
 
 
 def start_reader(_: int) -> None:
-    """Begin the life of a reader process; its number is not needed."""
+    """Set up a reader process; its number is not needed."""
     ignore_stop_signals()

@@ -1,4 +1,4 @@
-"""The log of a run: metrics.csv and validation.csv always, a tracker when asked, the display."""
+"""The log of a run: always metrics.csv and validation.csv, a tracker if asked for, and the display."""
 
 import math
 from collections import deque
@@ -24,7 +24,7 @@ SHOWN_STEPS = 20
 
 @dataclass(frozen=True)
 class Pace:
-    """Time as a row of metrics.csv names it.
+    """The timing columns of metrics.csv.
 
     Attributes:
         seconds: since the run began, less the time between a stop and its resumption.

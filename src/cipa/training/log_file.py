@@ -1,4 +1,4 @@
-"""A CSV file that grows by a row at a time and can be taken back to an earlier step."""
+"""A CSV file that is appended to row by row and can be rewound to an earlier step."""
 
 import csv
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ MOST_LOG_BYTES = 256 * 2**20
 
 
 class LogFile:
-    """CSV rows with a `step` column; opened anew or to continue."""
+    """CSV rows with a `step` column; a new file or the continuation of one."""
 
     def __init__(self, path: Path, columns: Sequence[str], keep_to_step: int = 0) -> None:
         """Open the file, dropping rows of steps that will be done again.

@@ -1,4 +1,4 @@
-"""The published loss, cross-entropy and soft Dice, each a mean over images; two other ways to take Dice."""
+"""The published loss: cross-entropy and soft Dice, each a mean over images; and two variants of Dice."""
 
 from typing import Literal
 

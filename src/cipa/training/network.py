@@ -1,4 +1,4 @@
-"""The network a recipe asks for: fresh, with ImageNet weights in its encoder, or from weights."""
+"""The network of a recipe: random, with ImageNet weights in its encoder, or from saved weights."""
 
 from typing import Any
 

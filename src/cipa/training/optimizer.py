@@ -38,7 +38,7 @@ def build_optimizer(model: nn.Module, recipe: OptimisationRecipe) -> torch.optim
 
 
 def split_by_decay(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Part trained parameters into those with decay and those without: biases, norms, the scan's A and D."""
+    """Split trained parameters into those with decay and those without: biases, norms, the scan's A and D."""
     with_decay: list[nn.Parameter] = []
     without: list[nn.Parameter] = []
     for module in model.modules():

@@ -1,4 +1,4 @@
-"""What a trainer works with, as one value."""
+"""Everything a trainer needs, as one value."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from cipa.training.validation import Validator
 
 @dataclass(frozen=True)
 class TrainingParts:
-    """The parts of a run, at its beginning or where it was stopped.
+    """The parts of a new or resumed run.
 
     Attributes:
         recipe: with nothing left open.

@@ -1,4 +1,4 @@
-"""What a finished run looks like: its curves, and its best weights' outlines on slices held out."""
+"""Pictures of a finished run: its curves, and the best weights' outlines on held-out slices."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a training run is, as data: the published recipe by default, every value a flag and a YAML key.
+"""A training run as data: the published recipe by default; every value is a flag and a YAML key.
 
 The fields are grouped by what they are about; names are unique across the groups, so that a flag or a YAML
 key is just the field's name (`--lr`, not `--optimisation.lr`). Only `RunningRecipe` may change when a run is
@@ -124,7 +124,7 @@ class NetworkRecipe:
 
 @dataclass(frozen=True)
 class OptimisationRecipe:
-    """How the weights move.
+    """How the weights are optimised.
 
     Attributes:
         epochs: passes over the training slices that show tumour.
@@ -231,7 +231,7 @@ class ValidationRecipe:
 
 @dataclass(frozen=True)
 class RunningRecipe:
-    """How the run is carried out: free to change on resume, without effect on the weights.
+    """How the run is executed: may change on resume, does not affect the weights.
 
     Attributes:
         device: auto is a GPU where there is one, else the CPU.

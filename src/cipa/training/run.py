@@ -1,4 +1,4 @@
-"""One training run from a recipe: begin or resume, train, draw."""
+"""One training run from a recipe: start or resume, train, draw pictures."""
 
 import os
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from cipa.training.pictures import draw_pictures
 from cipa.training.recipe import PUBLISHED, TrainRecipe, flag
 from cipa.training.run_folder import RunFolder
 from cipa.training.sampler import micro_batch_size, steps_per_epoch
-from cipa.training.settle import settle_network
+from cipa.training.settle import require_batch_statistics, settle_network
 from cipa.training.slices import Slices, read_slices
 from cipa.training.tune import tune_best
 
@@ -54,7 +54,7 @@ def train(
     resume: bool = False,
     silent: bool = False,
 ) -> TrainResult:
-    """Train a network on a data set in PCLT20K layout, or go on with a run that was stopped.
+    """Train a network on a data set in PCLT20K layout, or resume a run that was stopped.
 
     Started by torchrun, every process calls it alike; several hosts need `out` on storage they share.
 
@@ -62,7 +62,7 @@ def train(
         recipe: what to do; when resuming, None takes the run's own.
         data: folder with train.txt, and test.txt where the recipe validates on it.
         out: folder of the run.
-        resume: go on with the run in `out` instead of beginning one.
+        resume: resume the run in `out` instead of starting one.
         silent: print nothing.
 
     Returns:
@@ -142,4 +142,5 @@ def _for_slices(recipe: TrainRecipe, slices: Slices) -> TrainRecipe:
 def _for_processes(recipe: TrainRecipe, processes: int) -> TrainRecipe:
     optimisation = recipe.optimisation
     size = micro_batch_size(optimisation.batch_size, processes, optimisation.micro_batch)
+    require_batch_statistics(recipe.network, size * processes)
     return replace(recipe, optimisation=replace(optimisation, micro_batch=size))

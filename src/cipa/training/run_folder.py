@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where, when it may be begun, and what a crash may have left in it."""
+"""The folder of a run: its files, when a run may start in it, and what a crash may have left behind."""
 
 import shutil
 from pathlib import Path
@@ -59,7 +59,7 @@ class RunFolder:
             )
 
     def clear_remains(self) -> None:
-        """Delete what a kill left unfinished; weights caught between two renames get their name back."""
+        """Delete unfinished files of a killed run; weights caught between two renames get their name back."""
         for remains in [*self.path.glob(PARTIAL + "*"), *self.state.parent.glob(PARTIAL + "*")]:
             for folder in (self.best, self.last):
                 if remains.name.endswith(f"-{folder.name}-old") and not folder.exists():

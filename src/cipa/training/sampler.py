@@ -16,11 +16,11 @@ from cipa.errors import UsageError
 from cipa.training.seeds import Purpose, derive
 
 LARGEST_DEFAULT_MICRO_BATCH = 4
-"""Slices a process handles at once unless told otherwise: the published four on each GPU."""
+"""Slices a process handles at once by default: the published four on each GPU."""
 
 
 def micro_batch_size(batch_size: int, processes: int, wanted: int | None) -> int:
-    """Settle how many slices a process has in memory at once.
+    """Return how many slices a process has in memory at once.
 
     Args:
         batch_size: slices in one optimiser step over all processes.
@@ -59,7 +59,7 @@ def steps_per_epoch(slices: int, batch_size: int) -> int:
 
 @dataclass(frozen=True)
 class SlicePool:
-    """What an epoch is made of, as indices of a data set.
+    """The slices an epoch draws from, as indices of a data set.
 
     Attributes:
         always: slices of every epoch.

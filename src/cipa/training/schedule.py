@@ -1,4 +1,4 @@
-"""Learning rate as a function of the step: no state to save, nothing to get out of step on resume."""
+"""Learning rate as a function of the step: no state to save, nothing to lose on resume."""
 
 import math
 
@@ -6,7 +6,7 @@ from cipa.training.recipe import OptimisationRecipe
 
 
 def learning_rate(step: int, total: int, recipe: OptimisationRecipe) -> float:
-    """Give the learning rate of one optimiser step.
+    """Return the learning rate of one optimiser step.
 
     A linear rise over `recipe.warmup_steps` (none in the published recipe), then half a cosine from
     `recipe.lr` to `recipe.final_lr * recipe.lr` over the steps that remain.

@@ -1,4 +1,4 @@
-"""Seeds for every random draw of a run, derived from one number and what the draw is for.
+"""Seeds for every random draw of a run, derived from one seed and the purpose of the draw.
 
 A draw depends on (seed, purpose, where in the run) and on nothing that happened before it, so that a resumed
 run needs no generator's state and the number of processes changes neither order nor draws.
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """Keeps draws for different ends apart though their other numbers agree."""
+    """Separates draws for different purposes that share all other numbers."""
 
     INITIAL_WEIGHTS = 0
     ORDER = 1

@@ -1,4 +1,4 @@
-"""The slices of a run: what it learns from and what it is validated on."""
+"""The slices of a run: training and validation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Slices:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of both sets' ids and of which show tumour, to know them again when the run is resumed."""
+        """Digest of both sets' ids and of which show tumour, to recognise them when the run is resumed."""
         marked = [
             f"{slice_id}{'' if pixels else ' without tumour'}"
             for slice_id, pixels in zip(self.training.ids, self.tumour_pixels, strict=True)
@@ -114,7 +114,7 @@ def describe_training(slices: Slices) -> str:
     tumour = len(slices.tumour_pixels) - without
     drawn = len(slices.pool) - tumour
     share = f"{drawn:,}" if drawn == without else f"{drawn:,} of {without:,}"
-    return f"{tumour:,} slices with tumour and {share} without, of {_patients(slices.training)}"
+    return f"{plural(tumour, 'slice')} with tumour and {share} without, of {_patients(slices.training)}"
 
 
 def count(dataset: PCLT20K) -> str:

@@ -1,4 +1,4 @@
-"""split.json of a run: which patients it learnt from, was validated on, and never saw.
+"""split.json of a run: which patients it was trained on, validated on, and never saw.
 
 {"fold": "2/5", "training": ["0001", ...], "validation": ["0004"], "left_out": ["0002", ...]}
 """

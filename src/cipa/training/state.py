@@ -1,4 +1,4 @@
-"""The resumable state of a run: one file, whole or absent, without code in it."""
+"""The resumable state of a run: one file, complete or absent, that contains no code."""
 
 import hashlib
 import math
@@ -53,7 +53,7 @@ class Position:
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` beside `path`, then rename: until the new one is whole, the old one stays.
+    """Write `state` under a temporary name, then rename it: the old one stays until the new is complete.
 
     Args:
         path: final name.
@@ -82,7 +82,7 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def check_state(state: Any, path: Path) -> None:
-    """Check that what a file holds is a state, before any of it is taken up.
+    """Check that a file holds a state before any of it is restored.
 
     Raises:
         DataError: a part is missing or of another type, or the position is none.

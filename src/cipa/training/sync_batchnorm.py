@@ -63,7 +63,7 @@ class CPUSyncBatchNorm(nn.BatchNorm2d):
 
 
 def synchronise_batchnorm(model: nn.Module, device: torch.device) -> nn.Module:
-    """Replace every BatchNorm2d by one that takes its statistics over all processes; names and values stay.
+    """Replace every BatchNorm2d by one with statistics over all processes; names and values stay.
 
     Args:
         model: unwrapped network, changed in place.

@@ -21,7 +21,7 @@ PROJECT = "cipa"
 
 
 def start_tracker(name: str, run: RunFolder, step: int, settings: dict[str, Any]) -> GeneralTracker | None:
-    """Begin to track a run, or go on with what an earlier part of it began.
+    """Start tracking a run, or continue the tracking of a resumed one.
 
     Args:
         name: none, tensorboard, wandb or mlflow.

@@ -1,4 +1,4 @@
-"""The loop: steps, epochs, validation, checkpoints. Where a step comes from and what it does, no files."""
+"""The training loop: steps, epochs, validation, checkpoints; it touches no files itself."""
 
 import math
 import signal
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cipa.data.augmentation import augment, sample
 from cipa.data.intensity import normalise
 from cipa.data.modalities import keep_inputs
-from cipa.errors import DataError
+from cipa.errors import DataError, UsageError
 from cipa.training.graph_step import RecordedGradients, records
 from cipa.training.log import Pace
 from cipa.training.loss import DiceKind, segmentation_loss
@@ -25,9 +25,12 @@ from cipa.training.validation import Validator
 
 Batch = dict[str, Tensor]
 
+NO_SPREAD = "Expected more than 1 "
+"""So PyTorch begins to say that a batch or instance norm is given a single value a channel."""
+
 
 class Trainer:
-    """Takes a network from a position to the end of its recipe, or to a stop signal."""
+    """Trains a network from a position to the end of its recipe, or until a stop signal."""
 
     def __init__(self, parts: TrainingParts) -> None:
         self.recipe = recipe = parts.recipe
@@ -61,6 +64,7 @@ class Trainer:
 
         Raises:
             DataError: the loss or the weights are no longer finite, or a checkpoint cannot be written.
+            UsageError: images are so small that a normalisation of one of them has a single value.
         """
         try:
             return self._fit()
@@ -79,6 +83,14 @@ class Trainer:
                 raise DataError(
                     f"{self.accelerator.device} ran out of memory at {self.loader.sampler.micro_batch} "
                     "slices at once: start again with a lower --micro-batch"
+                ) from error
+            except ValueError as error:
+                if not str(error).startswith(NO_SPREAD):
+                    raise
+                raise UsageError(
+                    f"--image-size {self.recipe.network.image_size} with one slice at once leaves a "
+                    "normalisation a single value: give --micro-batch 2 and an even --batch-size, or "
+                    "larger images"
                 ) from error
             if position.step % self.epoch_steps == 0:
                 self._end_epoch()

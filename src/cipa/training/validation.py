@@ -1,4 +1,4 @@
-"""Scores on slices the network does not learn from, shared among processes without counting one twice."""
+"""Scores on held-out slices, divided among processes without counting one twice."""
 
 import copy
 import math
@@ -87,7 +87,7 @@ class Validator:
 
     @torch.inference_mode()
     def score(self, model: nn.Module) -> Score:
-        """Score `model` on all slices; every process gets the same answer.
+        """Score `model` on all slices; every process gets the same result.
 
         Args:
             model: unwrapped network on the training device with a `config.threshold`; left in the mode it

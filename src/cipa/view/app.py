@@ -154,6 +154,7 @@ def _answering(handler: Handler) -> Handler:
     """Turn whatever a route raises into a line of JSON."""
 
     async def answer(request: Request) -> Response:
+        """Run the route."""
         try:
             return await handler(request)
         except Exception as error:

@@ -63,6 +63,7 @@ def read_autosave(result: Path) -> tuple[Autosave, bytes] | None:
         return None
 
     def read() -> tuple[Autosave, bytes]:
+        """Read the line and the bytes."""
         with open_regular(path) as file:
             head = json.loads(file.readline(MOST_HEAD))
             body = file.read(MOST_PACKED + 1)

@@ -37,6 +37,7 @@ class Catalogue:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
+        self._seen: dict[str, ResultPlace] = {}
 
     def places(self) -> list[ResultPlace]:
         """Look for results, by name."""
@@ -48,6 +49,7 @@ class Catalogue:
             below[:] = sorted(name for name in below if not name.startswith((PARTIAL, ".")))
             if len(found) == MOST_RESULTS:
                 break
+        self._seen = {place.key: place for place in found}
         return sorted(found, key=lambda place: place.name)
 
     def find(self, key: str) -> ResultPlace:
@@ -56,7 +58,9 @@ class Catalogue:
         Raises:
             Refusal: there is none (404).
         """
-        place = next((one for one in self.places() if one.key == key), None)
+        place = self._seen.get(key)
+        if place is None or not (place.folder / RESULT).is_file():
+            place = next((one for one in self.places() if one.key == key), None)
         if place is None:
             raise Refusal(
                 404, "no such result here; it may have been deleted or renamed: open the list again"

@@ -9,6 +9,7 @@ from typing import Any
 from cipa.errors import DataError
 from cipa.inference.revisions import RECORD, Revision
 from cipa.inference.save import MASK, RESULT
+from cipa.readers import shown
 from cipa.text import printable
 from cipa.view.autosave import read_autosave
 from cipa.view.catalogue import ResultPlace, require_result
@@ -41,6 +42,14 @@ def describe_result(place: ResultPlace, study: OpenStudy, revisions: Sequence[Re
     Raises:
         DataError: a file of the result is damaged.
     """
+    try:
+        return _describe(place, study, revisions)
+    except (KeyError, TypeError, AttributeError) as error:  # an entry is missing, or another thing
+        found = f"{RESULT} or {RECORD}"
+        raise DataError(f"{found}: a damaged entry ({shown(error)}); restore the file from a copy") from error
+
+
+def _describe(place: ResultPlace, study: OpenStudy, revisions: Sequence[Revision]) -> dict[str, Any]:
     network = require_result(place.folder)
     newest = require_result(revisions[-1].folder) if revisions else network
     number = revisions[-1].number if revisions else 0
@@ -117,11 +126,6 @@ def _of_network(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
 
 def _of_person(revision: Revision) -> dict[str, Any]:
     record = revision.record
-    try:
-        lesions = [one for one in record["lesions"] if one["state"] != "rejected"]
-        made, tools = str(record["made"]), list(map(str, record["tools"]))
-    except (KeyError, TypeError) as error:
-        raise DataError(
-            f"{revision.folder / RECORD}: damaged; restore the revision, or move it away"
-        ) from error
+    lesions = [one for one in record["lesions"] if one["state"] != "rejected"]
+    made, tools = str(record["made"]), list(map(str, record["tools"]))
     return {"number": revision.number, "made": made, "by": "person", "tools": tools, "lesions": len(lesions)}

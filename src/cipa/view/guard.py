@@ -62,6 +62,7 @@ class Guard:
             return
 
         async def send_guarded(message: MutableMapping[str, Any]) -> None:
+            """Add the headers."""
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():

@@ -12,7 +12,7 @@ from cipa.inference.places import read_place
 from cipa.io.checks import pair_warnings
 from cipa.io.grid import same_grid
 from cipa.io.remembered import recall_place, remember_place
-from cipa.io.studies import StudyPlace, find_studies
+from cipa.io.studies import StudyPlace, find_studies, fingerprint_of
 from cipa.view.page_order import PageGrid, page_grid
 from cipa.view.refusal import Refusal
 
@@ -70,8 +70,8 @@ class StudyFinder:
                 return place
         if self.given:
             return None
-        found = recall_place(fingerprint)
-        return found if found is not None and found.ct.exists() else None
+        remembered = recall_place(fingerprint)
+        return remembered if remembered is not None and _lies_there(remembered) else None
 
 
 def open_study(
@@ -106,6 +106,14 @@ def open_study(
         )
     remember_place(place)
     return prepare_study(pair)
+
+
+def _lies_there(place: StudyPlace) -> bool:
+    """Tell whether what stands where a study was read has its fingerprint still."""
+    if not place.is_dicom:
+        files = [file for file in (place.ct, place.pet) if file is not None]
+        return fingerprint_of(*files) == place.fingerprint
+    return any(one.fingerprint == place.fingerprint for one in find_studies(place.ct))
 
 
 def prepare_study(pair: PetCtInput) -> OpenStudy:

@@ -93,11 +93,11 @@ class Workbench:
             DataError: result or study cannot be read.
         """
         with self.opening:
+            facts = read_whole(place.folder)["facts"]
             which = (place.key, stamp_of(place.folder))
             if which not in self.opened:
                 while len(self.opened) >= OPEN:
                     self.opened.popitem(last=False)
-                facts = read_whole(place.folder)["facts"]
                 mask = read_grid(place.folder)
                 self.opened[which] = open_study(self.finder, facts, mask.shape, mask.affine)
             self.opened.move_to_end(which)

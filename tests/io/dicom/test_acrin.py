@@ -6,6 +6,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from cipa.io.dicom.study import read_study
 from cipa.io.dicom.volumes import read_pet_ct
@@ -45,3 +46,23 @@ def test_lung_is_air_and_tumour_is_hot_where_the_masks_are(pair):
     uptake = resample(pair.pet.array, pair.pet.affine, pair.ct.affine, pair.ct.shape)
     assert np.median(pair.ct.array[lung]) < -600
     assert np.median(uptake[tumour]) > 3 * np.median(uptake[lung])
+
+
+@pytest.mark.slow
+def test_converted_to_enhanced_it_is_the_same_to_the_bit(pair, tmp_path):
+    from highdicom import UID
+    from highdicom.legacy import LegacyConvertedEnhancedCTImage, LegacyConvertedEnhancedPETImage
+
+    kinds = {"CT": LegacyConvertedEnhancedCTImage, "PET": LegacyConvertedEnhancedPETImage}
+    for number, (kind, made) in enumerate(kinds.items(), start=1):
+        slices = [dcmread(file) for file in sorted((STUDY / kind).iterdir())]
+        for one in slices:
+            one.decompress()
+            one.PatientName = f"{one.PatientName}^"  # highdicom warns of names in one part
+        made(slices, UID(), number, UID(), 1).save_as(tmp_path / f"{kind}.dcm")
+    found = read_pet_ct(read_study(tmp_path))
+    for one, other in ((pair.ct, found.ct), (pair.pet, found.pet)):
+        assert np.array_equal(one.array, other.array)
+        assert np.array_equal(one.affine, other.affine)
+    assert np.array_equal(pair.scale.factors, found.scale.factors)
+    assert pair.scale.how == found.scale.how

@@ -148,7 +148,7 @@ def test_rounded_positions_are_even_enough(tmp_path):
     [
         ({"CorrectedImage": ["DECY"]}, "not attenuation corrected"),
         ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.130"}, "enhanced multi-frame PET"),
-        ({"NumberOfFrames": 5}, "enhanced multi-frame PET"),
+        ({"NumberOfFrames": 5}, "multi-frame PET that is not enhanced PET"),
         ({"FrameOfReferenceUID": "9.9"}, "no CT and PET in one frame of reference"),
         ({"StudyInstanceUID": "9.9"}, "of one study"),
         ({"SamplesPerPixel": 3}, "no grey image"),

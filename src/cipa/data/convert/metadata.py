@@ -1,4 +1,4 @@
-"""metadata.json: what a converted data set was made of, enough to take its masks back.
+"""metadata.json: how a data set was converted, enough to take its masks back.
 
     {"schema": 1, "cipa": "0.1.0", "size": 512, "fit": "auto", "slices": "all", "field_of_view_mm": 500.0,
      "ct_window_hu": [-1200.0, 200.0], "suv_max": 20.0, "pet_scaling": "linear", "label": null, "regions": [],

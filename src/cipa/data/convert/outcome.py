@@ -1,13 +1,15 @@
-"""One patient that cannot be converted must not hide the next: problems are collected, then judged once."""
+"""Collects the problems of all patients before deciding, so that the first does not hide the others."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from cipa.errors import CipaError, DataError
 from cipa.parallel import runner
 from cipa.progress import Progress
+from cipa.text import plural
 
 
 class Named(Protocol):
@@ -29,10 +31,12 @@ class Problem:
     Attributes:
         name: what the user calls the patient.
         detail: one line: thing, value, way out.
+        files: of the patient, as far as they were found.
     """
 
     name: str
     detail: str
+    files: tuple[Path, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name}: {self.detail}"
@@ -97,10 +101,12 @@ def _attempt(job: Callable[[Item], Result], item: Item) -> Result | Problem:
 def _judge(good: int, problems: Sequence[Problem], skip_bad: bool) -> None:
     total = good + len({problem.name for problem in problems})
     if not good:
-        raise ConversionError(f"none of {total} patients can be converted; nothing was written", problems)
+        raise ConversionError(
+            f"none of {plural(total, 'patient')} can be converted; nothing was written", problems
+        )
     if problems and not skip_bad:
         raise ConversionError(
-            f"{total - good} of {total} patients cannot be converted, so nothing was written: put them "
-            "right, or leave them out with --skip-bad",
+            f"{total - good} of {plural(total, 'patient')} cannot be converted, so nothing was written: "
+            "put them right, or leave them out with --skip-bad",
             problems,
         )

@@ -29,7 +29,7 @@ Slice = dict[Image, npt.NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What slices are made of volumes.
+    """How volumes are cut into slices.
 
     Attributes:
         size: pixels a side, a multiple of 128.
@@ -169,7 +169,7 @@ def _read_pair(triple: Triple) -> tuple[Volume, Volume, str]:
 
 
 def require_tumour(patient: SlicedPatient, slices_with_tumour: int, triple: Triple) -> None:
-    """Refuse a patient whose tumour shows in no slice made.
+    """Refuse a patient whose tumour shows in none of the slices.
 
     Raises:
         DataError: the tumour is smaller than a pixel of the images made.

@@ -10,6 +10,7 @@ from typing import Any
 
 from cipa.data.convert.outcome import Problem
 from cipa.errors import DataError, UsageError
+from cipa.io.dicom.identity import NO_SECRETS, Secrets
 from cipa.readers import read_csv
 
 KINDS = ("ct", "pet", "mask")
@@ -32,6 +33,7 @@ class Triple:
         fingerprint: stands in metadata.json for CT and PET, whose folders may name the patient; empty for
             their files.
         warnings: what was known beforehand, one line each.
+        secrets: what must not show of its files, once `cipa.data.convert.identity` has looked.
     """
 
     patient: str
@@ -43,6 +45,7 @@ class Triple:
     given: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
     warnings: tuple[str, ...] = ()
+    secrets: Secrets = NO_SECRETS
 
     @property
     def is_dicom(self) -> bool:
@@ -57,10 +60,12 @@ class Sources:
     Attributes:
         triples: whole ones, ordered by patient.
         problems: patients that lack a file, have several, or cannot have an id of their own.
+        aliases: by the name that a source has and that must not show.
     """
 
     triples: tuple[Triple, ...]
     problems: tuple[Problem, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ids(self) -> dict[str, str]:
@@ -173,13 +178,14 @@ def _pair(found: Mapping[str, Mapping[str, list[Path]]]) -> Sources:
         try:
             triples.append(_triple(name, files))
         except DataError as error:
-            problems.append(Problem(name, str(error)))
+            there = tuple(path for paths in files.values() for path in paths)
+            problems.append(Problem(name, str(error), there))
     return gather_sources(triples, problems)
 
 
 def gather_sources(triples: Iterable[Triple], problems: Iterable[Problem]) -> Sources:
     """Return patients found in some other way, without those whose ids are the same."""
-    unique, clashes = _without_clashes(triples)
+    unique, clashes = sort_unique(triples)
     return Sources(tuple(unique), (*problems, *clashes))
 
 
@@ -196,14 +202,18 @@ def _triple(name: str, files: Mapping[str, list[Path]]) -> Triple:
     return Triple(patient_id(name), name, ct, pet, mask)
 
 
-def _without_clashes(triples: Iterable[Triple]) -> tuple[list[Triple], list[Problem]]:
-    """Leave out patients whose ids are one folder on a disk that does not tell a from A."""
+def sort_unique(triples: Iterable[Triple]) -> tuple[list[Triple], list[Problem]]:
+    """Sort patients by id; leave out those whose ids are one folder on a disk that does not tell a from A."""
     groups: defaultdict[str, list[Triple]] = defaultdict(list)
     for triple in triples:
         groups[triple.patient.casefold()].append(triple)
     unique = sorted((group[0] for group in groups.values() if len(group) == 1), key=lambda each: each.patient)
     clashes = [
-        Problem(triple.name, f"its id {triple.patient} is that of {len(group) - 1} other too; rename one")
+        Problem(
+            triple.name,
+            f"its id {triple.patient} is that of {len(group) - 1} other too; rename one",
+            (triple.ct, triple.pet),
+        )
         for group in groups.values()
         if len(group) > 1
         for triple in group

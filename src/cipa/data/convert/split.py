@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from cipa.data.convert.sources import Sources
 from cipa.data.split import hold_out
 from cipa.errors import UsageError
+from cipa.text import plural
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,19 @@ class SplitRule:
             DataError: a share is asked for of one patient.
         """
         if self.patients is not None:
-            return {_known(patient, sources.ids) for patient in self.patients}
+            return {_known(patient, sources) for patient in self.patients}
         ids = sorted(set(sources.ids.values()))
         if self.last is None:
             return set(hold_out(ids, self.fraction, self.seed)[1])
         if not 0 <= self.last <= len(ids):
-            raise UsageError(f"--test-last {self.last}: there are {len(ids)} patients; give 0 to {len(ids)}")
+            raise UsageError(
+                f"--test-last {self.last}: only {plural(len(ids), 'patient')} found; give 0 to {len(ids)}"
+            )
         return set(ids[len(ids) - self.last :])
 
 
-def _known(patient: str, ids: dict[str, str]) -> str:
+def _known(name: str, sources: Sources) -> str:
+    patient, ids = sources.aliases.get(name, name), sources.ids
     if patient in ids.values():
         return patient
     if patient not in ids:

@@ -3,14 +3,15 @@
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
+from cipa.data.convert.identity import hide_identities, scrubbed_errors
 from cipa.data.convert.metadata import PatientRecord, write_metadata
 from cipa.data.convert.outcome import Problem, gather
 from cipa.data.convert.patient import Recipe, SlicedPatient, open_patient, require_tumour
@@ -31,10 +32,12 @@ class Conversion:
     Attributes:
         records: one a patient, ordered by id.
         skipped: patients left out, with the reason.
+        aliases: by the names of sources that hold the patient's.
     """
 
     records: tuple[PatientRecord, ...]
     skipped: tuple[Problem, ...]
+    aliases: Mapping[str, str]
 
 
 def convert_volumes(
@@ -46,6 +49,7 @@ def convert_volumes(
     skip_bad: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
+    keep_names: bool = False,
 ) -> Conversion:
     """Write CT, PET and mask of every patient as 8-bit PNG slices, train.txt, test.txt and metadata.json.
 
@@ -61,6 +65,7 @@ def convert_volumes(
         skip_bad: leave out patients that cannot be converted, instead of refusing them all.
         workers: processes. More than one needs a main module that is guarded, as that of `cipa` is.
         progress: called after each patient.
+        keep_names: keep names of DICOM studies that hold the patient's name or ID, in place of an alias.
 
     Returns:
         What was written.
@@ -72,14 +77,15 @@ def convert_volumes(
     """
     recipe, split = recipe or Recipe(), split or SplitRule()
     require_vacant(out)
+    sources = hide_identities(sources, keep_names)
     test = split.test_patients(sources) if sources.triples else set()
     with atomic_folder(out) as folder:
         job = partial(_write_patient, folder, recipe, test, Path(root))
         records, skipped = gather(job, sources.triples, sources.problems, skip_bad, workers, progress)
         records.sort(key=lambda record: record.patient)
         _write_lists(folder, records)
-        write_metadata(folder, recipe, split, records, skipped)
-    return Conversion(tuple(records), skipped)
+        write_metadata(folder, recipe, _without_names(split, sources), records, skipped)
+    return Conversion(tuple(records), skipped, sources.aliases)
 
 
 def slice_id(patient: str, number: int) -> str:
@@ -88,7 +94,8 @@ def slice_id(patient: str, number: int) -> str:
 
 
 def _write_patient(folder: Path, recipe: Recipe, test: set[str], root: Path, triple: Triple) -> PatientRecord:
-    with _noted_warnings() as noted:
+    scrub = triple.secrets.scrub
+    with scrubbed_errors(triple.secrets), _noted_warnings() as noted:
         patient = open_patient(triple, recipe)
         tumour = _write_slices(folder, triple.patient, patient)
         try:
@@ -100,14 +107,20 @@ def _write_patient(folder: Path, recipe: Recipe, test: set[str], root: Path, tri
         patient=triple.patient,
         name=triple.name,
         split="test" if triple.patient in test else "train",
-        sources={kind: _shown(triple, kind, root) for kind in KINDS},
+        sources={kind: scrub(_shown(triple, kind, root)) for kind in KINDS},
         spacing=patient.spacing,
         plane=patient.plane,
         numbers=tuple(tumour),
         slices_with_tumour=sum(tumour.values()),
         grid=grid_record(patient.ct),
-        warnings=(*triple.warnings, *noted),
+        warnings=tuple(map(scrub, (*triple.warnings, *noted))),
     )
+
+
+def _without_names(rule: SplitRule, sources: Sources) -> SplitRule:
+    """Return the rule with aliases for the names that must not show."""
+    named = rule.patients and tuple(sources.aliases.get(name, name) for name in rule.patients)
+    return replace(rule, patients=named)
 
 
 def _write_slices(folder: Path, name: str, patient: SlicedPatient) -> dict[int, bool]:

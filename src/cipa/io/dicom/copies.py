@@ -1,7 +1,7 @@
 """Copies of slices: the same file twice is left out; two slices that only share a UID are both kept.
 
-A copy has the place and the pixels of another slice, and its UID; an archive that sent a study twice may have
-given it another.
+A copy has the place, the moment and the pixels of another slice, and its UID; an archive that sent a study
+twice may have given it another.
 """
 
 from collections import Counter
@@ -13,6 +13,7 @@ import numpy as np
 from cipa.io.dicom.pixels import read_values
 from cipa.io.dicom.slices import Slice
 from cipa.io.dicom.tags import name_of, numbers, text
+from cipa.io.dicom.time_frames import moment_key
 
 SAME_MM = 0.01
 """Positions nearer than this are one; scanners write them to a few micrometres."""
@@ -35,13 +36,18 @@ class Distinct:
 
 
 def leave_out_copies(slices: Sequence[Slice]) -> Distinct:
-    """Leave out copies among the slices of one group; pixels are read only where two lie at one place."""
+    """Leave out copies among the slices of one group.
+
+    Pixels are read only where two slices share place and moment.
+    """
     copies = resent = 0
     dropped: set[int] = set()
     for candidates in _at_one_place(slices):
         kept: list[int] = []
+        moments = {index: moment_key(slices[index].header) for index in candidates}
         for index in candidates:
-            twins = [other for other in kept if _is_copy(slices[index], slices[other])]
+            of_frame = (other for other in kept if moments[other] == moments[index])
+            twins = [other for other in of_frame if _is_copy(slices[index], slices[other])]
             if not twins:
                 kept.append(index)
                 continue
@@ -65,7 +71,8 @@ def leave_out_copies(slices: Sequence[Slice]) -> Distinct:
 
 
 def _uid(one: Slice) -> str:
-    return text(one.header, "SOPInstanceUID")
+    uid = text(one.header, "SOPInstanceUID")
+    return f"{uid} {one.frame}" if uid and one.frame else uid
 
 
 def _at_one_place(slices: Sequence[Slice]) -> list[list[int]]:

@@ -11,6 +11,7 @@ from cipa.io.dicom.pixels import read_pixels
 from cipa.io.dicom.slices import Slice
 from cipa.io.dicom.stored_bits import Stored, padding_range
 from cipa.io.dicom.tags import name_of, number, value
+from cipa.text import plural
 
 AIR_HU = -1024.0
 """What padding is in CT, unless it is below already: black in any window."""
@@ -76,13 +77,15 @@ def decoding_warnings(title: str, header: Dataset, found: Sequence[Decoded], vox
     spilled = sum(one.has_other_bits for one in found)
     if spilled:
         lines.append(
-            f"{title}: in {spilled} slices, bits beyond {name_of('BitsStored')} are set and left out"
+            f"{title}: in {plural(spilled, 'slice')}, bits beyond {name_of('BitsStored')} are set and "
+            "left out"
         )
     outside = sum(one.is_outside for one in found)
     if outside:
         lines.append(
-            f"{title}: {outside} slices hold pixels outside {name_of('SmallestImagePixelValue')} and "
-            f"{name_of('LargestImagePixelValue')}: are their pixels as the scanner made them?"
+            f"{title}: pixels of {plural(outside, 'slice')} lie outside "
+            f"{name_of('SmallestImagePixelValue')} and {name_of('LargestImagePixelValue')}: are they "
+            "as the scanner made them?"
         )
     problem = padding_problem(header)
     if problem:
@@ -91,8 +94,8 @@ def decoding_warnings(title: str, header: Dataset, found: Sequence[Decoded], vox
     if negative:
         lowest = min(one.lowest for one in found)
         lines.append(
-            f"{title}: {negative} voxels ({negative / voxels:.2%}) are below 0, the lowest SUV {lowest:.3g}, "
-            "and are taken as 0"
+            f"{title}: {plural(negative, 'voxel')} ({negative / voxels:.2%}) below 0, "
+            f"the lowest SUV {lowest:.3g}: taken as 0"
         )
     return tuple(lines)
 

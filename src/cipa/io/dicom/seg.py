@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage, generate_uid
 
 from cipa.errors import DataError
 from cipa.files import atomic_file
 from cipa.io.dicom.objects.document import CHARACTER_SET, DISCLAIMER, MANUFACTURER
 from cipa.io.dicom.objects.lesion import NO_LESION, Algorithm, LesionObject
+from cipa.io.dicom.objects.references import refer_to
 from cipa.io.dicom.seg_header import clean_patient_and_study, copy_geometry, reference_problem
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.slices import Slice
@@ -81,7 +83,7 @@ def check_seg(slices: Sequence[Slice]) -> tuple[str, ...]:
     Returns:
         A line a cleaned attribute of patient or study, or one for the SEG as a whole; no values.
     """
-    problem = reference_problem([one.header for one in slices])
+    problem = reference_problem(slices)
     if problem is not None:
         return (f"DICOM SEG cannot be written: {problem}",)
     return clean_patient_and_study(slices[0].header)[1]
@@ -108,12 +110,13 @@ def make_seg(
     import highdicom  # as `load_writer` says: only those who write SEG wait for it
     from highdicom.seg import Segmentation, SegmentationTypeValues
 
-    problem = reference_problem([one.header for one in slices])
+    problem = reference_problem(slices)
     if problem is not None:
         raise SegError(f"DICOM SEG cannot be written: {problem}")
+    sources = _sources(slices)
     try:
-        return Segmentation(
-            source_images=_sources(slices),
+        found = Segmentation(
+            source_images=sources,
             pixel_array=np.ascontiguousarray(labels.T),
             segmentation_type=SegmentationTypeValues.BINARY,
             segment_descriptions=[_segment(by, lesion) for lesion in lesions] or [_segment(by)],
@@ -131,19 +134,22 @@ def make_seg(
             omit_empty_frames=len(lesions) * len(slices) > MOST_FRAMES,
             specific_character_set=CHARACTER_SET,
         )
+        _refer_to_frames(found, sources, slices)
     except (
         Exception
     ) as error:  # highdicom checks by assertions, enums and sqlite; what it says quotes headers
         raise SegError(
             f"DICOM SEG cannot be written of this CT's headers ({type(error).__name__}); export the CT again"
         ) from None
+    return found
 
 
 def _sources(slices: Sequence[Slice]) -> list[Dataset]:
     """Return what highdicom reads of the CT's headers, and no more.
 
     Slices are as far apart as their positions say, which Slice Thickness often does not; orientation and
-    pixel spacing, equal but for rounding within a series, are the first slice's everywhere.
+    pixel spacing, equal but for rounding within a series, are the first slice's everywhere. A frame stands
+    for a file of its own until `_refer_to_frames`.
     """
     first = slices[0].header
     directions = np.array(numbers(first, "ImageOrientationPatient", 6))
@@ -152,7 +158,9 @@ def _sources(slices: Sequence[Slice]) -> list[Dataset]:
         abs(float(np.cross(directions[:3], directions[3:]) @ (ends[1] - ends[0]))) / (len(slices) - 1), 6
     )
     sources = [copy_geometry(one.header) for one in slices]
-    for source in sources:
+    for source, one in zip(sources, slices, strict=True):
+        if one.frame:
+            source.SOPClassUID, source.SOPInstanceUID = CTImageStorage, generate_uid(prefix=None)
         source.SpacingBetweenSlices = apart
         source.SliceThickness = source.SliceThickness or apart
         source.ImageOrientationPatient, source.PixelSpacing = (
@@ -161,6 +169,27 @@ def _sources(slices: Sequence[Slice]) -> list[Dataset]:
         )
     sources[0].update(clean_patient_and_study(first)[0])
     return sources
+
+
+def _refer_to_frames(found: Dataset, sources: Sequence[Dataset], slices: Sequence[Slice]) -> None:
+    """Put the files and frames that sources stand for in place of their UIDs.
+
+    highdicom takes one multi-frame file, all of whose frames it wants in their order; here frames may be of
+    several files, sorted, and some of them left out.
+    """
+    if not any(one.frame for one in slices):
+        return
+    known = {str(source.SOPInstanceUID): one for source, one in zip(sources, slices, strict=True)}
+    for frame in found.PerFrameFunctionalGroupsSequence:
+        for derivation in frame.get("DerivationImageSequence", ()):
+            for image in derivation.SourceImageSequence:
+                if image.ReferencedSOPInstanceUID in known:  # segments of a slice may share this item
+                    image.update(refer_to([known[image.ReferencedSOPInstanceUID]])[0].item())
+    for series in found.ReferencedSeriesSequence:
+        there = [known[one.ReferencedSOPInstanceUID] for one in series.ReferencedInstanceSequence]
+        series.ReferencedInstanceSequence = [one.item() for one in refer_to(there)]
+        for one in series.ReferencedInstanceSequence:
+            one.pop("ReferencedFrameNumber", None)  # no part of this sequence
 
 
 def _segment(by: Algorithm, lesion: LesionObject | None = None) -> "SegmentDescription":

@@ -5,7 +5,7 @@ standard is rewritten where its meaning is plain, and left empty where it is not
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pydicom.charset import python_encoding
@@ -15,6 +15,7 @@ from pydicom.uid import UID
 
 from cipa.io.dicom.clock import parse_date, parse_time
 from cipa.io.dicom.silence import quiet
+from cipa.io.dicom.slices import Slice
 from cipa.io.dicom.tags import name_of, number, raw_bytes, text, value, words
 
 MAY_BE_EMPTY = {
@@ -82,8 +83,9 @@ def clean_patient_and_study(header: Dataset) -> tuple[Dataset, tuple[str, ...]]:
 
 
 @quiet()
-def reference_problem(headers: list[Dataset]) -> str | None:
+def reference_problem(slices: Sequence[Slice]) -> str | None:
     """Say why a SEG cannot refer to slices, or None."""
+    headers = [one.header for one in slices]
     for keyword in REFERENCES:
         for header in headers:
             found = text(header, keyword)
@@ -91,7 +93,7 @@ def reference_problem(headers: list[Dataset]) -> str | None:
                 return f"{name_of(keyword)} of the CT is missing"
             if len(found) > 64 or not found.isascii():
                 return f"{name_of(keyword)} of the CT is malformed"
-    if len({text(header, "SOPInstanceUID") for header in headers}) < len(headers):
+    if len({(text(one.header, "SOPInstanceUID"), one.frame) for one in slices}) < len(slices):
         return f"{name_of('SOPInstanceUID')} of the CT is not unique, so that slices cannot be referred to"
     if not UID(text(headers[0], "SOPClassUID")).name.endswith("Storage"):
         return f"{name_of('SOPClassUID')} of the CT is none that is known"

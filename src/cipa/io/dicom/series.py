@@ -3,25 +3,28 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
 from cipa.io.dicom.copies import leave_out_copies
-from cipa.io.dicom.geometry import has_place, stack_slices
+from cipa.io.dicom.geometry import SAME_MM, has_place, stack_slices
 from cipa.io.dicom.grouping import difference_between, group_alike
 from cipa.io.dicom.identity import NO_SECRETS, Secrets
 from cipa.io.dicom.slices import Slice
 from cipa.io.dicom.stored_bits import bits_problem
 from cipa.io.dicom.syntax import undecodable
 from cipa.io.dicom.tags import name_of, number, text, words
-
-ENHANCED = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.128.1", "1.2.840.10008.5.1.4.1.1.130")
-"""SOP classes Enhanced CT, Legacy Converted Enhanced PET and Enhanced PET: many frames in one file."""
+from cipa.io.dicom.time_frames import TimeFrame, split_by_time
 
 NAMES = {"CT": "CT", "PT": "PET"}
 """Modalities that are used, with the names that users know."""
+
+
+PROJECTIONS = ("MAX_IP", "MIN_IP", "VOLUME_RENDER", "SURFACE_RENDER", "CURVED_MPR")
+"""Volume Based Calculation Techniques of enhanced images whose pixels are no plane of the patient."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,12 @@ class Series:
     """Slices of one series that share orientation, matrix and pixel spacing.
 
     Attributes:
-        slices: sorted along the normal where they have a place.
+        slices: sorted along the normal where they have a place; of several time frames, frame after frame.
         affine: (4, 4), indices (column, row, slice) to world millimetres, RAS+; None where there is no grid.
         problems: why it cannot be used, one line each; empty if it can.
         warnings: what was left out of it or is odd about it, one line each.
         secrets: what must not show of its headers' and files' text.
+        frames: images of a dynamic or gated series, each with all positions; empty where it is one image.
     """
 
     slices: tuple[Slice, ...]
@@ -41,6 +45,7 @@ class Series:
     problems: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     secrets: Secrets = NO_SECRETS
+    frames: tuple[TimeFrame, ...] = ()
 
     @property
     def header(self) -> Dataset:
@@ -68,14 +73,14 @@ class Series:
         return self.secrets.scrub(text(self.header, keyword))
 
     def name_file(self, one: Slice) -> str:
-        """Return the name of a slice's file as it may be shown."""
-        return self.secrets.scrub(one.entry.name)
+        """Return the name of a slice's file as it may be shown, and of which frame it is."""
+        return self.secrets.scrub(one.name)
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Columns, rows and slices."""
+        """Columns, rows and slices of an image."""
         rows, columns = (int(number(self.header, name) or 0) for name in ("Rows", "Columns"))
-        return columns, rows, len(self.slices)
+        return columns, rows, len(self.slices) // max(1, len(self.frames))
 
     @property
     def is_image(self) -> bool:
@@ -116,22 +121,53 @@ def _say_what_is_apart(parts: list[Series]) -> list[Series]:
 
 
 def _make_series(slices: list[Slice], secrets: Secrets) -> Series:
-    reasons = [_unusable(one.header) for one in slices]
+    reasons = [one.problem or _unusable(one.header) for one in slices]
     good = [one for one, reason in zip(slices, reasons, strict=True) if reason is None]
     if not good:
-        uids = {text(one.header, "SOPInstanceUID") or one.entry.name: one for one in slices}
+        uids = {(text(one.header, "SOPInstanceUID") or one.entry.name, one.frame): one for one in slices}
         return Series(tuple(uids.values()), None, (secrets.scrub(str(reasons[0])),), (), secrets)
     distinct = leave_out_copies(good)
     lines = list(distinct.warnings)
     for reason, count in Counter(filter(None, reasons)).items():
         left = [one for one, own in zip(slices, reasons, strict=True) if own == reason]
         more = f" and {count - 1} more are" if count > 1 else " is"
-        lines.append(f"{left[0].entry.name}{more} left out: {reason}")
-    stack = stack_slices([one.header for one in distinct.slices])
-    ordered = tuple(distinct.slices[index] for index in stack.order)
-    lines += _odd(ordered)
+        lines.append(f"{left[0].name}{more} left out: {reason}")
+    frames, problem = split_by_time(distinct.slices)
+    stacks = _stack([one.slices for one in frames] or [distinct.slices])
+    ordered = tuple(one for stack in stacks for one in stack.slices)
+    frames = tuple(replace(one, slices=stack.slices) for one, stack in zip(frames, stacks, strict=False))
+    problems = (problem,) if problem else stacks[0].problems
+    lines += _odd(ordered, len(stacks))
     scrub = secrets.scrub
-    return Series(ordered, stack.affine, tuple(map(scrub, stack.problems)), tuple(map(scrub, lines)), secrets)
+    return Series(
+        ordered,
+        None if problem else stacks[0].affine,
+        tuple(map(scrub, problems)),
+        tuple(map(scrub, lines)),
+        secrets,
+        () if problems else frames,
+    )
+
+
+class _Image(NamedTuple):
+    """The slices of one image in order, and the grid that they make or why they make none."""
+
+    slices: tuple[Slice, ...]
+    affine: npt.NDArray[np.float64] | None
+    problems: tuple[str, ...]
+
+
+def _stack(images: Sequence[Sequence[Slice]]) -> list[_Image]:
+    """Sort the slices of each image; the problem of any is the first's, and so is another grid."""
+    found = []
+    for slices in images:
+        stack = stack_slices([one.header for one in slices])
+        found.append(_Image(tuple(slices[index] for index in stack.order), stack.affine, stack.problems))
+    problem = next((one.problems for one in found if one.problems), ())
+    grids = [one.affine for one in found if one.affine is not None]
+    if not problem and not all(np.allclose(grid, grids[0], atol=SAME_MM) for grid in grids):
+        problem = ("its time frames do not lie on one grid; export them as series of their own",)
+    return [one._replace(problems=problem, affine=None) for one in found] if problem else found
 
 
 def _unusable(header: Dataset) -> str | None:
@@ -139,11 +175,13 @@ def _unusable(header: Dataset) -> str | None:
     modality = text(header, "Modality").upper()
     if modality not in NAMES:
         return "neither CT nor PET"
-    if text(header, "SOPClassUID") in ENHANCED or (number(header, "NumberOfFrames") or 1) > 1:
-        return f"enhanced multi-frame {NAMES[modality]}; export it as classic single-frame DICOM"
+    if (number(header, "NumberOfFrames") or 1) > 1:
+        return f"multi-frame {NAMES[modality]} that is not enhanced {NAMES[modality]}; export the slices"
     if _is_localizer(header):
         return "a localizer (scout)"
     if "REPROJECTION" in words(header, "SeriesType") or "PROJECTION IMAGE" in words(header, "ImageType"):
+        return "a projection; export the slices"
+    if text(header, "VolumeBasedCalculationTechnique").upper() in PROJECTIONS:
         return "a projection; export the slices"
     if number(header, "SamplesPerPixel") != 1 or not number(header, "Rows") or not number(header, "Columns"):
         return "no grey image (a screenshot or report)"
@@ -165,13 +203,18 @@ def _is_localizer(header: Dataset) -> bool:
     return "LOCALIZER" in words(header, "ImageType")
 
 
-def _odd(slices: tuple[Slice, ...]) -> list[str]:
-    """Say what is odd about a series that can be used: too few slices, values of another kind."""
+def _odd(slices: tuple[Slice, ...], frames: int) -> list[str]:
+    """Say what is odd about a series that can be used: too few slices, values of another kind.
+
+    Args:
+        slices: of all its time frames.
+        frames: how many there are.
+    """
     header, lines = slices[0].header, []
-    said = number(header, "NumberOfSlices")
-    if said is not None and len(slices) < said:
+    said, count = number(header, "NumberOfSlices"), len(slices) // frames
+    if said is not None and count < said:
         lines.append(
-            f"{len(slices)} slices, but {name_of('NumberOfSlices')} says {said:g}: the ends may be missing"
+            f"{count} slices, but {name_of('NumberOfSlices')} says {said:g}: the ends may be missing"
         )
     if text(header, "PhotometricInterpretation").upper() == "MONOCHROME1":
         lines.append(

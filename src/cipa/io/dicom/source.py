@@ -26,10 +26,10 @@ MOST_BYTES = 32 * 2**30
 """An archive may unpack to."""
 
 MOST_FILE_BYTES = 2 * 2**30
-"""One file of an archive may unpack to."""
+"""One file of an archive may unpack to, and of a multi-frame file are read at most."""
 
 MOST_READ_BYTES = 64 * 2**20
-"""Of one file are read at most: an image of 4096 x 4096 has half as many."""
+"""Are read at most of a file of one image, and of any header: an image of 4096 x 4096 has half as many."""
 
 WHOLE_BYTES = 8 * 2**20
 """Files of an archive up to this are unpacked at once, which saves time; eight threads do."""
@@ -47,11 +47,13 @@ class Entry:
 
     Attributes:
         name: its path below the study, with forward slashes; what is not UTF-8 of it is replaced.
-        open: gives its bytes as a seekable stream, on any thread.
+        open: gives its bytes as a seekable stream, on any thread; of an archive no more than an image has.
+        open_whole: gives all of them, for a file that is known to hold many images.
     """
 
     name: str
     open: Callable[[], BinaryIO]
+    open_whole: Callable[[], BinaryIO]
 
 
 def list_files(path: Path, folders: Sequence[Path] | None = None) -> list[Entry]:
@@ -80,7 +82,11 @@ def _files_of_folder(root: Path, wanted: set[Path] | None) -> list[Entry]:
         if wanted is None or folder in wanted:
             found += [folder / name for name in names if not name.startswith("._")]
     return [
-        Entry(show_name(file.relative_to(root).as_posix()), partial(_open_file, file))
+        Entry(
+            show_name(file.relative_to(root).as_posix()),
+            partial(_open_file, file),
+            partial(_open_file, file, MOST_FILE_BYTES),
+        )
         for file in sorted(found)
     ]
 
@@ -93,7 +99,11 @@ def _files_of_zip(path: Path) -> list[Entry]:
     _check_members(path, members)
     kept = [member for member in members if not PurePosixPath(member.filename).name.startswith("._")]
     return [
-        Entry(member.filename, partial(_open_member, archive, member))
+        Entry(
+            member.filename,
+            partial(_open_member, archive, member),
+            partial(_open_member, archive, member, MOST_FILE_BYTES),
+        )
         for member in sorted(kept, key=lambda member: member.filename)
     ]
 
@@ -110,26 +120,26 @@ def looks_like_dicom(path: Path) -> bool:
         return False
 
 
-def _open_file(path: Path) -> BinaryIO:
+def _open_file(path: Path, most: int = MOST_READ_BYTES) -> BinaryIO:
     file = open_regular(path)
-    if path.stat().st_size <= MOST_READ_BYTES:
+    if path.stat().st_size <= most:
         return file
-    return cast(BinaryIO, io.BufferedReader(_Beginning(file, str(path))))
+    return cast(BinaryIO, io.BufferedReader(_Beginning(file, str(path), most)))
 
 
-def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
+def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int = MOST_READ_BYTES) -> BinaryIO:
     if member.file_size <= WHOLE_BYTES:
         return io.BytesIO(archive.read(member))
     stream = cast(BinaryIO, archive.open(member))
-    return cast(BinaryIO, io.BufferedReader(_Beginning(stream, member.filename), 2**16))
+    return cast(BinaryIO, io.BufferedReader(_Beginning(stream, member.filename, most), 2**16))
 
 
 class _Beginning(io.RawIOBase):
-    """A file, of which no more than `MOST_READ_BYTES` can be read before it is refused."""
+    """A file, of which no more than `most` bytes can be read before it is refused."""
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
+    def __init__(self, stream: BinaryIO, name: str, most: int) -> None:
         super().__init__()
-        self.stream, self.name, self.left = stream, name, MOST_READ_BYTES
+        self.stream, self.name, self.left, self.most = stream, name, most, most
 
     def readable(self) -> bool:
         """It can be read."""
@@ -152,7 +162,8 @@ class _Beginning(io.RawIOBase):
         content = self.stream.read(min(len(buffer), 2**20))
         self.left -= len(content)
         if self.left < 0:
-            raise DataError(f"{self.name}: larger than an image of 4096 x 4096; take it out of the study")
+            what = "larger than an image of 4096 x 4096" if self.most == MOST_READ_BYTES else "too large"
+            raise DataError(f"{self.name}: {what}; take it out of the study")
         buffer[: len(content)] = content
         return len(content)
 

@@ -16,7 +16,9 @@ from pydicom.errors import InvalidDicomError
 
 from cipa.errors import DataError
 from cipa.io.dicom.folders import show_name
+from cipa.io.dicom.frame_choice import unchosen_frames
 from cipa.io.dicom.identity import NO_SECRETS, Secrets, find_secrets
+from cipa.io.dicom.multiframe.split import split_frames
 from cipa.io.dicom.preamble import begins_like_data_set, complete_meta
 from cipa.io.dicom.series import Series, group_series
 from cipa.io.dicom.silence import quiet
@@ -88,7 +90,9 @@ def read_study(path: str | os.PathLike[str], folders: Sequence[Path] | None = No
             f"{show_name(str(path))}: no DICOM files among {len(entries)}; give the folder that holds them"
         )
     secrets = find_secrets([one.header for one in slices])
-    images = [one for one in slices if text(one.header, "SOPClassUID") != DIRECTORY]
+    images = [
+        frame for one in slices if text(one.header, "SOPClassUID") != DIRECTORY for frame in split_frames(one)
+    ]
     return Study(path, tuple(group_series(images, secrets)), tuple(map(secrets.scrub, damaged)), secrets)
 
 
@@ -100,13 +104,17 @@ def join_studies(one: Study, other: Study) -> Study:
 
 
 @quiet()
-def choose_pair(study: Study, ct: str | None = None, pet: str | None = None) -> tuple[Series, Series]:
+def choose_pair(
+    study: Study, ct: str | None = None, pet: str | None = None, wants_frames: bool = False
+) -> tuple[Series, Series]:
     """Find the CT and the attenuation-corrected PET that share a frame of reference.
 
     Args:
         study: as `read_study` gave it.
         ct: Series Number or Series Instance UID of the CT, needed where several would do.
         pet: the same for the PET.
+        wants_frames: some of the time frames of a dynamic or gated series were named. Without, such a series
+            is not usable; with, it comes before series of one image, unless one of those is named.
 
     Returns:
         CT and PET.
@@ -114,7 +122,7 @@ def choose_pair(study: Study, ct: str | None = None, pet: str | None = None) -> 
     Raises:
         DataError: there is no such pair, or more than one.
     """
-    cts, pets = _usable(study, "CT", ct), _usable(study, "PET", pet)
+    cts, pets = (_usable(study, *one, wants_frames) for one in (("CT", ct), ("PET", pet)))
     pairs = [(one, other) for one, other in product(cts, pets) if _belong(one, other)]
     if len(pairs) == 1:
         return pairs[0]
@@ -200,7 +208,7 @@ def _is_encapsulated(entry: Entry, one: Slice, head: bytes) -> bool:
     return b"\xff\xff\xff\xff" in (start[4:8], start[8:12])
 
 
-def _usable(study: Study, modality: str, wanted: str | None) -> list[Series]:
+def _usable(study: Study, modality: str, wanted: str | None, wants_frames: bool) -> list[Series]:
     there = [one for one in study.series if one.modality == modality]
     if not there:
         raise DataError(f"{study.source}: no {modality} series; give the folder of the whole PET-CT study")
@@ -208,11 +216,13 @@ def _usable(study: Study, modality: str, wanted: str | None) -> list[Series]:
         there = [one for one in there if wanted in (one.number, text(one.header, "SeriesInstanceUID"))]
         if not there:
             raise DataError(f"{study.source}: no {modality} series {wanted}; cipa info lists what is there")
-    usable = [one for one in there if not one.problems]
+    usable = [one for one in there if not one.problems and (wants_frames or not one.frames)]
     if not usable:
-        worst = max(there, key=lambda one: len(one.slices))
-        raise DataError(f"{study.source}: {worst.title}: {worst.problems[0]}")
-    return usable
+        worst = max(there, key=lambda one: (len(one.frames), len(one.slices)))
+        why = unchosen_frames(worst) or worst.problems[0]
+        raise DataError(f"{study.source}: {worst.title}: {why}")
+    timed = [one for one in usable if one.frames]
+    return timed if timed and wanted is None else usable
 
 
 def _belong(ct: Series, pet: Series) -> bool:

@@ -8,11 +8,13 @@ import numpy as np
 
 from cipa.errors import DataError
 from cipa.io.checks import pair_warnings, region_warnings
+from cipa.io.dicom.frame_choice import unchosen_frames
 from cipa.io.dicom.seg import check_seg
 from cipa.io.dicom.series import Series
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.study import Study, read_study
 from cipa.io.dicom.syntax import compression_of
+from cipa.io.dicom.time_frames import describe_frames
 from cipa.io.dicom.volumes import PetCt, read_pet_ct
 from cipa.io.orientation import spacing
 
@@ -54,8 +56,14 @@ def summarise(path: Path, folders: Sequence[Path] | None = None, **options: Any)
     }
 
 
+def _unchosen(series: Series) -> list[str]:
+    line = unchosen_frames(series)
+    return [] if line is None else [line]
+
+
 def _row(series: Series, pair: PetCt | None) -> dict[str, Any]:
     chosen = {"CT": pair.ct_series, "PET": pair.pet_series} if pair else {}
+    use = next((use for use, other in chosen.items() if other is series), None)
     return {
         "number": series.number,
         "uid": series.text("SeriesInstanceUID"),
@@ -66,8 +74,10 @@ def _row(series: Series, pair: PetCt | None) -> dict[str, Any]:
         "compression": compression_of(series.header),
         "shape": list(series.shape),
         "spacing_mm": None if series.affine is None else list(spacing(series.affine)),
-        "use": next((use for use, other in chosen.items() if other is series), None),
-        "problems": list(series.problems),
+        "use": use,
+        "problems": list(series.problems) or ([] if use else _unchosen(series)),
+        "frames": [frame.row() for frame in series.frames],
+        "frame_times": describe_frames(series.frames),
         "notes": list(series.warnings),
     }
 

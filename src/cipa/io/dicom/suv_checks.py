@@ -23,11 +23,12 @@ PHILIPS_SUV, PHILIPS_BQML = 0x00, 0x09
 """Elements (7053,1000), counts to SUV, and (7053,1009), counts to Bq/mL."""
 
 
-def series_warnings(header: Dataset) -> tuple[str, ...]:
+def series_warnings(header: Dataset, has_frames: bool = False) -> tuple[str, ...]:
     """Compare Decay Correction with Corrected Image, and see whether the series is one static image.
 
     Args:
         header: of a slice whose Decay Correction is there.
+        has_frames: the series has several time frames, of which the user chose.
     """
     correction, corrected = text(header, "DecayCorrection").upper(), words(header, "CorrectedImage")
     both = f"{name_of('DecayCorrection')} is {correction}, but {name_of('CorrectedImage')}"
@@ -37,7 +38,7 @@ def series_warnings(header: Dataset) -> tuple[str, ...]:
     if correction == "NONE" and "DECY" in corrected:
         lines.append(f"{both} holds DECY; values are taken as not corrected for decay")
     kind = words(header, "SeriesType")[:1]
-    if kind and kind[0] in ("DYNAMIC", "GATED"):
+    if kind and kind[0] in ("DYNAMIC", "GATED") and not has_frames:
         lines.append(f"{name_of('SeriesType')} is {kind[0]}: one frame of several, whose SUV is its own")
     return tuple(lines)
 

@@ -14,11 +14,14 @@ from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
 from cipa.io.dicom.clock import Stamp, join, parse_date_time
-from cipa.io.dicom.tags import name_of, private
+from cipa.io.dicom.tags import given_once, name_of, private
 from cipa.io.dicom.time_tags import find_zone, read_clock, read_day, read_local
 
 GE_SCAN_TIME = (0x0009, "GEMS_PETD_01", 0x0D)
 """Private element (0009,100D): when a GE scanner began the scan."""
+
+REFERENCE = "DecayCorrectionDateTime"
+"""Of Enhanced PET, PS3.3 C.8.22.5: the moment to which activity was corrected."""
 
 DAY, HALF_DAY = timedelta(days=1), timedelta(hours=12)
 
@@ -73,6 +76,27 @@ def read_acquisition(headers: Sequence[Dataset]) -> Acquisition:
             "after it are taken as of the next day"
         ] = None
     return Acquisition(tuple(moved), tuple(assumed))
+
+
+def find_reference(headers: Sequence[Dataset], acquired: Acquisition) -> tuple[Moment, Acquisition]:
+    """Find the moment to which PET corrected for decay is corrected, as the header names it or by its scan.
+
+    Args:
+        headers: all slices of the series.
+        acquired: their frames.
+
+    Returns:
+        Decay Correction DateTime (0018,9701), which Enhanced PET has, else as `find_scan_start`.
+
+    Raises:
+        DataError: it differs between slices, or as `find_scan_start` and `read_local`.
+    """
+    if len({given_once(header, REFERENCE) for header in headers}) > 1:
+        raise DataError(f"{name_of(REFERENCE)} differs between slices; export one series")
+    named = read_local(headers[0], REFERENCE, find_zone(headers[0]))
+    return (
+        find_scan_start(headers, acquired) if named is None else (Moment(named, name_of(REFERENCE)), acquired)
+    )
 
 
 def find_scan_start(headers: Sequence[Dataset], acquired: Acquisition) -> tuple[Moment, Acquisition]:

@@ -1,5 +1,6 @@
 """From series to volumes: CT in HU, PET in SUV, decoded slice by slice on several threads."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,12 +8,14 @@ import numpy.typing as npt
 
 from cipa.errors import DataError
 from cipa.io.dicom.decoding import decode_slice, decoding_warnings
+from cipa.io.dicom.frame_choice import frame_facts, frame_lines, frame_range, frame_weights, take_frames
 from cipa.io.dicom.series import Series
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.slices import Slice
 from cipa.io.dicom.study import PIXEL_THREADS, Study, choose_pair, reading_threads
 from cipa.io.dicom.suv import SuvScale, compute_suv_scale
 from cipa.io.dicom.tags import name_of, number
+from cipa.io.dicom.time_frames import TimeFrame
 from cipa.io.volume import MOST_VOXELS, Volume
 
 LOWEST_PART = 0.3
@@ -28,9 +31,12 @@ class PetCt:
         pet: body-weight SUV, float32, on its own grid.
         ct_series: where the CT came from.
         pet_series: where the PET came from.
-        ct_slices: the CT's files in the order of its third axis, without those left out.
+        ct_slices: the CT's files in the order of its third axis, without those left out; of a mean of time
+            frames, those of the first.
+        pet_slices: the PET's files that were read, of all time frames used.
         scale: the SUV factor of each PET slice read, and how it was computed.
         warnings: what was left out, clipped, assumed or contradicts something else, one line each.
+        frames: which time frames of a dynamic or gated CT and PET were used, for JSON, by `ct` and `pet`.
     """
 
     ct: Volume
@@ -38,8 +44,10 @@ class PetCt:
     ct_series: Series
     pet_series: Series
     ct_slices: tuple[Slice, ...]
+    pet_slices: tuple[Slice, ...]
     scale: SuvScale
     warnings: tuple[str, ...]
+    frames: Mapping[str, dict[str, object]]
 
 
 @quiet()
@@ -49,6 +57,8 @@ def read_pet_ct(
     pet_series: str | None = None,
     weight_kg: float | None = None,
     dose_mbq: float | None = None,
+    frame: int | None = None,
+    sum_frames: Sequence[int] | None = None,
 ) -> PetCt:
     """Read the CT and the PET of a study.
 
@@ -58,29 +68,80 @@ def read_pet_ct(
         pet_series: as `choose_pair` takes it.
         weight_kg: as `compute_suv_scale` takes it.
         dose_mbq: as `compute_suv_scale` takes it.
+        frame: number of the time frame to read of a dynamic or gated series, from 1.
+        sum_frames: first and last of several, whose mean is read instead, weighted by how long each was
+            acquired. Activity is corrected for decay before, frame by frame, to one moment for all.
 
     Returns:
         Both volumes in one world; no line of it holds the patient's identity.
 
     Raises:
-        DataError: as `choose_pair`, `compute_suv_scale` and `read_series`; the line begins with the study's
-            source and holds no identity.
+        DataError: as `choose_pair`, `take_frames`, `compute_suv_scale` and `read_series`; the line begins
+            with the study's source and holds no identity.
+        UsageError: as `frame_range`.
     """
-    ct, pet = choose_pair(study, ct_series, pet_series)
+    wanted = frame_range(frame, sum_frames)
+    ct, pet = choose_pair(study, ct_series, pet_series, wanted is not None)
     try:
-        scale = _scrub_scale(
-            compute_suv_scale([one.header for one in pet.slices], weight_kg, dose_mbq), study
-        )
-        ct_volume, kept, ct_lines = read_series(ct, np.ones(len(ct.slices)))
-        pet_volume, _, pet_lines = read_series(pet, scale.factors)
+        if wanted and not ct.frames and not pet.frames:
+            raise DataError(f"{wanted}: neither {ct.title} nor {pet.title} has several time frames")
+        taken = {"ct": take_frames(ct, wanted), "pet": take_frames(pet, wanted)}
+        pet_slices = [one for each in taken["pet"] for one in each.slices]
+        headers = [one.header for one in pet_slices]
+        series = [one.header for one in pet.slices] if pet.frames else None
+        scale = _scrub_scale(compute_suv_scale(headers, weight_kg, dose_mbq, series), study)
+        ones = np.ones(sum(len(one.slices) for one in taken["ct"]))
+        ct_volume, ct_slices, ct_lines = _read_frames(ct, taken["ct"], ones)
+        pet_volume, _, pet_lines = _read_frames(pet, taken["pet"], scale.factors)
     except DataError as error:
         line = study.secrets.scrub(str(error))
         raise DataError(f"{study.source}: {line}") from None  # a traceback would show the line as it was
+    finally:
+        for file in {one.file for one in (*ct.slices, *pet.slices) if one.file}:
+            file.release()
     ct_volume, pet_volume = (
         replace(volume, name=f"{study.source}: {volume.name}") for volume in (ct_volume, pet_volume)
     )
     lines = scale.warnings + ct_lines + pet_lines + _weights_that_differ(ct, pet, weight_kg)
-    return PetCt(ct_volume, pet_volume, ct, pet, ct.slices[kept], scale, lines)
+    frames = {"ct": frame_facts(ct, taken["ct"]), "pet": frame_facts(pet, taken["pet"])}
+    return PetCt(ct_volume, pet_volume, ct, pet, ct_slices, tuple(pet_slices), scale, lines, frames)
+
+
+def _read_frames(
+    series: Series, frames: Sequence[TimeFrame], factors: npt.NDArray[np.float64]
+) -> tuple[Volume, tuple[Slice, ...], tuple[str, ...]]:
+    """Read one frame, or the weighted mean of several.
+
+    Args:
+        series: without problems.
+        frames: which of it.
+        factors: (frames x slices,), as `read_series` takes them.
+
+    Returns:
+        The volume, the slices of the first frame in it, and what `read_series` says of each frame.
+
+    Raises:
+        DataError: as `read_series`; frames lack different slices.
+    """
+    weights = frame_weights(series, frames)
+    lines: dict[str, None] = dict.fromkeys(frame_lines(series, frames))
+    total: npt.NDArray[np.float64] | None = None
+    runs = []
+    for one, own, weight in zip(frames, np.split(factors, len(frames)), weights, strict=True):
+        volume, run, said = read_series(replace(series, slices=one.slices, frames=()), own)
+        runs.append(run)
+        lines |= dict.fromkeys(said)
+        if run != runs[0]:
+            raise DataError(
+                f"{series.title}: time frames {frames[0].number} and {one.number} lack different slices"
+            )
+        if len(frames) == 1:
+            break
+        total = np.zeros(volume.array.shape) if total is None else total
+        total += volume.array * weight[run]
+    if total is not None:
+        volume = replace(volume, array=(total / weights[:, runs[0]].sum(axis=0)).astype(np.float32))
+    return volume, frames[0].slices[runs[0]], tuple(lines)
 
 
 @quiet()
@@ -114,7 +175,7 @@ def read_series(series: Series, factors: npt.NDArray[np.float64]) -> tuple[Volum
     bad = [series.name_file(one) for one, done in zip(series.slices, found, strict=True) if not done.is_good]
     if len(kept) < 2 or kept[-1] - kept[0] + 1 != len(kept):
         raise DataError(
-            f"{series.title}: the pixels of {len(bad)} files cannot be decoded, {bad[0]} for one, which "
+            f"{series.title}: the pixels of {len(bad)} slices cannot be decoded, {bad[0]} for one, which "
             "leaves a gap; copy the study again"
         )
     lines = tuple(

@@ -38,10 +38,23 @@ def read_config(path: Path) -> NetworkConfig:
         DataError: missing, not JSON, or with a field missing, unknown, of another type or out of its range.
     """
     way_out = f"a saved model is a folder with {CONFIG_NAME} and {WEIGHTS_NAME}: save it again"
-    values = read_json_object(path, way_out, MOST_CONFIG_BYTES)
+    return parse_config(read_json_object(path, way_out, MOST_CONFIG_BYTES), path)
+
+
+def parse_config(values: Mapping[str, Any], path: Path, again: str = AGAIN) -> NetworkConfig:
+    """Return the configuration that `write_config` wrote.
+
+    Args:
+        values: by name of field, as JSON has them.
+        path: where they come from, for messages.
+        again: what to do about a field that does not fit.
+
+    Raises:
+        DataError: a field is missing, unknown, of another type or out of its range.
+    """
     variant = values.get("variant")
     if not isinstance(variant, str):
-        raise DataError(f"{path} names no network (variant): {AGAIN}")
+        raise DataError(f"{path} names no network (variant): {again}")
     try:
         kind = config_class(shown(variant))
     except CipaError as error:
@@ -49,7 +62,7 @@ def read_config(path: Path) -> NetworkConfig:
     names = {field.name for field in fields(kind)}
     if names != set(values) | LATER:
         odd = ", ".join(shown(name) for name in sorted(names ^ (set(values) | LATER))[:3])
-        raise DataError(f"{path} has missing or unknown fields ({odd}): {AGAIN}")
+        raise DataError(f"{path} has missing or unknown fields ({odd}): {again}")
     hints = get_type_hints(kind)
     try:
         return kind(**{name: _typed(name, value, hints[name]) for name, value in values.items()})

@@ -32,7 +32,7 @@ _MAP_PROJ = re.compile(r"^crm\.[0-3]\.map_proj\.weight$")
 
 
 def infer_config(tensors: Mapping[str, Tensor], path: Path) -> VMambaConfig:
-    """Find the configuration whose tensors these are, as far as they tell; the rest has its default.
+    """Infer the configuration from the tensors, as far as they determine it; the rest takes its default.
 
     Windows and threshold are not in tensors: they stay at their defaults, and without a CRM so does the
     image size.

@@ -22,6 +22,9 @@ from cipa.models.config import CIPAConfig, NetworkConfig
 from cipa.models.pretrained import PretrainedFolder
 from cipa.models.registry import network_of
 
+EXPORTED = (".pt2", ".onnx")
+"""Endings of exported networks, which are no weights: `cipa.models.exported` reads them."""
+
 
 def load_model(
     path: str | Path, image_size: int | None = None, resample_crm: bool = False
@@ -46,6 +49,11 @@ def load_model(
         UsageError: image_size is not a multiple of 128, or MONAI is needed and not installed.
     """
     path = locate_weights(path)
+    if path.suffix.lower() in EXPORTED:
+        raise DataError(
+            f"{path}: an exported network, which runs and cannot be trained or changed; give the weights it "
+            "was exported from, or read it with cipa.load_exported"
+        )
     model = _read(path)
     if image_size is None or image_size == model.config.image_size:
         return model

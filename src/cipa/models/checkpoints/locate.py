@@ -1,4 +1,4 @@
-"""Where weights stand: in a file, a folder, a training run, or in the package."""
+"""Locates weights: in a file, a folder, a training run, or the package."""
 
 import os
 from pathlib import Path

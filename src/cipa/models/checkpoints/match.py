@@ -1,4 +1,4 @@
-"""Put tensors into the network they must belong to, all of them or none."""
+"""Loads tensors into the network they must belong to, all of them or none."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The published tensor names and ours, in one table that reads both ways.
+"""The published tensor names and ours, in one table for both directions.
 
 Published names come in dialects: two modules were renamed once (`cross_mamba` is also `CRM`,
 `channel_attn_mamba` also `DCIM`), a network that was trained in a wrapper has its prefix before everything
@@ -94,7 +94,7 @@ _COUNTERS = re.compile(r"(?<![^.])(total_ops|total_params|n_averaged)$")
 
 
 def unwrap_names(names: Iterable[str]) -> dict[str, str]:
-    """Take away what wrappers put around the names of a network's tensors.
+    """Strip the prefixes that wrappers add to the names of a network's tensors.
 
     Args:
         names: as a file has them.

@@ -81,7 +81,7 @@ def _parts(
     return {
         "branch": (branch.value, tuple(x.shape)),
         "branch's bias": (branch.bias, (channels,)),
-        "branch's factors": (branch.factors, (len(x), 1, 1, channels)),
+        "branch's factors": (branch.factors, (x.shape[0], 1, 1, channels)),
     }
 
 

@@ -1,5 +1,7 @@
 """Square patches of an image, embedded and normalised: `embed_norm`."""
 
+from contextlib import nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -42,7 +44,7 @@ def embed_norm(
         "embed_norm",
         image,
         {
-            "image": (image, (len(image), planes, *image.shape[2:])),
+            "image": (image, (image.shape[0], planes, *image.shape[2:])),
             "kernel": (kernel, (*width, planes, side, side)),
             "bias": (bias, width),
             "weight": (weight, width),
@@ -57,6 +59,9 @@ def embed_norm(
     batch, _, height, columns = image.shape
     patches = image.reshape(batch, planes, height // side, side, columns // side, side)
     patches = patches.permute(0, 2, 4, 1, 3, 5).flatten(3)  # (B, H / P, W / P, N P P)
-    with torch.autocast(image.device.type, enabled=False):
+    device = image.device.type
+    # Only where there is something to switch off: an exported graph would hold the switch as a subgraph.
+    switch = torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+    with switch:
         embedded = F.linear(patches, kernel.flatten(1), bias)
         return add_norm(embedded, None, None, weight, norm_bias, eps)[1].to(dtype)

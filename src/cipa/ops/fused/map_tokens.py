@@ -73,7 +73,7 @@ def amplify(first: Tensor, second: Tensor, logits: Tensor) -> tuple[Tensor, Tens
     Raises:
         ValueError: a shape or device that does not fit, named.
     """
-    batch, channels = len(first), first.shape[-1]
+    batch, channels = first.shape[0], first.shape[-1]
     require_fit(
         "amplify",
         first,

@@ -1,4 +1,4 @@
-"""A branch of the residual stream whose last sum and product are left to the pass that adds it."""
+"""A residual branch whose last sum and product are left to the pass that adds it."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class ScaledBranch(NamedTuple):
-    """A branch not worked out yet, (value + bias) factors: the pass that adds it to the stream does that.
+    """A branch not yet evaluated, (value + bias) factors: the pass that adds it to the stream does so.
 
     Attributes:
         value: (B, H, W, D).

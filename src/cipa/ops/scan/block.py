@@ -1,4 +1,4 @@
-"""An SS2D block, from its two halves to its value: `conv_scan_project`."""
+"""An SS2D block, from its two halves to its output: `conv_scan_project`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from cipa.ops.scan.norm_gate import (
     scan_norm_gate_forward,
     ss2d_norm_gate,
 )
-from cipa.ops.scan.parameters import ScanParameters
+from cipa.ops.scan.parameters import scan_input
 from cipa.ops.scan.ss2d import ALL_DIRECTIONS, check_scan
 
 
@@ -88,7 +88,7 @@ def conv_scan_project(
 
 
 def project(x: Tensor, x_proj: Tensor) -> Tensor:
-    """Give each pixel's steps, B and C in every direction: (B, H, W, D) to (B, H, W, K, R + 2 N).
+    """Compute each pixel's steps, B and C in every direction: (B, H, W, D) to (B, H, W, K, R + 2 N).
 
     All directions read the same pixels, so one matrix product in raster order serves them all.
     """
@@ -102,15 +102,14 @@ class _Recomputing(torch.autograd.Function):
     def forward(ctx: Any, *arguments: Any) -> Tensor:
         """Return the block's value; of the maps between, only the sum over directions is kept."""
         x, taps, taps_bias, x_proj, *parts, out_proj, directions, eps = arguments
-        dt_weight, dt_bias, A_logs, Ds, gate, norm_weight, norm_bias = parts
+        *parameters, gate, norm_weight, norm_bias = parts
         x = x.contiguous()
         convolved, projection = _convolve_project(x, taps, taps_bias, x_proj)
-        parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
-        norm_gate = NormGate(gate, norm_weight, norm_bias, eps)
-        check_scan(convolved, projection, parameters)
-        backend = scan_backend_for(x, A_logs)
+        scan = scan_input(convolved, projection, *parameters, directions)
+        check_scan(scan)
+        backend = scan_backend_for(x, scan.parameters.A_logs)
         gated, merged, states = scan_norm_gate_forward(
-            convolved, projection, parameters, norm_gate, backend, keep=True
+            scan, NormGate(gate, norm_weight, norm_bias, eps), backend, keep=True
         )
         ctx.save_for_backward(x, taps, taps_bias, x_proj, *parts, out_proj, merged, states)
         ctx.settings = directions, eps, backend
@@ -123,7 +122,7 @@ class _Recomputing(torch.autograd.Function):
         from cipa.ops.fused.depthwise_silu_triton import launch_depthwise_backward
 
         x, taps, taps_bias, x_proj, *parts, out_proj, merged, states = ctx.saved_tensors
-        dt_weight, dt_bias, A_logs, Ds, gate, weight, bias = parts
+        *parameters, gate, weight, bias = parts
         directions, eps, backend = ctx.settings
         gated = torch.empty_like(x)  # multiplied before the scan's backward pass, which needs the memory
         with torch.autocast(x.device.type, enabled=False):
@@ -132,10 +131,8 @@ class _Recomputing(torch.autograd.Function):
             dout_proj = (dout.flatten(0, 2).t() @ gated.flatten(0, 2)).to(out_proj.dtype)
         del dgated, gated
         convolved, projection = _convolve_project(x, taps, taps_bias, x_proj)
-        parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
-        dconvolved, dprojection, *dscan = scan_backward(
-            dmerged, convolved, projection, parameters, states, backend
-        )
+        scan = scan_input(convolved, projection, *parameters, directions)
+        dconvolved, dprojection, *dscan = scan_backward(scan, dmerged, states, backend)
         dconvolved, dx_proj = _project_backward(dconvolved, dprojection, convolved, x_proj)
         dx, dtaps, dtaps_bias = launch_depthwise_backward(dconvolved, x, taps, taps_bias)
         dtaps, dtaps_bias = dtaps.to(taps.dtype), dtaps_bias.to(taps_bias.dtype)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cipa.ops.backend import backend_for, launcher, require_fit, scan_backend_for
 from cipa.ops.fused.add_norm import EPS
-from cipa.ops.scan.parameters import ScanParameters
+from cipa.ops.scan.parameters import ScanInput, ScanParameters, scan_input
 from cipa.ops.scan.ss2d import ALL_DIRECTIONS, check_scan, ss2d
 
 
@@ -67,7 +67,7 @@ def ss2d_norm_gate(
         ValueError: shapes that do not fit together, named.
         UsageError: a forced kernel that cannot run on this tensor.
     """
-    parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, tuple(directions))
+    scan = ScanInput(x, projection, ScanParameters(dt_weight, dt_bias, A_logs, Ds, tuple(directions)))
     norm_gate = NormGate(gate, norm_weight, norm_bias, eps)
     width = (x.shape[-1],)
     require_fit(
@@ -84,26 +84,21 @@ def ss2d_norm_gate(
         if dtype == torch.float16:  # a trained network's scan reaches 1e10, float16 ends at 65504
             x, projection = x.float(), projection.float()
             norm_weight, norm_bias = norm_weight.float(), norm_bias.float()
-        y = F.layer_norm(ss2d(x, projection, *parameters), norm_weight.shape, norm_weight, norm_bias, eps)
+        y = F.layer_norm(
+            ss2d(x, projection, *scan.parameters), norm_weight.shape, norm_weight, norm_bias, eps
+        )
         if dtype == torch.float16:
             y = y.half()
         return y * F.silu(gate)
-    check_scan(x, projection, parameters)
+    check_scan(scan)
     if torch.is_grad_enabled():
-        return _GatedScan.apply(x, projection, *parameters, *norm_gate)
-    backend = scan_backend_for(x, A_logs)
-    out, _, _ = scan_norm_gate_forward(x, projection, parameters, norm_gate, backend, keep=False)
+        return _GatedScan.apply(x, projection, *scan.parameters, *norm_gate)
+    out, _, _ = scan_norm_gate_forward(scan, norm_gate, scan_backend_for(x, A_logs), keep=False)
     return out
 
 
 def scan_norm_gate_forward(
-    x: Tensor,
-    projection: Tensor,
-    parameters: ScanParameters,
-    norm_gate: NormGate,
-    backend: str,
-    *,
-    keep: bool,
+    scan: ScanInput, norm_gate: NormGate, backend: str, *, keep: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Run the two kernels of `ss2d_norm_gate`, whose arguments these are, the scan's of `backend`.
 
@@ -113,9 +108,9 @@ def scan_norm_gate_forward(
     from cipa.ops.scan.triton.norm_gate import launch_merge_norm_gate
 
     gate, weight, bias, eps = norm_gate
-    y, states = launcher(backend).launch_scan(x, projection, None, parameters, keep)
-    out, merged = launch_merge_norm_gate(y, gate, weight, bias, eps, keep, x.dtype)
-    return out.view(x.shape), merged, states
+    y, states = launcher(backend).launch_scan(scan, keep)
+    out, merged = launch_merge_norm_gate(y, gate, weight, bias, eps, keep, scan.x.dtype)
+    return out.view(scan.x.shape), merged, states
 
 
 def norm_gate_backward(
@@ -139,25 +134,16 @@ def norm_gate_backward(
     )  # fmt: skip
 
 
-def scan_backward(
-    dmerged: Tensor,
-    x: Tensor,
-    projection: Tensor,
-    parameters: ScanParameters,
-    states: Tensor,
-    backend: str,
-) -> tuple[Tensor, ...]:
+def scan_backward(scan: ScanInput, dmerged: Tensor, states: Tensor, backend: str) -> tuple[Tensor, ...]:
     """Return the gradients of x, projection, dt_weight, dt_bias, A_logs and Ds.
 
     Args:
+        scan: what the forward pass read.
         dmerged: gradient of the sum over directions, (B, H, W, D).
-        x: (B, H, W, D).
-        projection: (B, H, W, K, R + 2 N).
-        parameters: the scan's tensors and its K directions.
         states: as `scan_norm_gate_forward` kept them.
         backend: that of the forward pass: autograd's thread does not know what a block has forced.
     """
-    found = launcher(backend).launch_backward(dmerged, x, projection, None, parameters, states)
+    found = launcher(backend).launch_backward(scan, dmerged, states)
     return found.x, found.projection, found.dt_weight, found.dt_bias, found.A_logs, found.Ds
 
 
@@ -167,23 +153,21 @@ class _GatedScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> Tensor:
         """Return the gated map, (B, H, W, D)."""
-        x, projection, dt_weight, dt_bias, A_logs, Ds, directions, gate, weight, bias, eps = arguments
-        tensors = (x, projection, dt_weight, dt_bias, A_logs, Ds, gate, weight, bias)
-        parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
-        backend = scan_backend_for(x, A_logs)
+        *tensors, directions, gate, weight, bias, eps = arguments
+        scan = scan_input(*tensors, directions)
+        backend = scan_backend_for(scan.x, scan.parameters.A_logs)
         out, merged, states = scan_norm_gate_forward(
-            x, projection, parameters, NormGate(gate, weight, bias, eps), backend, keep=True
+            scan, NormGate(gate, weight, bias, eps), backend, keep=True
         )
-        ctx.save_for_backward(*tensors, merged, states)
+        ctx.save_for_backward(*tensors, gate, weight, bias, merged, states)
         ctx.settings = directions, eps, backend
         return out
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
         """Return the gradients of the tensors, in the arguments' order."""
-        x, projection, dt_weight, dt_bias, A_logs, Ds, gate, weight, bias, merged, states = ctx.saved_tensors
+        *tensors, gate, weight, bias, merged, states = ctx.saved_tensors
         directions, eps, backend = ctx.settings
         dmerged, *dgated = norm_gate_backward(dout, NormGate(gate, weight, bias, eps), merged)
-        parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
-        dscan = scan_backward(dmerged, x, projection, parameters, states, backend)
+        dscan = scan_backward(scan_input(*tensors, directions), dmerged, states, backend)
         return (*dscan, None, *dgated, None)

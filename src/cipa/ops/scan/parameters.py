@@ -1,7 +1,7 @@
-"""What a scan learns and the directions it reads a map in, as one value."""
+"""What a scan reads, as values: the map with its projection, what is learnt, and the directions."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -34,3 +34,31 @@ class ScanParameters(NamedTuple):
     def states(self) -> int:
         """Return N, the states a channel has."""
         return self.A_logs.shape[-1]
+
+
+class ScanInput(NamedTuple):
+    """All that a scan reads. Letters: B images, H x W map, D channels, K directions, R rank, N states.
+
+    Attributes:
+        x: (B, H, W, D), any floating type that the backend takes.
+        projection: (B, H, W, K, R + 2 N).
+        parameters: what is learnt, and the K directions.
+        dt: (B, H, W, D), the step before bias and softplus, where R is 0.
+    """
+
+    x: Tensor
+    projection: Tensor
+    parameters: ScanParameters
+    dt: Tensor | None = None
+
+
+SCHEMA = (
+    "Tensor x, Tensor projection, Tensor dt_weight, Tensor dt_bias, Tensor A_logs, Tensor Ds,"
+    " int[] directions"
+)
+"""A `ScanInput` without dt, flat, as PyTorch's custom ops take their arguments."""
+
+
+def scan_input(x: Tensor, projection: Tensor, *parameters: Any) -> ScanInput:
+    """Return as one value what a custom op is given flat, in the order of `SCHEMA`."""
+    return ScanInput(x, projection, ScanParameters(*parameters))

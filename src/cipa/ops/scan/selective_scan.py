@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
 from cipa.ops.backend import launcher, scan_backend_for
-from cipa.ops.scan.parameters import ScanParameters
+from cipa.ops.scan.parameters import ScanInput, ScanParameters
 from cipa.ops.scan.selective_scan_reference import selective_scan_reference
 
 
@@ -46,57 +46,41 @@ def selective_scan(
     return y
 
 
-@torch.library.custom_op("cipa::selective_scan_forward", mutates_args=())
-def selective_scan_forward(
-    u: Tensor,
-    dt: Tensor,
-    A_logs: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    dt_bias: Tensor,
-    save: bool,
-    backend: str,
-) -> tuple[Tensor, Tensor]:
+SCHEMA = "Tensor u, Tensor dt, Tensor A_logs, Tensor B, Tensor C, Tensor D, Tensor dt_bias"
+
+
+@torch.library.custom_op(
+    "cipa::selective_scan_forward",
+    mutates_args=(),
+    schema=f"({SCHEMA}, bool save, str backend) -> (Tensor, Tensor)",
+)
+def selective_scan_forward(*arguments: Any) -> tuple[Tensor, Tensor]:
     """Return y and, if `save`, the state at each chunk's start (see `selective_scan`), by `backend`."""
-    y, states = launcher(backend).launch_forward(*_as_map(u, dt, A_logs, B, C, D, dt_bias), save)
-    return y.view(u.shape), states
+    *tensors, save, backend = arguments
+    y, states = launcher(backend).launch_forward(_as_map(*tensors), save)
+    return y.view(tensors[0].shape), states
 
 
 @selective_scan_forward.register_fake
-def _(
-    u: Tensor,
-    dt: Tensor,
-    A_logs: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    dt_bias: Tensor,
-    save: bool,
-    backend: str,
-) -> tuple[Tensor, Tensor]:
+def _(u: Tensor, dt: Tensor, A_logs: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    *_, save, backend = others
     batch, length, channels = u.shape
     shape = launcher(backend).state_shape(batch, length, channels, 1, A_logs.shape[-1], u.device)
     states = u.new_empty(shape if save else (0, 0, 0, 0, 0), dtype=torch.float32)
     return torch.empty_like(u, memory_format=torch.contiguous_format), states
 
 
-@torch.library.custom_op("cipa::selective_scan_backward", mutates_args=())
-def selective_scan_backward(
-    dy: Tensor,
-    u: Tensor,
-    dt: Tensor,
-    A_logs: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    dt_bias: Tensor,
-    states: Tensor,
-    backend: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+@torch.library.custom_op(
+    "cipa::selective_scan_backward",
+    mutates_args=(),
+    schema=f"(Tensor dy, {SCHEMA}, Tensor states, str backend)"
+    " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+)
+def selective_scan_backward(dy: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
     """Return the gradients of u, dt, A_logs, B, C, D and dt_bias."""
-    arguments = _as_map(u, dt, A_logs, B, C, D, dt_bias)
-    gradients = launcher(backend).launch_backward(dy.unsqueeze(1), *arguments, states)
+    *tensors, states, backend = arguments
+    gradients = launcher(backend).launch_backward(_as_map(*tensors), dy.unsqueeze(1), states)
+    _, _, _, B, C, _, _ = tensors
     dB, dC = gradients.projection.view(*B.shape[:2], -1).split(B.shape[-1], dim=-1)
     assert gradients.dt is not None  # the step was given, so it has a gradient
     return (
@@ -107,23 +91,9 @@ def selective_scan_backward(
 
 
 @selective_scan_backward.register_fake
-def _(
-    dy: Tensor,
-    u: Tensor,
-    dt: Tensor,
-    A_logs: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    dt_bias: Tensor,
-    states: Tensor,
-    backend: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    empty = [
-        torch.empty_like(tensor, memory_format=torch.contiguous_format)
-        for tensor in (u, dt, A_logs, B, C, D, dt_bias)
-    ]
-    return empty[0], empty[1], empty[2], empty[3], empty[4], empty[5], empty[6]
+def _(dy: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
+    *tensors, _states, _backend = arguments
+    return tuple(torch.empty_like(one, memory_format=torch.contiguous_format) for one in tensors)
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -152,12 +122,12 @@ def _flops(u: Any, dt: Any, A_logs: Any, *_: Any, **__: Any) -> int:
 
 def _as_map(
     u: Tensor, dt: Tensor, A_logs: Tensor, B: Tensor, C: Tensor, D: Tensor, dt_bias: Tensor
-) -> tuple[Tensor, Tensor, Tensor, ScanParameters]:
-    """Return x, projection, dt and parameters of a map: one row, one direction, a dt projection of rank 0."""
+) -> ScanInput:
+    """Return the sequence as a map of one row, with one direction and a dt projection of rank 0."""
     no_weight = A_logs.new_empty(1, A_logs.shape[0], 0)
     projection = torch.cat([B.float(), C.float()], dim=-1)[:, None, :, None]
     parameters = ScanParameters(no_weight, dt_bias[None], A_logs[None], D[None], (0,))
-    return u[:, None], projection, dt[:, None], parameters
+    return ScanInput(u[:, None], projection, parameters, dt[:, None])
 
 
 def _check(u: Tensor, dt: Tensor, A_logs: Tensor, B: Tensor, C: Tensor, D: Tensor, dt_bias: Tensor) -> None:

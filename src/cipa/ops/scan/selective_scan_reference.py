@@ -1,4 +1,4 @@
-"""The selective scan as its definition reads: a loop over positions, in any floating type, differentiable."""
+"""The selective scan by its definition: a loop over positions, in any floating type, differentiable."""
 
 import torch
 import torch.nn.functional as F

@@ -8,11 +8,14 @@ from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
 from cipa.ops.backend import launcher, scan_backend_for
-from cipa.ops.scan.parameters import ScanParameters
+from cipa.ops.scan.parameters import SCHEMA, ScanInput, ScanParameters, scan_input
 from cipa.ops.scan.ss2d_reference import ss2d_reference
 
 ALL_DIRECTIONS = (0, 1, 2, 3)
 """Row by row, column by column, and the reverse of each: VMamba's cross-scan."""
+
+NO_STATES = (0, 0, 0, 0, 0)
+"""Shape of the chunk states that are not saved."""
 
 
 def ss2d(
@@ -46,9 +49,9 @@ def ss2d(
         ValueError: shapes that do not fit together, named.
         UsageError: a forced kernel that cannot run on this tensor.
     """
-    parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
-    check_scan(x, projection, parameters)
-    arguments = (x, projection, *parameters.tensors)
+    scan = ScanInput(x, projection, ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions))
+    check_scan(scan)
+    arguments = (x, projection, *scan.parameters.tensors)
     backend = scan_backend_for(x, A_logs)
     if backend == "reference":
         return ss2d_reference(*arguments, directions)
@@ -57,83 +60,58 @@ def ss2d(
     return y
 
 
-@torch.library.custom_op("cipa::ss2d_forward", mutates_args=())
-def ss2d_forward(
-    x: Tensor,
-    projection: Tensor,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
-    save: bool,
-    backend: str,
-) -> tuple[Tensor, Tensor]:
-    """Return y and, if `save`, the state at each chunk's start (see `ss2d`), by the kernels of `backend`."""
-    parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
-    return launcher(backend).launch_forward(x, projection, None, parameters, save)
+@torch.library.custom_op(
+    "cipa::ss2d_forward", mutates_args=(), schema=f"({SCHEMA}, bool save, str backend) -> (Tensor, Tensor)"
+)
+def ss2d_forward(*arguments: Any) -> tuple[Tensor, Tensor]:
+    """Return y and, if `save`, the state at each chunk's start (see `ss2d`), by the kernels of `backend`.
+
+    An exported program says `auto`: the device it runs on need not be the one it was exported on.
+    """
+    *tensors, directions, save, backend = arguments
+    scan = scan_input(*tensors, directions)
+    if backend == "auto":
+        backend = scan_backend_for(scan.x, scan.parameters.A_logs)
+    if backend == "reference":
+        if save:
+            raise RuntimeError("cipa::ss2d_forward: the reference saves no states; call cipa.ops.ss2d")
+        y = ss2d_reference(scan.x, scan.projection, *scan.parameters)
+        return y, scan.x.new_empty(NO_STATES, dtype=torch.float32)
+    return launcher(backend).launch_forward(scan, save)
 
 
 @ss2d_forward.register_fake
-def _(
-    x: Tensor,
-    projection: Tensor,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
-    save: bool,
-    backend: str,
-) -> tuple[Tensor, Tensor]:
+def _(*arguments: Any) -> tuple[Tensor, Tensor]:
+    *scan, save, backend = arguments
+    x, _, parameters, _ = scan_input(*scan)
     batch, height, width, channels = x.shape
-    shape = launcher(backend).state_shape(
-        batch, height * width, channels, len(directions), A_logs.shape[-1], x.device
-    )
-    states = x.new_empty(shape if save else (0, 0, 0, 0, 0), dtype=torch.float32)
+    shape = NO_STATES
+    if save:
+        directions = len(parameters.directions)
+        shape = launcher(backend).state_shape(
+            batch, height * width, channels, directions, parameters.states, x.device
+        )
+    states = x.new_empty(shape, dtype=torch.float32)
     return torch.empty_like(x, memory_format=torch.contiguous_format), states
 
 
-@torch.library.custom_op("cipa::ss2d_backward", mutates_args=())
-def ss2d_backward(
-    dy: Tensor,
-    x: Tensor,
-    projection: Tensor,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
-    states: Tensor,
-    backend: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+@torch.library.custom_op(
+    "cipa::ss2d_backward",
+    mutates_args=(),
+    schema=f"(Tensor dy, {SCHEMA}, Tensor states, str backend)"
+    " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+)
+def ss2d_backward(dy: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
     """Return the gradients of x, projection, dt_weight, dt_bias, A_logs and Ds."""
-    parameters = ScanParameters(dt_weight, dt_bias, A_logs, Ds, directions)
-    gradients = launcher(backend).launch_backward(dy, x, projection, None, parameters, states)
-    return (
-        gradients.x, gradients.projection, gradients.dt_weight, gradients.dt_bias, gradients.A_logs,
-        gradients.Ds
-    )  # fmt: skip
+    *scan, states, backend = arguments
+    found = launcher(backend).launch_backward(scan_input(*scan), dy, states)
+    return found.x, found.projection, found.dt_weight, found.dt_bias, found.A_logs, found.Ds
 
 
 @ss2d_backward.register_fake
-def _(
-    dy: Tensor,
-    x: Tensor,
-    projection: Tensor,
-    dt_weight: Tensor,
-    dt_bias: Tensor,
-    A_logs: Tensor,
-    Ds: Tensor,
-    directions: Sequence[int],
-    states: Tensor,
-    backend: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    empty = [
-        torch.empty_like(tensor, memory_format=torch.contiguous_format)
-        for tensor in (x, projection, dt_weight, dt_bias, A_logs, Ds)
-    ]
-    return empty[0], empty[1], empty[2], empty[3], empty[4], empty[5]
+def _(dy: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
+    *tensors, _directions, _states, _backend = arguments
+    return tuple(torch.empty_like(one, memory_format=torch.contiguous_format) for one in tensors)
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -160,15 +138,9 @@ def _flops(x: Any, projection: Any, dt_weight: Any, dt_bias: Any, A_logs: Any, *
     return batch * height * width * directions * channels * (6 * states + 2 * rank)
 
 
-def check_scan(x: Tensor, projection: Tensor, parameters: ScanParameters) -> None:
-    """Raise `ValueError` naming the first of the arguments of `ss2d` that does not fit the others.
-
-    Args:
-        x: (B, H, W, D).
-        projection: (B, H, W, K, R + 2N).
-        parameters: the scan's tensors and its K directions.
-    """
-    dt_weight, dt_bias, A_logs, Ds, directions = parameters
+def check_scan(scan: ScanInput) -> None:
+    """Raise `ValueError` naming the first of the arguments of `ss2d` that does not fit the others."""
+    x, projection, (dt_weight, dt_bias, A_logs, Ds, directions), _ = scan
     if x.dim() != 4 or A_logs.dim() != 3 or dt_weight.dim() != 3:
         raise ValueError(
             "ss2d: x must be (B, H, W, D), A_logs (K, D, N) and dt_weight (K, D, R), got "

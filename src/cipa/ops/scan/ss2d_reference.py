@@ -1,4 +1,4 @@
-"""SS2D's scan as its definition reads: a loop over positions, in any floating type, differentiable.
+"""SS2D's scan by its definition: a loop over positions, in any floating type, differentiable.
 
 This is the form every kernel is tested against. It is slow on purpose: nothing in it is clever.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from pydicom.uid import generate_uid
 
@@ -42,7 +42,7 @@ class LesionObject:
 
     number: int
     box: tuple[slice, slice, slice]
-    values: Mapping[str, float | None] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
     is_in_lung: bool = False
     uid: str = field(default_factory=lambda: str(generate_uid(prefix=None)))
 

@@ -11,6 +11,7 @@ from cipa.errors import DataError
 from cipa.io.dicom.objects.document import DISCLAIMER, save_object, start_object
 from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
 from cipa.io.dicom.objects.outlines import outline_slice
+from cipa.io.dicom.objects.references import refer_to
 from cipa.io.dicom.seg_header import reference_problem
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.slices import Slice
@@ -53,7 +54,7 @@ def write_rtstruct(
         DataError: the CT lacks what an RTSTRUCT must refer to.
         OSError: the file cannot be written.
     """
-    problem = reference_problem([one.header for one in slices])
+    problem = reference_problem(slices)
     if problem is not None:
         raise DataError(f"RTSTRUCT cannot be written: {problem}")
     save_object(path, _make(labels, slices, lesions, by))
@@ -88,20 +89,13 @@ def _frame_of_reference(slices: Sequence[Slice]) -> Dataset:
     header = slices[0].header
     series, study, frame = Dataset(), Dataset(), Dataset()
     series.SeriesInstanceUID = text(header, "SeriesInstanceUID")
-    series.ContourImageSequence = [_image(one) for one in slices]
+    series.ContourImageSequence = [one.item() for one in refer_to(slices)]
     study.ReferencedSOPClassUID = STUDY_CLASS
     study.ReferencedSOPInstanceUID = text(header, "StudyInstanceUID")
     study.RTReferencedSeriesSequence = [series]
     frame.FrameOfReferenceUID = text(header, "FrameOfReferenceUID")
     frame.RTReferencedStudySequence = [study]
     return frame
-
-
-def _image(one: Slice) -> Dataset:
-    image = Dataset()
-    image.ReferencedSOPClassUID = text(one.header, "SOPClassUID")
-    image.ReferencedSOPInstanceUID = text(one.header, "SOPInstanceUID")
-    return image
 
 
 def _roi(lesion: LesionObject, header: Dataset, by: Algorithm) -> Dataset:
@@ -146,10 +140,10 @@ def _contours(
     roi.ContourSequence = []
     columns, rows, run = lesion.box
     for index in range(run.start, run.stop):
-        one, inside = slices[index], labels[columns, rows, index] == lesion.number
+        inside = labels[columns, rows, index] == lesion.number
         for polygon in outline_slice(inside):
             contour = Dataset()
-            contour.ContourImageSequence = [_image(one)]
+            contour.ContourImageSequence = [one.item() for one in refer_to([slices[index]])]
             contour.ContourGeometricType = "CLOSED_PLANAR"
             places = np.c_[polygon + np.array([columns.start, rows.start]), np.ones(len(polygon))]
             points = places @ corners[index].T

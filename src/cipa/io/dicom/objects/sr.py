@@ -15,12 +15,15 @@ from cipa.errors import DataError
 from cipa.files import atomic_file
 from cipa.io.dicom.objects.document import CHARACTER_SET, MANUFACTURER
 from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
+from cipa.io.dicom.objects.references import refer_to
 from cipa.io.dicom.objects.sr_content import make_content
 from cipa.io.dicom.seg_header import copy_geometry
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.slices import Slice
 
 SERIES_NUMBER = 9301
+
+NOTHING: Mapping[str, Any] = {}
 
 
 @quiet()
@@ -32,6 +35,7 @@ def write_sr(
     lesions: Sequence[LesionObject],
     totals: Mapping[str, Any],
     by: Algorithm,
+    references: Mapping[str, Any] = NOTHING,
 ) -> None:
     """Write measurements as a Comprehensive 3D SR file, whole or not at all.
 
@@ -43,13 +47,14 @@ def write_sr(
         lesions: with their values; those that `sr_content.QUANTITIES` knows are written.
         totals: of all lesions, likewise.
         by: what drew the mask.
+        references: `reference` of `Prediction.facts`: liver and blood pool, where they were measured.
 
     Raises:
         DataError: highdicom refuses the headers.
         OSError: the file cannot be written.
     """
     try:
-        report = _make(seg, ct, pet, lesions, totals, by)
+        report = _make(seg, ct, pet, lesions, totals, by, references)
     except Exception as error:  # as in `cipa.io.dicom.seg.make_seg`: it may quote headers
         raise DataError(
             f"DICOM SR cannot be written of these headers ({type(error).__name__}); export the study again"
@@ -65,12 +70,13 @@ def _make(
     lesions: Sequence[LesionObject],
     totals: Mapping[str, Any],
     by: Algorithm,
+    references: Mapping[str, Any] = NOTHING,
 ) -> Dataset:
     from highdicom.sr import Comprehensive3DSR
 
     return Comprehensive3DSR(
-        evidence=[seg, *(_evidence(one.header, seg) for one in (*ct, *pet))],
-        content=make_content(seg, ct, lesions, totals, by)[0],
+        evidence=[seg, *(_evidence(one.slice.header, seg) for one in refer_to((*ct, *pet)))],
+        content=make_content(seg, ct, lesions, totals, by, references)[0],
         series_instance_uid=generate_uid(prefix=None),
         series_number=SERIES_NUMBER,
         sop_instance_uid=generate_uid(prefix=None),

@@ -18,14 +18,14 @@ from cipa.ops.scan.cpu.functions import LOG2E
 from cipa.ops.scan.cpu.simd import LANES
 from cipa.ops.scan.cpu.threads import run_in_threads, thread_count
 from cipa.ops.scan.gradients import ScanGradients
-from cipa.ops.scan.parameters import ScanParameters
+from cipa.ops.scan.parameters import ScanInput
 from cipa.ops.scan.ss2d_reference import scan_order
 
 STATES_AT_ONCE = 4
 """The kernel's state loop is unrolled by this; N is padded to a multiple with states that stay zero."""
 
 
-class ScanInputs(NamedTuple):
+class Laid(NamedTuple):
     """What the compiled functions read, float32 and contiguous, D padded to 16 and N to 4."""
 
     x: np.ndarray
@@ -47,26 +47,18 @@ def state_shape(
     )  # fmt: skip
 
 
-def launch_forward(
-    x: Tensor,
-    projection: Tensor,
-    dt: Tensor | None,
-    parameters: ScanParameters,
-    save: bool,
-) -> tuple[Tensor, Tensor]:
+def launch_forward(scan: ScanInput, save: bool) -> tuple[Tensor, Tensor]:
     """Scan a map on the CPU in float32.
 
     Args:
-        x: (B, H, W, D), any floating type.
-        projection: (B, H, W, K, R + 2 N).
-        dt: (B, H, W, D) the step before bias and softplus when R is 0, else None.
-        parameters: the scan's tensors and its K directions.
+        scan: what it reads, in any floating type.
         save: keep the state at the start of each chunk for `launch_backward`.
 
     Returns:
         y (B, H, W, D) in x's type, and the chunk states (empty unless saved).
     """
-    inputs = _prepare(x, projection, dt, parameters)
+    x, parameters = scan.x, scan.parameters
+    inputs = _prepare(scan)
     batch, length, channels = inputs.x.shape
     y = torch.empty(batch, length, channels)
     shape = state_shape(batch, length, channels, len(parameters.directions), parameters.states, x.device)
@@ -81,28 +73,19 @@ def launch_forward(
     return _unpad(y, x), states
 
 
-def launch_backward(
-    dy: Tensor,
-    x: Tensor,
-    projection: Tensor,
-    dt: Tensor | None,
-    parameters: ScanParameters,
-    states: Tensor,
-) -> ScanGradients:
-    """Gradients of `launch_forward`, whose arguments these are, with `states` as it saved them.
+def launch_backward(scan: ScanInput, dy: Tensor, states: Tensor) -> ScanGradients:
+    """Return the gradients of `launch_forward`.
 
     Args:
+        scan: what the forward pass read.
         dy: gradient of the output, (B, H, W, D).
-        x: (B, H, W, D).
-        projection: (B, H, W, K, R + 2 N).
-        dt: (B, H, W, D) when R is 0, else None.
-        parameters: the scan's tensors and its K directions.
         states: what `launch_forward` saved.
 
     Returns:
         The gradient of every tensor.
     """
-    inputs = _prepare(x, projection, dt, parameters)
+    x, projection, parameters, dt = scan
+    inputs = _prepare(scan)
     batch, _length, channels = inputs.x.shape
     groups = _channel_groups(batch, channels)
     upstream = _map(dy, channels)
@@ -136,19 +119,15 @@ def launch_backward(
     )
 
 
-def _prepare(
-    x: Tensor,
-    projection: Tensor,
-    dt: Tensor | None,
-    parameters: ScanParameters,
-) -> ScanInputs:
+def _prepare(scan: ScanInput) -> Laid:
+    x, projection, parameters, dt = scan
     batch, height, width, channels = x.shape
     dt_weight, dt_bias, A_logs, Ds = parameters.tensors
     directions = tuple(parameters.directions)
     padded = _round_up(channels, LANES)
     states = _round_up(parameters.states, STATES_AT_ONCE)
     a = (-torch.exp(A_logs.float()) * float(LOG2E)).transpose(1, 2)
-    return ScanInputs(
+    return Laid(
         x=_map(x, padded),
         projection=_array(projection.reshape(batch, height * width, len(directions), -1)),
         dt=np.empty((0, 0, 0), np.float32) if dt is None else _map(dt, padded),

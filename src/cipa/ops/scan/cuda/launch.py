@@ -21,7 +21,7 @@ from cipa.ops.scan.cuda.errors import CudaUnavailable
 from cipa.ops.scan.cuda.forward import ENDS, PASSES, Walks, run_chunk_ends, run_scan
 from cipa.ops.scan.cuda.plan import forward_layout, forward_plan
 from cipa.ops.scan.gradients import ScanGradients, WalkGradients
-from cipa.ops.scan.parameters import ScanParameters
+from cipa.ops.scan.parameters import ScanInput
 from cipa.ops.scan.triton.inputs import Prepared, prepare
 from cipa.ops.scan.triton.launch import (
     backward_prepared,
@@ -39,59 +39,40 @@ __all__ = ["launch_backward", "launch_forward", "launch_scan", "state_shape"]
 Result = TypeVar("Result")
 
 
-def launch_forward(
-    x: Tensor,
-    projection: Tensor,
-    dt: Tensor | None,
-    parameters: ScanParameters,
-    save: bool,
-) -> tuple[Tensor, Tensor]:
+def launch_forward(scan: ScanInput, save: bool) -> tuple[Tensor, Tensor]:
     """Scan a map on a GPU along every direction and sum; see `launch_scan`."""
-    y, saved = launch_scan(x, projection, dt, parameters, save)
-    return merge_directions(y).view(x.shape).to(x.dtype), saved
+    y, saved = launch_scan(scan, save)
+    return merge_directions(y).view(scan.x.shape).to(scan.x.dtype), saved
 
 
-def launch_scan(
-    x: Tensor,
-    projection: Tensor,
-    dt: Tensor | None,
-    parameters: ScanParameters,
-    save: bool,
-) -> tuple[Tensor, Tensor]:
+def launch_scan(scan: ScanInput, save: bool) -> tuple[Tensor, Tensor]:
     """Scan a map on a GPU: arguments and results of `cipa.ops.scan.triton.launch.launch_scan`.
 
     Raises:
         UsageError: the backend is forced and cannot run.
     """
-    inputs = prepare(x, projection, dt, parameters)
+    x, directions, inputs = scan.x, scan.parameters.directions, prepare(scan)
     return _first_of(
         x.device,
-        lambda: scan_walks(inputs, x, parameters.directions, save),
-        lambda: scan_prepared(inputs, x, parameters.directions, save),
+        lambda: scan_walks(inputs, x, directions, save),
+        lambda: scan_prepared(inputs, x, directions, save),
     )
 
 
-def launch_backward(
-    dy: Tensor,
-    x: Tensor,
-    projection: Tensor,
-    dt: Tensor | None,
-    parameters: ScanParameters,
-    states: Tensor,
-) -> ScanGradients:
+def launch_backward(scan: ScanInput, dy: Tensor, states: Tensor) -> ScanGradients:
     """Gradients of `launch_forward`: arguments and results of Triton's `launch_backward`.
 
     Raises:
         UsageError: the backend is forced and cannot run.
     """
-    inputs = prepare(x, projection, dt, parameters)
+    x, directions, inputs = scan.x, scan.parameters.directions, prepare(scan)
     upstream = dy.reshape(inputs.x.shape).contiguous()
     walked = _first_of(
         x.device,
-        lambda: walk_back(inputs, upstream, x, parameters.directions, states),
-        lambda: backward_prepared(inputs, upstream, x, parameters.directions, states),
+        lambda: walk_back(inputs, upstream, x, directions, states),
+        lambda: backward_prepared(inputs, upstream, x, directions, states),
     )
-    return sum_gradients(walked, x, projection, dt, parameters)
+    return sum_gradients(walked, scan)
 
 
 def scan_walks(inputs: Prepared, x: Tensor, directions: Sequence[int], save: bool) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import torch
 import triton
 from torch import Tensor
 
-from cipa.ops.scan.parameters import ScanParameters
+from cipa.ops.scan.parameters import ScanInput
 from cipa.ops.scan.triton.dt_projection import dt_projection_forward
 from cipa.ops.scan.triton.plan import require_indexable
 
@@ -32,13 +32,9 @@ class Prepared(NamedTuple):
     skip: Tensor
 
 
-def prepare(
-    x: Tensor,
-    projection: Tensor,
-    dt: Tensor | None,
-    parameters: ScanParameters,
-) -> Prepared:
-    """Lift the steps and lay out the rest; arguments as of `cipa.ops.scan.triton.launch.launch_scan`."""
+def prepare(scan: ScanInput) -> Prepared:
+    """Run the dt projection and lay out the rest."""
+    x, projection, parameters, dt = scan
     dt_weight, dt_bias, A_logs, Ds = parameters.tensors
     batch, height, width, channels = x.shape
     length = height * width

@@ -10,7 +10,7 @@ import triton
 from torch import Tensor
 
 from cipa.ops.scan.gradients import ScanGradients, WalkGradients
-from cipa.ops.scan.parameters import ScanParameters
+from cipa.ops.scan.parameters import ScanInput
 from cipa.ops.scan.triton.backward import scan_chunks_backward
 from cipa.ops.scan.triton.chunk_states import join_chunks
 from cipa.ops.scan.triton.chunk_states_backward import chunk_states_backward
@@ -37,39 +37,24 @@ def state_shape(
     return (batch, segments, directions, states, channels) if segments > 1 else (0, 0, 0, 0, 0)
 
 
-def launch_forward(
-    x: Tensor,
-    projection: Tensor,
-    dt: Tensor | None,
-    parameters: ScanParameters,
-    save: bool,
-) -> tuple[Tensor, Tensor]:
+def launch_forward(scan: ScanInput, save: bool) -> tuple[Tensor, Tensor]:
     """Scan a map on a GPU along every direction and sum; see `launch_scan`."""
-    y, saved = launch_scan(x, projection, dt, parameters, save)
-    return merge_directions(y).view(x.shape).to(x.dtype), saved
+    y, saved = launch_scan(scan, save)
+    return merge_directions(y).view(scan.x.shape).to(scan.x.dtype), saved
 
 
-def launch_scan(
-    x: Tensor,
-    projection: Tensor,
-    dt: Tensor | None,
-    parameters: ScanParameters,
-    save: bool,
-) -> tuple[Tensor, Tensor]:
+def launch_scan(scan: ScanInput, save: bool) -> tuple[Tensor, Tensor]:
     """Scan a map on a GPU; state and exponential in float32.
 
     Args:
-        x: (B, H, W, D), float32, bfloat16 or float16.
-        projection: (B, H, W, K, R + 2 N).
-        dt: (B, H, W, D) the step before bias and softplus when R is 0, else None.
-        parameters: the scan's tensors and its K directions.
+        scan: what it reads, in float32, bfloat16 or float16.
         save: keep the state at the start of each segment for `launch_backward`.
 
     Returns:
         y (B, L, K, D), each direction at its pixel, in x's type or, for float16, in float32: a trained
         network's scan reaches 1e10, float16 ends at 65504. And the kept states (empty unless saved).
     """
-    return scan_prepared(prepare(x, projection, dt, parameters), x, parameters.directions, save)
+    return scan_prepared(prepare(scan), scan.x, scan.parameters.directions, save)
 
 
 def scan_prepared(
@@ -91,31 +76,21 @@ def scan_prepared(
     return y, saved
 
 
-def launch_backward(
-    dy: Tensor,
-    x: Tensor,
-    projection: Tensor,
-    dt: Tensor | None,
-    parameters: ScanParameters,
-    states: Tensor,
-) -> ScanGradients:
-    """Gradients of `launch_forward`, whose arguments these are, with `states` as it saved them.
+def launch_backward(scan: ScanInput, dy: Tensor, states: Tensor) -> ScanGradients:
+    """Return the gradients of `launch_forward`.
 
     Args:
+        scan: what the forward pass read.
         dy: gradient of the output, (B, H, W, D).
-        x: (B, H, W, D).
-        projection: (B, H, W, K, R + 2 N).
-        dt: (B, H, W, D) when R is 0, else None.
-        parameters: the scan's tensors and its K directions.
         states: what `launch_forward` saved.
 
     Returns:
         The gradient of every tensor.
     """
-    inputs = prepare(x, projection, dt, parameters)
+    inputs = prepare(scan)
     upstream = dy.reshape(inputs.x.shape).contiguous()
-    walked = backward_prepared(inputs, upstream, x, parameters.directions, states)
-    return sum_gradients(walked, x, projection, dt, parameters)
+    walked = backward_prepared(inputs, upstream, scan.x, scan.parameters.directions, states)
+    return sum_gradients(walked, scan)
 
 
 def backward_prepared(
@@ -158,10 +133,9 @@ def backward_prepared(
     return WalkGradients(dx, d_raw, dvalues, dA_logs, dbias, dskip)
 
 
-def sum_gradients(
-    walked: WalkGradients, x: Tensor, projection: Tensor, dt: Tensor | None, parameters: ScanParameters
-) -> ScanGradients:
-    """Return the gradients of the arguments of `launch_forward` from those of the walks."""
+def sum_gradients(walked: WalkGradients, scan: ScanInput) -> ScanGradients:
+    """Return the gradients of what a scan read from those of its walks."""
+    x, projection, parameters, dt = scan
     dt_weight, dt_bias, A_logs, Ds = parameters.tensors
     dprojection, dweight = dt_projection_gradients(walked.d_raw, walked.dvalues, projection, dt_weight)
     return ScanGradients(

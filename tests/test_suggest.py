@@ -1,4 +1,4 @@
-from cipa.cli.suggest import suggestion
+from cipa.suggest import suggestion
 
 
 def test_the_word_most_alike_is_suggested_whatever_its_case():

@@ -1,0 +1,1 @@
+"""Two studies of one patient at two times: aligned, their lesions matched, what changed, PERCIST."""

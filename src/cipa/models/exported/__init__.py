@@ -1,0 +1,1 @@
+"""Networks as files that run without this project's Python classes: PyTorch's `.pt2`, and ONNX."""

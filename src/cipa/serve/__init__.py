@@ -1,0 +1,1 @@
+"""A node behind a PACS: it receives studies, segments each once, and sends the results on."""
