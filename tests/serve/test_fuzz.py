@@ -2,11 +2,14 @@
 
 import random
 
+import pytest
 from benchmarks.serve.fuzz import attack, damage, record
 from benchmarks.serve.tools import send
 
 from cipa.serve.settings import Limits
 from serve_tools import write_uid_study
+
+pytestmark = pytest.mark.slow  # it waits for answers
 
 
 def test_damaged_streams_are_answered_or_closed_and_the_node_goes_on(open_node, tmp_path):
