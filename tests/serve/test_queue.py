@@ -252,6 +252,13 @@ def test_a_damaged_record_stops_its_study_alone(queue, spool):
         later.receive("1.2", "2", b"content")
 
 
+def test_results_that_nobody_was_to_receive_are_not_deleted(spool):
+    queue = Queue(spool, Limits(free_mb=0), ())
+    queue.receive("1.2", "1.2.3", b"content")
+    segment(queue)
+    assert purge(queue, Keep(0.0), 1e12) == []
+
+
 def test_old_files_are_deleted_and_the_record_is_not_forgotten(queue, spool):
     queue.receive("1.2", "1.2.3", b"content")
     segment(queue)
