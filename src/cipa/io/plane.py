@@ -14,8 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.nn.functional import interpolate
 
 from cipa.errors import UsageError
 
@@ -128,5 +126,8 @@ def _keeps_pixels(
 
 def _resize(images: npt.NDArray[np.generic], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
     """Resize (B, h, w) bilinearly, edges of the image on edges, averaging where pixels grow larger."""
+    import torch  # 1.5 s of a processor, which reading a study does not need
+    from torch.nn.functional import interpolate
+
     pixels = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))[:, None]
     return interpolate(pixels, shape, mode="bilinear", align_corners=False, antialias=True)[:, 0].numpy()
