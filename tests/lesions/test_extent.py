@@ -40,9 +40,9 @@ def test_dmax_is_the_distance_of_the_centroids_farthest_apart():
 def test_the_side_is_counted_from_the_middle_of_the_body_and_not_of_the_image(column, side):
     cells = np.zeros((4, 10, 50), bool)
     cells[:, 2:8, 12:32] = True  # columns 24 to 63 of 100: the middle is 43.5
-    assert side_of((0, 7), column, Body(cells, (2, 2, 2)), 1.0) == side
+    assert side_of((0, 7), column, Body(cells, (2, 2, 2), np.eye(4)), 1.0) == side
 
 
 def test_where_no_patient_is_there_is_no_side():
     assert side_of((0, 7), 10.0, None, 1.0) is None
-    assert side_of((0, 7), 10.0, Body(np.zeros((4, 10, 50), bool), (2, 2, 2)), 1.0) is None
+    assert side_of((0, 7), 10.0, Body(np.zeros((4, 10, 50), bool), (2, 2, 2), np.eye(4)), 1.0) is None

@@ -62,11 +62,12 @@ def test_the_page_says_where_it_comes_from_and_what_it_is_not(written):
 
 
 def test_the_head_of_the_page_names_tracer_and_uptake_time(tmp_path):
-    suv = {"how": "weight 70 kg", "tracer": "<FDG>", "nuclide": "F-18", "uptake_minutes": 159.2}
-    page = page_of(predict([], study="dicom", suv=suv), tmp_path / "dicom")
-    assert "Tracer: &lt;FDG&gt; (F-18), scanned 159 min after the injection" in page
+    about = {"tracer": "<FDG>", "nuclide": "F-18", "uptake_minutes": 159.2}
+    page = page_of(predict([], study="dicom", examination=about), tmp_path / "dicom")
+    assert "<dt>Tracer, dose</dt><dd>&lt;FDG&gt;, F-18, dose not stated</dd>" in page
+    assert "<dt>Uptake time</dt><dd>159 min</dd>" in page
     page = page_of(predict([], study="nifti", suv={"how": "PET given in SUV"}), tmp_path / "nifti")
-    assert "Tracer" not in page
+    assert "<dt>Tracer, dose</dt><dd>tracer not stated, dose not stated</dd>" in page
 
 
 def test_a_study_without_lesions_says_so_and_that_it_proves_nothing(tmp_path):

@@ -11,7 +11,7 @@ from cipa.inference.result import DISCLAIMER, Prediction
 from cipa.lesions.grown import REACH_MM, THRESHOLDS
 from cipa.lesions.measure import Lesion
 from cipa.report.examination import examination_entries, reference_entries
-from cipa.report.facts import Row, fact_rows, tracer_line
+from cipa.report.facts import Row, fact_rows
 from cipa.report.pictures import MOST_PANELS, PICTURES, draw_pictures, study_title
 from cipa.report.positions import slice_z
 from cipa.report.templates import or_dash, render, span
@@ -52,7 +52,6 @@ def render_page(prediction: Prediction, study: str, mip: Path | None, panels: li
         "study.html.j2",
         study=study,
         modalities={"ct": "CT", "pet": "PET"}.get(prediction.inputs, "PET-CT"),
-        tracer=tracer_line(prediction.facts.get("suv", {})),
         totals=_totals(prediction),
         lesions=prediction.lesions,
         left_out=prediction.left_out,
