@@ -27,7 +27,7 @@ command; 130 Ctrl-C, 129 SIGHUP, 143 SIGTERM, 141 a reader such as `head` that h
 
 def parser_of(verb: str) -> Parser:
     """Return the parser that `cipa VERB` uses."""
-    module = import_module(f"cipa.cli.{verb}")
+    module = import_module(f"cipa.cli.{verb.replace('-', '_')}")
     parser = Parser(prog=f"cipa {verb}", description=module.__doc__)
     module.add_arguments(parser)
     return parser

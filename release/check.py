@@ -67,12 +67,12 @@ def check_installed(wheel: Path, folder: Path, resolution: str) -> Path:
 
 
 def audit(python: Path, folder: Path) -> None:
-    """Look up every package of an environment for known vulnerabilities."""
+    """Look up every package of an environment for known vulnerabilities; one that cannot be is a failure."""
     frozen = folder / "requirements.txt"
     command = [sys.executable, "-m", "uv", "pip", "freeze", "--python", str(python)]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     frozen.write_text("\n".join(line for line in listed.splitlines() if "==" in line), encoding="utf-8")
-    run(sys.executable, "-m", "pip_audit", "--no-deps", "--disable-pip", "--requirement", frozen)
+    run(sys.executable, "-m", "pip_audit", "--strict", "--no-deps", "--disable-pip", "--requirement", frozen)
 
 
 def main() -> None:

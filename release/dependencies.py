@@ -31,8 +31,8 @@ build for NVIDIA GPUs adds NVIDIA's libraries and Triton (4 GB). Sizes are of th
 {others} that those bring.** Of the {direct}, {shared} would come without being named, but what is imported is
 named: {names}.
 
-The aim was PyTorch and {allowed} more. The packages named are {direct}; with all that they bring they are
-{own}, of which matplotlib brings {matplotlib} and huggingface-hub, which accelerate needs too, {hub}.
+The aim was PyTorch and {allowed} more. Named are {direct}; with all that they bring they are {own}, of which
+matplotlib brings {matplotlib} and huggingface-hub, which accelerate needs too, {hub}.
 
 | package | version | licence | MB | asked for by |
 |---|---|---|---|---|

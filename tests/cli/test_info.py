@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -60,6 +62,13 @@ def test_unusable_study_keeps_its_table_and_exits_with_1(study, capsys):
     assert code == 1
     assert "problem CT series 67 'CT': slices are missing (about 1)" in printed.out
     assert "Cannot be segmented" in printed.out
+
+
+def test_a_study_is_described_without_pytorch(study):
+    code = "import sys; from cipa.cli.main import main; main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", code, "info", str(study)], capture_output=True).returncode == 0
+    )
 
 
 def test_weight_that_the_header_lacks_can_be_given(tmp_path, capsys):

@@ -13,7 +13,7 @@ from cipa.serve.spool import Spool, alias_of, name_study
 @pytest.fixture
 def spool(tmp_path):
     spool = Spool(tmp_path / "spool")
-    queue = Queue(spool, Limits(), ())
+    queue = Queue(spool, Limits(free_mb=0), ())
     queue.receive("1.2", "1", b"content")
     queue.promote(0.0)
     queue.hold(queue.next_turn(), "no PET series; give the folder of the whole PET-CT study")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -91,5 +92,5 @@ def test_options_of_commands_that_are_not_run_exist(page):
     for command in commands_of(page, DOCS):
         words = re.sub(r"^(torchrun|srun).*? -m cipa", "cipa", command.line).split("&&")[0]
         if command.skip and words.startswith("cipa ") and not SHELL.search(words):
-            verb, *rest = words.split()[1:]
+            verb, *rest = shlex.split(words, comments=True)[1:]
             parser_of(verb).parse_words(rest)

@@ -10,7 +10,10 @@ from cipa.errors import DataError, UsageError
 from cipa.inference.predictor import Predictor
 from cipa.io.dicom.study import read_study
 from cipa.io.dicom.volumes import read_pet_ct
-from studies import BOX, LPS, box_mask, write_study
+from cipa.report.dicom import WRITERS
+from dicom_files import write_series
+from enhanced_files import enhance_folder
+from studies import BOX, LPS, SUV_PER_BQML, box_mask, write_study
 
 
 @pytest.fixture
@@ -173,3 +176,43 @@ def test_bundled_weights_that_are_absent_are_one_clear_line(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cipa.models.bundled", None)
     with pytest.raises(DataError, match="no weights come with this installation; give weights"):
         cipa.Predictor()
+
+
+def test_an_enhanced_study_is_segmented_as_the_classic_one_with_its_objects_and_report(
+    study, predictor, tmp_path
+):
+    for kind in ("ct", "pet"):
+        enhance_folder(study / kind, tmp_path / "enhanced" / f"{kind}.dcm")
+    expected, found = predictor.predict(study), predictor.predict(tmp_path / "enhanced")
+    assert np.array_equal(found.mask, expected.mask)
+    instances = {"first_ct_instance": 4, "last_ct_instance": 4}  # an enhanced file's are its frames
+    assert found.table() == [row | instances for row in expected.table()]
+    pictures = (WRITERS["sc"], WRITERS["pdf"])
+    found.save(tmp_path / "out", pictures, objects=("seg", "sr", "rtstruct"))
+    assert {path.name for path in (tmp_path / "out").glob("*.dcm")} == {
+        *("segmentation.dcm", "measurements.dcm", "contours.dcm", "report.dcm"),
+    }
+    assert [line for line in found.warnings if "not written" in line or "cannot be written" in line] == []
+
+
+def test_a_dynamic_study_is_segmented_by_the_frame_or_the_mean_that_is_named(study, predictor):
+    dynamic = study.parent / "dynamic"
+    for frame, hot in enumerate((5.0, 18.0, 14.0)):
+        pet = np.zeros((32, 32, 5))
+        pet[BOX] = hot / SUV_PER_BQML
+        times = {"AcquisitionTime": f"10{frame}000", "ActualFrameDuration": 600_000}
+        write_series(dynamic / f"pet{frame}", "PT", pet.round(), LPS, **times)
+    shutil.copytree(study / "ct", dynamic / "ct")
+    with pytest.raises(
+        DataError, match=r"3 time frames \(1-3 from 0:00 for 600 s each\); choose with --frame N"
+    ):
+        predictor.predict(dynamic)
+    assert predictor.predict(dynamic, frame=1).lesion_count == 0  # SUV 5 is below the threshold of 10
+    assert predictor.predict(dynamic, frame=2).suv_max == pytest.approx(18, rel=1e-4)
+    mean = predictor.predict(dynamic, sum_frames=(2, 3))
+    assert mean.suv_max == pytest.approx(16, rel=1e-4)
+    assert mean.facts["given"] == {"sum_frames": [2, 3]}
+    assert [one["number"] for one in mean.facts["pet"]["frames"]["used"]] == [2, 3]
+    assert any("the mean of 2 of 3 time frames is used" in line for line in mean.warnings)
+    with pytest.raises(UsageError, match="give one of them"):
+        predictor.predict(dynamic, frame=2, sum_frames=(1, 2))

@@ -73,6 +73,11 @@ def test_transparent_and_animated_images_are_refused(tmp_path):
     Image.fromarray(clear, "LA").save(tmp_path / "clear.png")
     with pytest.raises(DataError, match="transparent"):
         read_grey(tmp_path / "clear.png")
+    Image.fromarray(NOISE).save(
+        tmp_path / "hole.png", transparency=int(NOISE[0, 0])
+    )  # one grey stands for none
+    with pytest.raises(DataError, match="transparent"):
+        read_grey(tmp_path / "hole.png")
     frames = [Image.fromarray(NOISE), Image.fromarray(255 - NOISE)]
     frames[0].save(tmp_path / "moving.png", save_all=True, append_images=frames[1:])
     with pytest.raises(DataError, match="animation of 2"):

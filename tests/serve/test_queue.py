@@ -20,7 +20,7 @@ def spool(tmp_path):
 
 @pytest.fixture
 def queue(spool):
-    return Queue(spool, Limits(), ("pacs",))
+    return Queue(spool, Limits(free_mb=0), ("pacs",))
 
 
 def begin(queue):
@@ -194,9 +194,9 @@ def test_results_for_a_destination_that_is_gone_become_dead_letters(queue):
 @pytest.mark.parametrize(
     ("limits", "first", "second", "said"),
     [
-        (Limits(studies=1), ("1.2", "1"), ("1.3", "1"), "limits.studies"),
-        (Limits(objects=1), ("1.2", "1"), ("1.2", "2"), "limits.objects"),
-        (Limits(spool_mb=1), ("1.2", "1"), ("1.2", "2"), "limits.spool_mb"),
+        (Limits(studies=1, free_mb=0), ("1.2", "1"), ("1.3", "1"), "limits.studies"),
+        (Limits(objects=1, free_mb=0), ("1.2", "1"), ("1.2", "2"), "limits.objects"),
+        (Limits(spool_mb=1, free_mb=0), ("1.2", "1"), ("1.2", "2"), "limits.spool_mb"),
     ],
 )
 def test_limits_refuse_with_their_name(spool, limits, first, second, said):
@@ -219,6 +219,17 @@ def test_a_full_disk_leaves_nothing_of_an_object(queue, spool, monkeypatch):
     assert not list(spool.root.rglob("*.dcm"))
 
 
+def test_a_study_waits_for_an_object_that_found_no_room(queue, monkeypatch):
+    queue.receive("1.2", "1.2.3", b"content")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    with pytest.raises(OSError, match="full"):
+        queue.receive("1.2", "1.2.4", b"refused")
+    monkeypatch.undo()
+    assert queue.promote(0.0) == []
+    queue.receive("1.2", "1.2.4", b"refused")
+    assert len(begin(queue).images) == 2
+
+
 def test_a_full_disk_at_the_beginning_of_a_turn_leaves_the_study_queued(queue, monkeypatch):
     queue.receive("1.2", "1.2.3", b"content")
     queue.promote(0.0)
@@ -239,6 +250,13 @@ def test_a_damaged_record_stops_its_study_alone(queue, spool):
     assert list(later.studies) == [name_study("1.3")]
     with pytest.raises(OutOfResourcesError, match="damaged"):
         later.receive("1.2", "2", b"content")
+
+
+def test_results_that_nobody_was_to_receive_are_not_deleted(spool):
+    queue = Queue(spool, Limits(free_mb=0), ())
+    queue.receive("1.2", "1.2.3", b"content")
+    segment(queue)
+    assert purge(queue, Keep(0.0), 1e12) == []
 
 
 def test_old_files_are_deleted_and_the_record_is_not_forgotten(queue, spool):

@@ -17,7 +17,7 @@ OBJECTS = ["files/measurements.dcm", "files/segmentation.dcm"]
 @pytest.fixture
 def queue(tmp_path):
     """A queue with one result for two destinations."""
-    queue = Queue(Spool(tmp_path / "spool"), Limits(), ("pacs", "archive"))
+    queue = Queue(Spool(tmp_path / "spool"), Limits(free_mb=0), ("pacs", "archive"))
     queue.receive("1.2", "1.2.3", b"content")
     queue.promote(0.0)
     turn = queue.next_turn()

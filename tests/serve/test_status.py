@@ -14,7 +14,7 @@ from cipa.serve.status import find_study, read_status
 def spool(tmp_path):
     """One study held, one whose result was given up."""
     spool = Spool(tmp_path / "spool")
-    queue = Queue(spool, Limits(), ("pacs",))
+    queue = Queue(spool, Limits(free_mb=0), ("pacs",))
     for uid in ("1.2", "1.3"):
         queue.receive(uid, "1", b"content")
         queue.promote(0.0)
@@ -42,7 +42,7 @@ def test_what_needs_a_look_is_listed_with_its_reason(spool):
 
 
 def test_a_study_at_its_turn_is_seen(spool):
-    queue = Queue(spool, Limits(), ())
+    queue = Queue(spool, Limits(free_mb=0), ())
     queue.receive("1.4", "1", b"content")
     queue.promote(0.0)
     queue.next_turn()

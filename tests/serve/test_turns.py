@@ -30,7 +30,7 @@ class Worker:
 def take(tmp_path, monkeypatch):
     """Take as many turns of one study as there are answers; returns its record."""
     monkeypatch.setattr(module, "FULL_S", 0.0)
-    queue = Queue(Spool(tmp_path / "spool"), Limits(), ("pacs",))
+    queue = Queue(Spool(tmp_path / "spool"), Limits(free_mb=0), ("pacs",))
     queue.receive("1.2", "1", b"content")
 
     def run(*answers, attempts=3):

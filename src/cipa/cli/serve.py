@@ -97,6 +97,8 @@ def _settings(arguments: Namespace) -> "Settings":
 def _require_extra() -> None:
     from importlib.util import find_spec
 
+    if find_spec("fcntl") is None:
+        raise UsageError("cipa serve: needs Linux or macOS, whose locks and signals it is built on")
     absent = [name for name in NEEDED if find_spec(name) is None]
     if absent:
         raise UsageError(f"{absent[0]}: not installed; pip install 'cipa[serve]'")

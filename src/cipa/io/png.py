@@ -60,10 +60,10 @@ def read_grey(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise DataError(f"{path}: an animation of {frames} images; save one as 8-bit grey")
-    if image.mode in ("L", "1"):
-        return np.asarray(image.convert("L"))
     if image.has_transparency_data:
         _require_opaque(image, path)
+    if image.mode in ("L", "1"):
+        return np.asarray(image.convert("L"))
     return _single_channel(np.asarray(image.convert("RGB")), path)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from cipa.io.orientation import spacing
 from cipa.lesions.suv_peak import Box
@@ -29,6 +30,7 @@ REACH_MM = 10.0
 
 NEIGHBOURS = np.ones((3, 3, 3), bool)
 
+Edges = tuple[float, float, float]
 Mask = npt.NDArray[np.bool_]
 Uptake = Callable[[slice], npt.NDArray[np.float32]]
 
@@ -107,30 +109,56 @@ def grow_lesion(
     )
     suv = uptake(wide[0])[:, *wide[1:]]
     limits = [threshold.of(suv_max) for threshold in THRESHOLDS]
-    own, free, beyond = _territory(names[wide], number, suv >= min(limits), edges)
+    first = np.array([side.start for side in wide])
+    own, free, beyond = _territory(names[wide], number, suv >= min(limits), first, edges)
     voxel_ml = float(abs(np.linalg.det(world[:3, :3]))) / 1000
     return tuple(_grow(suv, limit, own, free, beyond, voxel_ml) for limit in limits)
 
 
 def _territory(
-    names: npt.NDArray[Any], number: int, bright: Mask, edges: tuple[float, float, float]
+    names: npt.NDArray[Any], number: int, bright: Mask, first: npt.NDArray[np.intp], edges: Edges
 ) -> tuple[Mask, Mask, Mask]:
-    """Return the lesion's voxels, those about it that it may grow into, and those too far away for that.
+    """Return the lesion's voxels, those about it that it may grow into, and those next to them too far away.
 
     Voxels that are nearer to another lesion are none of them; of equally near ones the lower number has them.
+    Distances are of the bright voxels only, and to the rims of lesions: a distance transform of the whole box
+    takes many times as long where a lesion is large.
+
+    Args:
+        names: (s, h, w), numbers of the lesions in a box.
+        number: of the lesion.
+        bright: where SUV reaches the lowest threshold.
+        first: (3,), the box's first voxel in the stack, so that every lesion sees the same distances.
+        edges: mm between voxels.
     """
-    own, other = names == number, (names != 0) & (names != number)
-    outside = bright & ~own & ~other
-    if not outside.any():
-        return own, outside, outside
-    apart = ndimage.distance_transform_edt(~own, sampling=edges)
-    if other.any():
-        for lower, others in ((True, other & (names < number)), (False, other & (names > number))):
-            if others.any():
-                theirs = ndimage.distance_transform_edt(~others, sampling=edges)
-                outside &= apart < theirs if lower else apart <= theirs
+    own = names == number
+    places = np.argwhere(bright & (names == 0))
+    free, beyond = np.zeros_like(own), np.zeros_like(own)
+    if not len(places):
+        return own, free, beyond
+    most = REACH_MM + float(np.linalg.norm(edges))  # a neighbour of what is within reach is no farther
+    points = np.asarray((places + first) * edges, np.float64)
+    apart = _distances(points, own, first, edges, most)
+    is_own = apart <= most
+    for lower, others in ((True, (names > 0) & (names < number)), (False, names > number)):
+        if others.any():
+            theirs = _distances(points, others, first, edges, most)
+            is_own &= apart < theirs if lower else apart <= theirs
     near = apart <= REACH_MM
-    return own, outside & near, outside & ~near
+    free[tuple(places[is_own & near].T)] = True
+    beyond[tuple(places[is_own & ~near].T)] = True
+    return own, free, beyond
+
+
+def _distances(
+    points: npt.NDArray[np.float64], mask: Mask, first: npt.NDArray[np.intp], edges: Edges, most: float
+) -> npt.NDArray[np.float64]:
+    """Return how far points (n, 3), mm, are from the nearest voxel of a mask; infinity beyond `most`."""
+    rim = np.argwhere(mask & ~ndimage.binary_erosion(mask, border_value=1))
+    if not len(rim):  # the mask fills the box
+        return np.full(len(points), np.inf)
+    distances, _ = cKDTree((rim + first) * edges).query(points, distance_upper_bound=most)
+    return np.asarray(distances)
 
 
 def _grow(

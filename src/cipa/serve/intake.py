@@ -1,7 +1,6 @@
 """What is looked at before an object is taken, and what its sender is told (PS3.4 table B.2-1)."""
 
 import re
-import shutil
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -89,8 +88,6 @@ class Intake:
             return Answer(MISMATCH, "SOPClassUID is not the one of the message"), ""
         if found["SOPInstanceUID"] != sop_instance:
             return Answer(MISMATCH, "SOPInstanceUID is not the one of the message"), ""
-        if shutil.disk_usage(self.queue.spool.root).free < limits.free_mb * 2**20 + len(content):
-            raise OutOfResourcesError(f"limits.free_mb: less than {limits.free_mb} free")
         study_uid = found["StudyInstanceUID"]
         is_new = self.queue.receive(study_uid, sop_instance, content)
         return Answer(SUCCESS, is_new=is_new), alias_of(name_study(study_uid))

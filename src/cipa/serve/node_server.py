@@ -7,6 +7,7 @@ answered, the time for them and the number of connections have limits, and a gre
 
 import socketserver
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from socket import SHUT_RDWR, socket
 from typing import Any
@@ -14,6 +15,7 @@ from weakref import WeakSet
 
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
+from cipa.serve.log import warn
 from cipa.serve.settings import Limits
 
 LONGEST_PDU = 2**20
@@ -109,6 +111,24 @@ def _read(connection: socket, number: int) -> bytearray:
     return found
 
 
+def _closing(run: Callable[[], None], connection: BoundedSocket) -> Callable[[], None]:
+    """Return what runs a thread of an association, and closes its connection however that ends.
+
+    A message can be so damaged that pynetdicom raises; the peer would wait for an answer that never comes.
+    """
+
+    def run_and_close() -> None:
+        """Run, log what is raised by its kind, and close."""
+        try:
+            run()
+        except Exception as error:
+            warn("association broken", reason=type(error).__name__)
+        finally:
+            connection.cut()
+
+    return run_and_close
+
+
 class BoundedHandler(RequestHandler):
     """Makes an association of a connection, as pynetdicom does, on a `BoundedSocket`."""
 
@@ -119,6 +139,8 @@ class BoundedHandler(RequestHandler):
         assoc.dul.event_queue.get_nowait()  # the connection was announced, and is by the next line again
         bounded = BoundedSocket(assoc, self.request, self.server.budget, self.server.limits.idle_s)
         assoc.dul.socket = bounded
+        for thread in (assoc, assoc.dul):
+            thread.run = _closing(thread.run, bounded)  # type: ignore[method-assign]
         return assoc
 
 

@@ -4,6 +4,7 @@ All of it can be rebuilt from the spool at any moment, which is what a start aft
 the names of the files of studies that are not done, and a small record of each.
 """
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +15,9 @@ from cipa.errors import CipaError, DataError
 from cipa.serve.records import WAITING, Delivery, Result, Study
 from cipa.serve.settings import Limits
 from cipa.serve.spool import Spool, digest_names, name_image, name_study, object_prefix
+
+REFUSED_S = 3600.0
+"""Seconds that a study waits for objects for which there was no room: their senders send them again."""
 
 
 class OutOfResourcesError(CipaError):
@@ -29,12 +33,14 @@ class Entry:
         images: bytes of each received file, by its name.
         writing: files that are being written at the moment.
         quiet_since: `time.monotonic` of the last object; the clock on the wall may be set back.
+        refused: objects for which there was no room, which their sender still has.
     """
 
     record: Study
     images: dict[str, int] = field(default_factory=dict)
     writing: int = 0
     quiet_since: float = field(default_factory=time.monotonic)
+    refused: set[str] = field(default_factory=set)
 
     @property
     def is_forgotten(self) -> bool:
@@ -110,22 +116,22 @@ class Queue:
             entry = self._entry_for(study)
             if name in entry.images:
                 return False
-            if len(entry.images) + entry.writing >= self.limits.objects:
-                raise OutOfResourcesError(f"limits.objects: {self.limits.objects} in one study")
-            if self.bytes + len(content) > self.limits.spool_mb * 2**20:
-                raise OutOfResourcesError(f"limits.spool_mb: {self.limits.spool_mb} reached")
             entry.writing += 1
             self.bytes += len(content)
         try:
+            self._require_room(entry, len(content))
             self.spool.write_image(study, name, content)
         except BaseException:
             with self.lock:
                 entry.writing -= 1
                 self.bytes -= len(content)
+                entry.refused.add(object_prefix(object_uid))
+                entry.quiet_since = time.monotonic()
                 self._forget_if_empty(study)
             raise
         with self.lock:
             entry.writing -= 1
+            entry.refused.discard(object_prefix(object_uid))
             self._replace(study, entry, object_uid, name, len(content))
         return True
 
@@ -144,7 +150,8 @@ class Queue:
         now, found = time.monotonic(), []
         with self.lock:
             for study, entry in self.studies.items():
-                is_quiet = not entry.writing and now - entry.quiet_since >= quiet_s
+                pause = max(quiet_s, REFUSED_S) if entry.refused else quiet_s
+                is_quiet = not entry.writing and now - entry.quiet_since >= pause
                 if entry.record.state == "receiving" and is_quiet:
                     entry.record.state = "queued"
                     found.append(study)
@@ -286,6 +293,20 @@ class Queue:
             if older is not None:
                 self.spool.delete_images(study, [older])
                 del images[older]
+
+    def _require_room(self, entry: Entry, size: int) -> None:
+        """Refuse an object, already counted, for which there is no room.
+
+        Raises:
+            OutOfResourcesError: a limit is reached.
+        """
+        limits = self.limits
+        if len(entry.images) + entry.writing > limits.objects:
+            raise OutOfResourcesError(f"limits.objects: {limits.objects} in one study")
+        if self.bytes > limits.spool_mb * 2**20:
+            raise OutOfResourcesError(f"limits.spool_mb: {limits.spool_mb} reached")
+        if shutil.disk_usage(self.spool.root).free < limits.free_mb * 2**20 + size:
+            raise OutOfResourcesError(f"limits.free_mb: less than {limits.free_mb} free")
 
     def _entry_for(self, study: str) -> Entry:
         entry = self.studies.get(study)

@@ -54,8 +54,8 @@ class Result:
 
     @property
     def is_delivered(self) -> bool:
-        """Whether every destination has taken it."""
-        return all(one.state == "accepted" for one in self.deliveries.values())
+        """Whether every destination has taken it; never where there is none, as it is nowhere else then."""
+        return bool(self.deliveries) and all(one.state == "accepted" for one in self.deliveries.values())
 
 
 @dataclass

@@ -59,6 +59,8 @@ def serve(settings: Settings) -> None:
             warn("record damaged", study=alias_of(study), reason="move its folder out of the spool")
         for study in queue.bury_strays():
             warn("result given up", study=alias_of(study), reason="the destination is no longer configured")
+        if not settings.receivers:
+            warn("no destination", reason="results stay in the spool, and are not deleted in time")
         running = Running(settings, queue, Meters(queue))
         try:
             running.start()
@@ -161,26 +163,33 @@ class Running:
 
 
 @contextmanager
-def hold_lock(root: Path) -> Iterator[None]:
+def hold_lock(root: Path, tries: int = 20) -> Iterator[None]:
     """Keep other nodes away from a spool while the block runs; the system lets go of it however it ends.
+
+    Args:
+        root: folder of the spool.
+        tries: a tenth of a second apart, as `is_running` has the lock for a moment too.
 
     Raises:
         UsageError: another node has it.
     """
     with (root / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                f"spool {root}: another cipa serve uses it; end it, or name another spool"
-            ) from None
+        for left in reversed(range(tries)):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if left:
+                    time.sleep(0.1)
+                    continue
+            raise UsageError(f"spool {root}: another cipa serve uses it; end it, or name another spool")
         yield
 
 
 def is_running(root: Path) -> bool:
     """Tell whether a node has a spool."""
     try:
-        with hold_lock(root):
+        with hold_lock(root, tries=1):
             return False
     except UsageError:
         return True

@@ -56,6 +56,17 @@ def test_padded_masks_come_back_bit_for_bit_whatever_the_order_of_axes(study, tm
         assert np.array_equal(mask.header["pixdim"][:4], ct.header["pixdim"][:4])
 
 
+def test_masks_of_0_and_1_are_not_taken_for_empty_ones(study, tmp_path):
+    study.add("A", "LAS")
+    convert(study, tmp_path / "data")
+    keep_masks(tmp_path / "data", tmp_path / "masks")
+    for path in (tmp_path / "masks").rglob("*.png"):
+        Image.fromarray((np.asarray(Image.open(path)) > 0).astype(np.uint8)).save(path)
+    with pytest.raises(ConversionError) as caught:
+        restore_masks(tmp_path / "masks", tmp_path / "data", tmp_path / "back")
+    assert "a mask whose brightest pixel is 1" in str(caught.value.problems[0])
+
+
 @pytest.mark.parametrize(("name", "below"), [("{}.png", "masks"), ("{}_mask.png", ".")])
 def test_masks_are_found_as_evaluate_and_as_predict_name_them(study, tmp_path, name, below):
     study.add("P")

@@ -46,6 +46,7 @@ def test_the_settings_travel_inside_the_file(exported, network):
     assert exported.config == network.config
 
 
+@pytest.mark.slow
 def test_bare_pytorch_reads_the_file_after_importing_cipa(program_file):
     code = (
         "import sys, cipa; assert 'torch' not in sys.modules\n"
@@ -64,6 +65,7 @@ def test_a_program_holds_no_path_of_the_machine_it_was_made_on(program_file):
         assert not [name for name in archive.namelist() if folder in archive.read(name)]
 
 
+@pytest.mark.slow
 def test_a_predictor_takes_the_file_with_its_threshold_and_survives_pickling(program_file, network):
     predictor = pickle.loads(pickle.dumps(cipa.SlicePredictor(program_file, "cpu")))
     assert (predictor.threshold, predictor.smallest_ml, predictor.names) == (0.3, 0.2, ["network.pt2"])

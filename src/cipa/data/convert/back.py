@@ -11,8 +11,9 @@ import numpy.typing as npt
 from cipa.data.convert.metadata import PatientRecord, read_metadata
 from cipa.data.convert.outcome import Problem, gather
 from cipa.data.convert.write import slice_id
-from cipa.data.layout import FOREGROUND, file_name
+from cipa.data.layout import file_name
 from cipa.data.metadata import METADATA
+from cipa.data.pclt20k import binarise_mask
 from cipa.errors import DataError
 from cipa.files import atomic_folder, require_vacant
 from cipa.io.grid_record import volume_on
@@ -156,5 +157,5 @@ def _source_mask(path: Path, record: PatientRecord) -> npt.NDArray[np.bool_]:
             f"{path}: {image.shape[1]} x {image.shape[0]} pixels, but the data set has {size} x {size}; "
             "give the masks of this data set"
         )
-    tumour = (image >= FOREGROUND).astype(np.float32)
+    tumour = binarise_mask(image, path).astype(np.float32)
     return record.plane.to_source(tumour[None])[0] >= 0.5

@@ -10,12 +10,15 @@ export function linkActions(actions) {
   const byKey = new Map(actions.flatMap((action) => action.keys.map((key) => [key.toLowerCase(), action])));
   addEventListener("keydown", (event) => {
     if (event.target.closest?.("input:not([type=range]), select, textarea") && !event.ctrlKey && !event.metaKey) return;
+    if (event.key === " " && event.target.closest?.("button, summary")) return; // it presses them
     if (document.querySelector("dialog[open]") && event.key !== "?") return;
     const action = byKey.get(nameOf(event)) ?? byKey.get(event.key.toLowerCase());
     if (!action || event.altKey || ((event.ctrlKey || event.metaKey) && !nameIsCtrl(action))) return;
     event.preventDefault();
     action.run();
   });
+  // A control keeps the keyboard no longer than it is used: else letters would choose in it.
+  addEventListener("change", (event) => event.target.matches("select, input[type=range]") && event.target.blur());
   for (const action of actions) {
     for (const button of document.querySelectorAll(`[data-action="${action.name}"]`)) {
       button.addEventListener("click", () => {

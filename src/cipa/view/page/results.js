@@ -1,6 +1,6 @@
 /** The list of results, where the folder holds several. */
 
-const STATES = { network: "as the network drew it", corrected: "corrected", empty: "no lesion", broken: "cannot be opened" };
+const STATES = { network: "not corrected", corrected: "corrected", empty: "no lesion", broken: "cannot be opened" };
 
 /** Show the list; `open(id)` follows a click. */
 export function showResults(results, open) {

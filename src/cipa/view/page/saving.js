@@ -154,7 +154,7 @@ export class Saver {
     const state = this.saving ? "saving" : !unsaved ? "saved" : this.#isKept() ? "kept" : "dirty";
     const words = {
       saving: "Saving…",
-      saved: result.revision ? `Revision ${result.revision}, saved` : "As the network drew it",
+      saved: result.revision ? `Revision ${result.revision}, saved` : "No corrections yet",
       kept: `Unsaved changes, kept on disk at ${this.kept?.at.toLocaleTimeString()}`,
       dirty: "Unsaved changes",
     };

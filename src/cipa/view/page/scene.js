@@ -43,10 +43,6 @@ export class Scene {
     await nv.attachToCanvas(canvas, false);
     nv.setCustomSliceShader(SLICE_SHADER);
     scene.#samplers();
-    // NiiVue renders a volume, its overlay and their gradients into textures of the CT's size, of which our shader
-    // reads none: 8 s on a software renderer. Two by two pixels a slice cost nothing.
-    const rgbaTex = nv.rgbaTex.bind(nv);
-    nv.rgbaTex = (texture, unit, dims, isInit) => rgbaTex(texture, unit, [dims[0], 2, 2, dims[3]], isInit);
     return scene;
   }
 
@@ -67,9 +63,8 @@ export class Scene {
     this.step = spacing(affine);
     this.toVoxel = invert(affine);
     this.ct = textures.uploadCt(gl, ct);
-    // NiiVue wants voxels only to know the box they fill.
-    const box = writeNifti(ct.shape, affine, new Uint8Array(ct.data.length));
-    const volume = await window.niivue.NVImage.new(box.buffer, "view.nii", "gray", 1, null, 0, 1, true);
+    this.#layout();
+    const volume = await window.niivue.NVImage.new(boxOf(ct.shape, affine), "box.nii", "gray", 1, null, 0, 1, true);
     nv.addVolume(volume);
     const rows = [0, 1, 2, 3].map((row) => [0, 1, 2, 3].map((column) => volume.frac2mm[row + 4 * column]));
     this.boxToMm = rows;
@@ -78,7 +73,6 @@ export class Scene {
     this.setPetLook({ top: 10, share: 0, hot: true });
     this.setLabelLook({ inside: 0, outline: 0, other: 0 });
     this.setWindow(-600, 1500);
-    this.#layout();
     this.ready = true;
     this.goTo(apply(affine, ct.shape.map((count) => (count - 1) / 2)));
   }
@@ -257,4 +251,13 @@ export class Scene {
     shader.use(this.gl);
     set(this.gl.getUniformLocation(shader.program, name));
   }
+}
+
+/**
+ * Return a NIfTI file of 2 x 2 x 2 voxels that fill the box of a CT. NiiVue needs no more to lay out the planes; of a whole
+ * CT it would compute textures and gradients that our shader does not read: 8 s on a software renderer.
+ */
+function boxOf(shape, affine) {
+  const halves = shape.map((count, axis) => [0, 1, 2, 3].map((k) => (k === axis ? count / 2 : k === 3 ? count / 4 - 0.5 : 0)));
+  return writeNifti([2, 2, 2], multiply(affine, [...halves, [0, 0, 0, 1]]), new Uint8Array(8)).buffer;
 }
