@@ -115,7 +115,8 @@ def test_a_study_that_is_not_found_is_named(results, monkeypatch, tmp_path, caps
         (["--results", "nothing"], "no corrected result"),
     ],
 )
-def test_what_does_not_go_together_is_refused(results, capsys, words, said):
+def test_what_does_not_go_together_is_refused(tmp_path, monkeypatch, capsys, words, said):
+    monkeypatch.chdir(tmp_path)
     assert main(["convert", *words, "-o", "data"]) != 0
     assert said in capsys.readouterr().err
 

@@ -41,7 +41,9 @@ def serve(workbench: Workbench, port: int, ready: Callable[[str], None]) -> None
         server.should_exit = True
 
     _return_memory()
-    Thread(target=workbench.warm_up, daemon=True).start()
+    Thread(
+        target=workbench.warm_up
+    ).start()  # a daemon, ended within a library's C++, would abort the process
     config = uvicorn.Config(
         create_app(workbench, token, port, stop),
         log_level="warning",
@@ -57,7 +59,10 @@ def serve(workbench: Workbench, port: int, ready: Callable[[str], None]) -> None
     server = uvicorn.Server(config)
     with listening:
         ready(f"http://{HOST}:{port}/?token={token}")
-        server.run(sockets=[listening])
+        try:
+            server.run(sockets=[listening])
+        finally:
+            workbench.closing = True
 
 
 def _return_memory() -> None:

@@ -59,14 +59,17 @@ class Workbench:
         self.catalogue, self.finder = Catalogue(root), finder
         self.opened: OrderedDict[tuple[str, str], OpenStudy] = OrderedDict()
         self.opening = Lock()
+        self.closing = False
         self.locks: defaultdict[str, Lock] = defaultdict(Lock)
 
     def warm_up(self) -> None:
         """Read the one result that there is, and load what saving needs, while the browser starts."""
         with suppress(Exception):  # whoever asks for it is told
             places = self.catalogue.places()
-            if len(places) == 1 and self.study(places[0]).pair.source is not None:
-                load_writer()
+            if len(places) == 1 and not self.closing:
+                is_dicom = self.study(places[0]).pair.source is not None
+                if is_dicom and not self.closing:
+                    load_writer()
 
     def list_results(self) -> list[dict[str, Any]]:
         """Return a row a result."""
