@@ -412,15 +412,17 @@ def dicom_with_truth(folder, uid):
     write_rtstruct(folder / f"{SECRETS['family name']}_rt.dcm", labels, pair.ct_slices, lesions, by)
 
 
-@pytest.mark.parametrize("mask", ["seg", "rt"])
-def test_from_dicom_to_trained_weights_nothing_tells_a_secret(here, mask):
+@pytest.mark.parametrize(
+    ("mask", "trains"), [("seg", False), ("rt", False), pytest.param("seg", True, marks=pytest.mark.slow)]
+)
+def test_from_dicom_to_trained_weights_nothing_tells_a_secret(here, mask, trains):
     """Folders, files and headers name the patient; slices, run, evaluation and whatever is printed do not."""
     for number, name in enumerate(("plain", "numbers"), start=1):
         dicom_with_truth(here / "in" / FOLDERS[name], f"1.2.{number}")
     paths = ("in", "--study", "*/dicom", "--mask", f"*/*_{mask}.dcm", "--workers", "1")
     shown = [run("convert", *paths, "-o", "data", "--size", "128", "--test-patients", FOLDERS["plain"])]
     assert leaks_of(here / "data") == {}
-    if mask == "seg":
+    if trains:
         write_text_into(here / "data")
         shown.append(run("train", "data", "-o", "run", *RECIPE))
         shown.append(run("evaluate", "data", "--pet-threshold", "2.5", "-o", "scored"))
