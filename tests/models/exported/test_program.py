@@ -106,6 +106,7 @@ def test_another_ending_is_refused(network, tmp_path):
         export_model(network, tmp_path / "x.pth")
 
 
+@pytest.mark.slow
 def test_a_file_that_does_not_agree_is_not_kept(network, tmp_path, monkeypatch):
     from cipa.models.exported import program
 
