@@ -12,6 +12,7 @@ import logging
 import multiprocessing
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -261,7 +262,7 @@ def _judge(line: str, work: Path) -> str:
         return "long line"
     # what is said of one patient of many, or of one file of a study, names it in other ways
     named = str(work) in line or any(path.name in line for path in work.rglob("*"))
-    return "refused" if named or "patients can be converted" in line else "no file"
+    return "refused" if named or re.search(r"patients? can be converted", line) else "no file"
 
 
 def _end_of(error: BaseException) -> str:

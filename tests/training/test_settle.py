@@ -8,7 +8,7 @@ import pytest
 import cipa
 from cipa.errors import DataError, UsageError
 from cipa.training.recipe import NetworkRecipe
-from cipa.training.settle import require_batch_statistics, settle_network
+from cipa.training.settle import settle_network
 
 STORED = {"size": 128, "ct_window_hu": [-160, 240], "suv_max": 7, "pet_scaling": "arcsinh"}
 
@@ -29,25 +29,6 @@ def test_scale_and_size_come_from_the_metadata(converted):
     network = settle_network(NetworkRecipe(model="nano"), converted)
     assert (network.image_size, network.ct_window, network.suv_max) == (128, (-160.0, 240.0), 7.0)
     assert (network.pet_scaling, network.slices, network.crm) == ("arcsinh", 1, True)
-
-
-def test_one_small_slice_is_too_little_for_batch_normalisation():
-    with pytest.raises(UsageError, match=r"--micro-batch 1 with images of 128 x 128: .* --micro-batch 2"):
-        require_batch_statistics(NetworkRecipe(model="nano", image_size=128, dcim=True), 1)
-
-
-@pytest.mark.parametrize(
-    ("network", "slices"),
-    [
-        (NetworkRecipe(model="nano", image_size=128, dcim=True), 2),
-        (NetworkRecipe(model="nano", image_size=256, dcim=True), 1),
-        (NetworkRecipe(model="nano", image_size=128, dcim=False), 1),
-        (NetworkRecipe(model="tiny-crm-only", image_size=128), 1),
-        (NetworkRecipe(model="sigma-nano", image_size=128), 1),
-    ],
-)
-def test_other_micro_batches_are_taken(network, slices):
-    require_batch_statistics(network, slices)
 
 
 def test_without_metadata_the_size_is_that_of_the_slices_and_the_scale_the_published_one(data):

@@ -205,7 +205,7 @@ class Commitments:
 
     def _write(self, path: Path, found: dict[str, Any]) -> None:
         with atomic_file(path) as partial:
-            partial.write_text(json.dumps(found))
+            partial.write_text(json.dumps(found), encoding="utf-8")
 
 
 def _send(assoc: Any, outcome: Dataset, event_type: int) -> bool:

@@ -53,6 +53,7 @@ def open_log(settings: Log) -> logging.Handler:
     )
     handler.setFormatter(JsonLines())
     LOGGER.addHandler(handler)
+    LOGGER.disabled = False  # a library that configures logging may have disabled what it does not know
     LOGGER.setLevel(settings.level.upper())
     LOGGER.propagate = False
     threading.excepthook = report_thread

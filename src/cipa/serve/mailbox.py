@@ -22,7 +22,7 @@ def ask(spool: Spool, verb: str, **details: str) -> None:
     """
     name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
     with atomic_file(spool.requests / name) as partial:
-        partial.write_text(json.dumps({"verb": verb, **details}))
+        partial.write_text(json.dumps({"verb": verb, **details}), encoding="utf-8")
 
 
 def read_requests(spool: Spool) -> Iterator[tuple[Path, dict[str, str]]]:

@@ -86,7 +86,7 @@ def _segment(
     if digest in known:
         return Ended("known", digest)
     if (final / MADE).exists():  # the node died before it could note it
-        return Ended(**json.loads((final / MADE).read_text()))
+        return Ended(**json.loads((final / MADE).read_text(encoding="utf-8")))
     if known and changed == "hold":
         raise DataError("CT or PET changed after it was segmented; study.changed: again segments it anew")
     prediction = predict_study(job.predictor, pair, job.volume_options, job.progress)
@@ -99,7 +99,7 @@ def _segment(
         make_uids_stable(objects, (one.header for one in _slices(pair)), _seed(job, pair, digest))
         names = [path.relative_to(partial).as_posix() for path in objects]
         ended = Ended("made", digest, names, "", _scrub(prediction), lesions=prediction.lesion_count)
-        (partial / MADE).write_text(json.dumps(vars(ended)))
+        (partial / MADE).write_text(json.dumps(vars(ended)), encoding="utf-8")
     return ended
 
 

@@ -1,6 +1,5 @@
 """The node as a whole: what is received is queued, segmented once, and sent on, until it is told to stop."""
 
-import fcntl
 import os
 import threading
 import time
@@ -13,6 +12,7 @@ from cipa.errors import UsageError
 from cipa.serve.commitment import Commitments
 from cipa.serve.fetcher import Fetcher
 from cipa.serve.intake import Intake
+from cipa.serve.lock import lock_file
 from cipa.serve.log import close_log, open_log, say, warn
 from cipa.serve.mailbox import read_requests
 from cipa.serve.metrics import Meters
@@ -175,14 +175,11 @@ def hold_lock(root: Path, tries: int = 20) -> Iterator[None]:
     """
     with (root / "lock").open("a+") as lock:
         for left in reversed(range(tries)):
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if lock_file(lock):
                 break
-            except BlockingIOError:
-                if left:
-                    time.sleep(0.1)
-                    continue
-            raise UsageError(f"spool {root}: another cipa serve uses it; end it, or name another spool")
+            if not left:
+                raise UsageError(f"spool {root}: another cipa serve uses it; end it, or name another spool")
+            time.sleep(0.1)
         yield
 
 

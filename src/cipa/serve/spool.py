@@ -115,7 +115,7 @@ class Spool:
         """Write what is remembered of a study; it is on disk when this returns."""
         make_folder(self.folder_of(study))
         with atomic_file(self.folder_of(study) / RECORD) as partial:
-            partial.write_text(record.to_json())
+            partial.write_text(record.to_json(), encoding="utf-8")
 
     def delete_images(self, study: str, names: Iterable[str]) -> None:
         """Delete received objects."""

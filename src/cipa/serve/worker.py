@@ -4,7 +4,6 @@ It is a process of its own, so that a study that crashes a decoder or fills the 
 nor another study with it: it is ended and started again, and the spool says what was not finished.
 """
 
-import fcntl
 import gc
 import multiprocessing
 import threading
@@ -16,6 +15,7 @@ from typing import Any
 
 from cipa.errors import CipaError, UsageError
 from cipa.serve.ended import Ended
+from cipa.serve.lock import lock_file
 from cipa.serve.log import mute_libraries
 from cipa.serve.queue import Turn
 from cipa.serve.settings import Segmentation
@@ -130,7 +130,7 @@ def _run(connection: Connection, root: Path, settings: Segmentation) -> None:
 
     spool = Spool(root)
     with (root / "worker.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a worker whose node was killed may need a moment to end
+        lock_file(lock, wait=True)  # a worker whose node was killed may need a moment to end
         spool.clear_work()
         try:
             job = make_job(settings)

@@ -17,7 +17,7 @@ from cipa.training.pictures import draw_pictures
 from cipa.training.recipe import PUBLISHED, TrainRecipe, flag
 from cipa.training.run_folder import RunFolder
 from cipa.training.sampler import micro_batch_size, steps_per_epoch
-from cipa.training.settle import require_batch_statistics, settle_network
+from cipa.training.settle import settle_network
 from cipa.training.slices import Slices, read_slices
 from cipa.training.tune import tune_best
 
@@ -142,5 +142,4 @@ def _for_slices(recipe: TrainRecipe, slices: Slices) -> TrainRecipe:
 def _for_processes(recipe: TrainRecipe, processes: int) -> TrainRecipe:
     optimisation = recipe.optimisation
     size = micro_batch_size(optimisation.batch_size, processes, optimisation.micro_batch)
-    require_batch_statistics(recipe.network, size * processes)
     return replace(recipe, optimisation=replace(optimisation, micro_batch=size))

@@ -9,14 +9,10 @@ from cipa.data.layout import image_path, patient_of, read_ids
 from cipa.data.metadata import METADATA
 from cipa.errors import DataError, UsageError
 from cipa.io.png import read_grey
-from cipa.models.catalogue import CATALOGUE, resolve
-from cipa.training.recipe import PUBLISHED, NetworkRecipe, flag
+from cipa.training.recipe import NetworkRecipe, flag
 
 FROM_WEIGHTS = ("slices", "crm", "dcim")
 """What weights say beside their name and their scale."""
-
-SMALLEST_MAP_STEP = 128
-"""Pixels of an image for one of the smallest map that DCIM normalises: patches of 4, halved five times."""
 
 
 def settle_network(recipe: NetworkRecipe, data: Path) -> NetworkRecipe:
@@ -39,25 +35,6 @@ def settle_network(recipe: NetworkRecipe, data: Path) -> NetworkRecipe:
     if recipe.weights:
         known |= _of_weights(recipe, known, data)
     return recipe.filled(**{name: value for name, value in known.items() if getattr(recipe, name) is None})
-
-
-def require_batch_statistics(network: NetworkRecipe, slices: int) -> None:
-    """Refuse a micro-batch of which DCIM's batch normalisation would see a single value a channel.
-
-    Args:
-        network: settled.
-        slices: that one pass of batch normalisation sees, over all processes.
-
-    Raises:
-        UsageError: one slice of 128 x 128 pixels.
-    """
-    model, size = network.model or PUBLISHED["model"], network.image_size or PUBLISHED["image_size"]
-    has_dcim = CATALOGUE[model].family == "CIPA" and resolve(model)[1].get("dcim", network.dcim) is not False
-    if has_dcim and slices * (size // SMALLEST_MAP_STEP) ** 2 < 2:
-        raise UsageError(
-            f"--micro-batch {slices} with images of {size} x {size}: batch normalisation needs two slices; "
-            "give --micro-batch 2 or more, or larger images"
-        )
 
 
 def _of_data(recipe: NetworkRecipe, data: Path) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def test_padding_that_tissue_has_too_is_not_believed(tmp_path, values):
 def test_pixels_outside_what_the_header_says_they_span_are_said(tmp_path, values):
     tags = {"SmallestImagePixelValue": 0, "LargestImagePixelValue": 99}
     _, lines = hu_of(tmp_path, values, ExplicitVRLittleEndian, **tags)
-    assert "3 slices hold pixels outside" in lines[0]
+    assert "pixels of 3 slices lie outside" in lines[0]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_negative_pet_becomes_zero_and_is_counted(tmp_path):
     write_series(tmp_path, "PT", values & 0xFFFF, PixelRepresentation=1)
     pair = read_pet_ct(read_study(tmp_path))
     assert pair.pet.array.min() == 0
-    assert "2 voxels (0.14%) are below 0, the lowest SUV -0.00876, and are taken as 0" in pair.warnings[0]
+    assert "2 voxels (0.14%) below 0, the lowest SUV -0.00876: taken as 0" in pair.warnings[0]
 
 
 def test_inverted_display_is_no_inverted_value(tmp_path, values):
