@@ -16,6 +16,7 @@ from typing import Any
 from cipa.data.intensity import PET_SCALINGS
 from cipa.data.metadata import METADATA, patient_entries, read_document
 from cipa.errors import DataError
+from cipa.readers import shown
 
 KEYS = {"image_size": "size", "ct_window": "ct_window_hu", "suv_max": "suv_max", "pet_scaling": "pet_scaling"}
 """What the file calls each."""
@@ -130,4 +131,6 @@ def _check(name: str, value: Any, path: Path) -> Any:
         return value
     if name == "pet_scaling" and value in PET_SCALINGS:
         return value
-    raise DataError(f"{path}: {KEYS[name]} is {json.dumps(value)}; mend it, or convert the volumes again")
+    raise DataError(
+        f"{path}: {KEYS[name]} is {shown(json.dumps(value))}; mend it, or convert the volumes again"
+    )

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -113,7 +114,9 @@ def restoring(path: Path) -> Iterator[None]:
         DataError: the block raised anything else than an error of this package or of the system.
     """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd values on the way to one of those errors
+            yield
     except (CipaError, OSError):
         raise
     except Exception as error:  # load_state_dict of networks and optimisers fail in ways of their own
