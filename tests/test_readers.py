@@ -1,7 +1,9 @@
 """Every way in which a small file can be wrong is one line with its name."""
 
 import os
+import struct
 import threading
+import zipfile
 
 import pytest
 
@@ -124,3 +126,16 @@ def test_tables_without_rows_or_columns_are_refused(tmp_path, monkeypatch):
 def test_foreign_text_is_shown_on_one_printable_line_and_cut():
     assert shown("a\nb\x1b[31m\tc") == "a b [31m c"
     assert len(shown("x" * 10**6)) == 80
+
+
+def test_a_zip_in_several_parts_is_a_zip_that_nobody_reads(tmp_path):
+    path = tmp_path / "parts.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", b"1")
+    content = bytearray(path.read_bytes())
+    end = content.rindex(b"PK\x05\x06")
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 2)  # of two disks
+    path.write_bytes(bytes(content[:end]) + locator + bytes(content[end:]))
+    assert readers.is_zip(path)
+    with pytest.raises(DataError, match=f"{path.name}: not a zip"):
+        readers.guarded(path, "a zip", "copy it again", lambda: zipfile.ZipFile(path))

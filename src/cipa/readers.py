@@ -11,6 +11,7 @@ import io
 import json
 import os
 import stat
+import zipfile
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -77,6 +78,14 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     path = Path(path)
     require_file(path, "give a regular file")
     return path.open("rb")
+
+
+def is_zip(path: Path) -> bool:
+    """Tell whether a file is a zip, sound or not; `zipfile.is_zipfile` raises for one in several parts."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return True
 
 
 def guarded(path: Path, kind: str, way_out: str, work: Callable[[], Value]) -> Value:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import zipfile
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from cipa.io.dicom.preamble import begins_like_data_set
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.source import OTHER_SUFFIXES, list_files, looks_like_dicom
 from cipa.io.dicom.tags import text
-from cipa.readers import open_regular
+from cipa.readers import is_zip, open_regular
 
 NIFTI = (".nii.gz", ".nii.bz2", ".nii")
 
@@ -87,7 +86,7 @@ def find_studies(root: Path, keep_names: bool = False) -> list[StudyPlace]:
         itself.
     """
     if not root.is_dir():
-        found = root.is_file() and zipfile.is_zipfile(root)
+        found = root.is_file() and is_zip(root)
         return [_place_of_zip(show_name(root.stem), root, keep_names)] if found else []
     dicom: dict[str, list[Path]] = defaultdict(list)
     headers: dict[str, Dataset] = {}
@@ -103,7 +102,7 @@ def find_studies(root: Path, keep_names: bool = False) -> list[StudyPlace]:
         others += [
             _place_of_zip(_label(root, file.with_suffix("")), file, keep_names)
             for file in files
-            if file.suffix.lower() == ".zip" and zipfile.is_zipfile(file)
+            if file.suffix.lower() == ".zip" and is_zip(file)
         ]
     if len(dicom) == 1 and not others:
         (header,) = headers.values()

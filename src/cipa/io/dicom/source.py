@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 from cipa.errors import DataError
 from cipa.io.dicom.folders import show_name, walk_folders
 from cipa.io.dicom.preamble import begins_like_dicom
-from cipa.readers import guarded, open_regular, shown
+from cipa.readers import guarded, is_zip, open_regular, shown
 
 DICOM_SUFFIXES = (".dcm", ".ima", ".dicom")
 """A file so named was meant to be DICOM; any other that does not begin like it is left out in silence."""
@@ -71,7 +71,7 @@ def list_files(path: Path, folders: Sequence[Path] | None = None) -> list[Entry]
         return _files_of_folder(path, None if folders is None else set(folders))
     if not path.is_file():
         raise DataError(f"{path}: no such folder or zip; give a DICOM study")
-    if not zipfile.is_zipfile(path):
+    if not is_zip(path):
         raise DataError(f"{path}: neither a folder nor a zip; give the folder that holds the DICOM files")
     return _files_of_zip(path)
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cipa.errors import DataError
 from cipa.models.checkpoints.names import unwrap_names
-from cipa.readers import guarded, require_file, shown
+from cipa.readers import guarded, is_zip, require_file, shown
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _ZIP_START = b"PK\x03\x04"
@@ -145,16 +145,16 @@ def load_plain(path: Path) -> Any:
     Raises:
         DataError: truncated, damaged, no PyTorch file, or with objects that could run code.
     """
-    is_zip = zipfile.is_zipfile(path)
-    if not is_zip and _starts_with(path, _ZIP_START):
+    is_archive = is_zip(path)
+    if not is_archive and _starts_with(path, _ZIP_START):
         raise DataError(f"{path} is truncated ({path.stat().st_size} bytes): copy or download it again")
-    if is_zip:
+    if is_archive:
         guarded(path, "a whole PyTorch file", "copy or download it again", lambda: _check_records(path))
     try:
         with torch.serialization.safe_globals(_ALLOWED), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickle protocols and storages: nothing a user can act on
             # Mapped into memory, the optimiser's state beside the weights (twice their size) is never read.
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip or None)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive or None)
     except OSError as error:
         if error.errno is not None:
             raise

@@ -15,7 +15,7 @@ from typing import Any
 from cipa.errors import DataError
 from cipa.models.checkpoints.torch_file import require_content
 from cipa.models.exported.metadata import AGAIN
-from cipa.readers import guarded, shown
+from cipa.readers import guarded, is_zip, shown
 
 TARGET = re.compile(r"torch\.ops\.(aten|cipa)\.\w+\.\w+|_operator\.(mul|add|sub|floordiv|getitem|eq|ge|le)")
 FORMULA = re.compile(
@@ -33,7 +33,7 @@ def check_archive(path: Path) -> None:
         DataError: missing, truncated, damaged, not a `.pt2` file, or a program that could run code.
     """
     require_content(path)
-    if not zipfile.is_zipfile(path):
+    if not is_zip(path):
         raise DataError(f"{path}: damaged or no .pt2 file; {AGAIN}")
     guarded(path, "a .pt2 file, or one damaged", AGAIN, lambda: _check(path))
 
