@@ -128,6 +128,22 @@ def test_foreign_text_is_shown_on_one_printable_line_and_cut():
     assert len(shown("x" * 10**6)) == 80
 
 
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        (1, True),
+        (-2.5, True),
+        (10**400, False),
+        (float("inf"), False),
+        (True, False),
+        ("1", False),
+        (None, False),
+    ],
+)
+def test_a_number_is_finite_and_no_bool(value, is_one):
+    assert readers.is_number(value) is is_one
+
+
 def test_a_zip_in_several_parts_is_a_zip_that_nobody_reads(tmp_path):
     path = tmp_path / "parts.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -9,6 +9,7 @@ import csv
 import errno
 import io
 import json
+import math
 import os
 import stat
 import zipfile
@@ -86,6 +87,14 @@ def is_zip(path: Path) -> bool:
         return zipfile.is_zipfile(path)
     except zipfile.BadZipFile:
         return True
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value from JSON or YAML is a finite number; an integer that no float holds is none."""
+    try:
+        return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return False
 
 
 def guarded(path: Path, kind: str, way_out: str, work: Callable[[], Value]) -> Value:

@@ -180,12 +180,18 @@ def test_a_useless_width_is_not_taken(columns):
     assert max(map(len, done.stdout.splitlines())) > 40
 
 
+def heed_signals():
+    """Undo what nohup and a shell's background leave ignored in the processes that tests start."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
 def test_a_signal_leaves_nothing_half_written(tmp_path, name, code):
     words = ["phantom", "-o", tmp_path / "out", "--patients", "50", "--image-size", "256", "--workers", "2"]
     process = subprocess.Popen(
         [sys.executable, "-m", "cipa", *map(str, words)], stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # tests run under nohup too
+        preexec_fn=heed_signals,
     )  # fmt: skip
     until = time.monotonic() + 120
     while not list(tmp_path.glob(".partial-*/*")) and time.monotonic() < until:

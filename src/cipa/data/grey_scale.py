@@ -16,7 +16,7 @@ from typing import Any
 from cipa.data.intensity import PET_SCALINGS
 from cipa.data.metadata import METADATA, patient_entries, read_document
 from cipa.errors import DataError
-from cipa.readers import shown
+from cipa.readers import is_number, shown
 
 KEYS = {"image_size": "size", "ct_window": "ct_window_hu", "suv_max": "suv_max", "pet_scaling": "pet_scaling"}
 """What the file calls each."""
@@ -113,10 +113,7 @@ def show(value: Any) -> str:
 
 def _check(name: str, value: Any, path: Path) -> Any:
     numbers = value if isinstance(value, list) else [value]
-    numeric = all(
-        isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each)
-        for each in numbers
-    )
+    numeric = all(map(is_number, numbers))
     if (
         name == "ct_window"
         and isinstance(value, list)

@@ -1,6 +1,5 @@
 """Settings as YAML: read with every mistake named, and printed with what each line means."""
 
-import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cipa.errors import UsageError
-from cipa.readers import check_yaml, guarded, shown
+from cipa.readers import check_yaml, guarded, is_number, shown
 from cipa.serve.settings import Destination, Peer, Settings, Web
 from cipa.suggest import suggestion
 from cipa.text import printable
@@ -87,7 +86,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
             guess = suggestion(str(value), map(str, inner))
             raise UsageError(f"{where}: {shown(value)}{guess or '; choose ' + ', '.join(map(str, inner))}")
         return value
-    if kind is float and type(value) in (int, float) and math.isfinite(value):
+    if kind is float and is_number(value):
         return float(value)
     if type(value) is kind and kind is not float:
         return value

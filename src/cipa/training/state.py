@@ -1,7 +1,6 @@
 """The resumable state of a run: one file, complete or absent, that contains no code."""
 
 import hashlib
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from safetensors import SafetensorError
 from cipa.errors import CipaError, DataError
 from cipa.files import atomic_file
 from cipa.models.checkpoints.torch_file import load_plain
-from cipa.readers import require_file, shown
+from cipa.readers import is_number, require_file, shown
 
 START_AGAIN = "start a new run, --weights may take RUN/last"
 
@@ -99,7 +98,7 @@ def check_state(state: Any, path: Path) -> None:
     steps = [position[name] for name in ("step", "validated_step", "best_step")]
     numbers = [position[name] for name in ("best_dice", "seconds")]
     if not all(type(step) is int and 0 <= step <= MOST_STEPS for step in steps) or not all(
-        type(number) in (int, float) and math.isfinite(number) for number in numbers
+        is_number(number) for number in numbers
     ):
         raise _damaged(path, "its position holds values that cannot be")
     if not all(isinstance(value, torch.Tensor) for value in state["model"].values()):

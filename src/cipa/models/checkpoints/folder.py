@@ -1,7 +1,6 @@
 """This project's own format, read and written: a folder with `config.json` and `model.safetensors`."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -16,7 +15,7 @@ from cipa.files import atomic_file
 from cipa.models.checkpoints.torch_file import require_content
 from cipa.models.config import NetworkConfig
 from cipa.models.variants import config_class
-from cipa.readers import guarded, read_json_object, shown
+from cipa.readers import guarded, is_number, read_json_object, shown
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -138,7 +137,7 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
             raise ValueError(f"{name} {shown(value)}: must be a list of {count} numbers")
         kinds = [each[0]] * count if each[-1] is Ellipsis else each
         return tuple(_typed(name, item, kind) for item, kind in zip(value, kinds, strict=True))
-    if hint is float and type(value) in (int, float) and math.isfinite(float(value)):
+    if hint is float and is_number(value):
         return float(value)
     if hint is not float and type(value) is hint:
         return value
