@@ -20,7 +20,10 @@ from view_client import make_result
 def server(tmp_path):
     make_result(write_study(tmp_path / "study"), tmp_path / "result", objects=())
     command = [sys.executable, "-m", "cipa", "view", str(tmp_path / "result"), "--no-browser"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background ignores it
+    )  # fmt: skip
     yield process
     process.kill()
     process.communicate()
