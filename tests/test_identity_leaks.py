@@ -367,7 +367,7 @@ def nifti(path, array, label=False):
 
 
 def test_the_headers_of_nifti_files_are_not_handed_on(here):
-    """From volumes to slices, a check, thresholds scored and compared, and masks on the way back."""
+    """From volumes to slices, a check, thresholds scored and compared, and masks put back on each CT."""
     drawn = np.random.default_rng(0).uniform(0, 3, (32, 32, 4)).astype(np.float32)
     for patient in ("p1", "p2", "p3"):
         mask = np.zeros((32, 32, 4), np.uint8)

@@ -1,12 +1,14 @@
 """The spool on disk: a folder a study, whose files are the queue; nothing else has to agree with them.
 
-    SPOOL/lock                              held while a node runs
-    SPOOL/studies/STUDY/images/FILE.dcm     what was received; FILE says which object and which bytes
-    SPOOL/studies/STUDY/study.json          what is remembered of it (`cipa.serve.records`)
-    SPOOL/studies/STUDY/results/DIGEST/     a result, which appears whole
-    SPOOL/work/                             what is being made; emptied at the start
-    SPOOL/requests/                         what `cipa serve --retry` and `--fetch` ask of the node
-    SPOOL/commitments/                      outcomes of storage commitment that are to be reported
+In it:
+
+    lock                              held while a node runs
+    studies/STUDY/images/FILE.dcm     what was received; FILE says which object and which bytes
+    studies/STUDY/study.json          what is remembered of it (`cipa.serve.records`)
+    studies/STUDY/results/DIGEST/     a result, which appears whole
+    work/                             what is being made; emptied at the start
+    requests/                         what `cipa serve --retry` and `--fetch` ask of the node
+    commitments/                      outcomes of storage commitment that are to be reported
 
 STUDY and FILE are hashes of UIDs, so that no name tells a patient's. A file and each folder above it are
 flushed to disk before an object counts as received: it outlives the process and a loss of power.
