@@ -1,6 +1,7 @@
 """Commands on small phantoms, run in forked children, for drivers that disturb them."""
 
 import filecmp
+import gzip
 import os
 import resource
 import shutil
@@ -17,7 +18,14 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"  # before PyTorch is imported: a forked child has one thread
 
 from cipa.cli.main import main as cipa
+from cipa.files import atomic_folder
 from cipa.partials import PARTIAL
+
+SAVE = "view, a save"
+"""Stands in place of a command's name for what `cipa view` does when its page saves."""
+
+OF_STUDIES = ("predict", "measure", "compare-studies", "export", "view")
+"""Words of commands that take a study or trained weights, whose inputs take a minute to make."""
 
 LOG = Path(tempfile.gettempdir()) / f"cipa-kills-{os.getpid()}.log"
 """What the latest command printed."""
@@ -49,10 +57,12 @@ class Case:
     Attributes:
         words: of the command line, for an output of the given path.
         may_be_partial: whether the output is a folder that fills file by file, each whole.
+        made: what it makes, given the output's path.
     """
 
     words: Callable[[Path], list[object]]
     may_be_partial: bool = False
+    made: Callable[[Path], Path] = lambda out: out
 
 
 def make_cases(data: Path) -> dict[str, Case]:
@@ -60,6 +70,7 @@ def make_cases(data: Path) -> dict[str, Case]:
     study, many = data / "dicom/studies/0001", data / "dicom/studies"
     volumes = ("--ct", "*/ct.nii.gz", "--pet", "*/suv.nii.gz", "--mask", "*/mask.nii.gz", "--image-size", 128)
     threshold = ("evaluate", data / "slices", *THRESHOLD, "2.5")
+    results = (data / "result", data / "result", "--studies", study, study)
     common = ("--device", "cpu", "--weights", data / "run/last")
     return {
         "phantom": Case(lambda out: ["phantom", "-o", out, *FEW, "--workers", 1]),
@@ -102,7 +113,60 @@ def make_cases(data: Path) -> dict[str, Case]:
         "predict, slices": Case(
             lambda out: ["predict", data / "slices", "-o", out, *common], may_be_partial=True
         ),
+        "measure": Case(
+            lambda out: ["measure", data / "result/mask.nii.gz", study, "-o", out, "--overwrite"],
+        ),
+        "compare-studies": Case(lambda out: ["compare-studies", *results, "-o", out, "--overwrite"]),
+        "export": Case(
+            lambda out: ["export", data / "run/last", "-o", out / "cipa.pt2", "--overwrite"],
+            may_be_partial=True,
+        ),
+        SAVE: Case(lambda out: [SAVE, data / "result", study, out], made=_newest_revision),
     }
+
+
+def save_in_view(result: Path, study: Path, out: Path) -> int:
+    """Correct a copy of a result as the page of `cipa view` does, unless that is done already.
+
+    Args:
+        result: folder of `cipa predict`.
+        study: what it was made of.
+        out: the copy.
+
+    Returns:
+        An exit code.
+    """
+    from cipa.inference.revisions import list_revisions
+    from cipa.view.studies import StudyFinder
+    from cipa.view.workbench import Change, Workbench
+
+    if not out.exists():
+        with atomic_folder(out) as folder:
+            shutil.copytree(result, folder, dirs_exist_ok=True)
+    if not list_revisions(out):
+        bench = Workbench(out, StudyFinder(study))
+        (place,) = bench.catalogue.places()
+        labels = bench.labels(place, "network", False).array
+        labels[labels.shape[0] // 2] = 0  # a stroke of the eraser
+        bench.save(place.key, Change(gzip.compress(labels.tobytes()), 0, "tab"))
+    return 0
+
+
+def _save(paths: list[str]) -> int:
+    """Save as a command would: an error is one line and a code."""
+    try:
+        return save_in_view(*map(Path, paths))
+    except Exception as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _newest_revision(result: Path) -> Path:
+    """Return the folder of a result's newest revision, one that is not there where it has none."""
+    from cipa.inference.revisions import REVISIONS, list_revisions
+
+    revisions = list_revisions(result)
+    return revisions[-1].folder if revisions else result / REVISIONS / "none"
 
 
 def make_inputs(data: Path, small: bool = False) -> None:
@@ -157,6 +221,8 @@ def make_inputs(data: Path, small: bool = False) -> None:
         files = sorted(kind.iterdir())
         for file in [*files[:16], *files[22:]]:
             file.unlink()
+    study = data / "dicom/studies/0001"
+    do("predict", study, "-o", data / "result", "--device", "cpu", "--weights", data / "run/last")
 
 
 def run_warming(words: list[object]) -> int:
@@ -197,7 +263,8 @@ def run_in_child(
             os.dup2(log, stream)
         if file_size is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
-        code = cipa(list(map(str, words)))
+        given = list(map(str, words))
+        code = _save(given[1:]) if given[0] == SAVE else cipa(given)
         sys.stdout.flush()
         if modules is not None:
             modules.write_text("\n".join(sorted(set(sys.modules) - {"__main__"})))

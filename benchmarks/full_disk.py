@@ -18,7 +18,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.commands import LOG, Case, differences, make_cases, make_inputs, partials_of, run_in_child
+from benchmarks.commands import (
+    LOG,
+    OF_STUDIES,
+    SAVE,
+    Case,
+    differences,
+    make_cases,
+    make_inputs,
+    partials_of,
+    run_in_child,
+)
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Of the room that the output takes."""
@@ -120,8 +130,8 @@ def run_full_disks(root: Path, places: int, names: tuple[str, ...] = ()) -> dict
     Returns:
         What happened to each.
     """
-    chosen = names or tuple(make_cases(root))
-    make_inputs(root / "data", small=not any("predict" in name for name in chosen))
+    chosen = names or tuple(name for name in make_cases(root) if name != SAVE)  # its page refuses
+    make_inputs(root / "data", small=not any(word in name for name in chosen for word in OF_STUDIES))
     cases, mount, outcomes = make_cases(root / "data"), can_mount(), {}
     for place, name in enumerate(chosen):
         tried = sum(one.places for one in outcomes.values())

@@ -19,13 +19,14 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.commands import (
     LOG,
+    OF_STUDIES,
     RECIPE,
+    Case,
     differences,
     make_cases,
     make_inputs,
@@ -35,8 +36,6 @@ from benchmarks.commands import (
 )
 
 TRAIN = "train --resume"
-
-Words = Callable[[Path], list[object]]
 
 
 @dataclass
@@ -61,29 +60,30 @@ class Outcome:
 class Attack:
     """Kills of one command, each with a fresh output, after which it is repeated to its end."""
 
-    def __init__(self, words: Words, root: Path, may_be_partial: bool = False) -> None:
-        self.words = words
+    def __init__(self, case: Case, root: Path) -> None:
+        self.case = case
         self.root = root
-        self.may_be_partial = may_be_partial
         self.outcome = Outcome()
-        self.reference = root / "reference" / "out"
-        self.seconds = seconds_of(words(self.reference))
+        reference = root / "reference" / "out"
+        self.seconds = seconds_of(case.words(reference))
+        self.reference = case.made(reference)
 
     def kill(self, random_: random.Random) -> None:
         """Start the command, kill it at a random moment, look, repeat it, look again."""
         folder = self.root / f"kill{self.outcome.kills}"
         out, outcome = folder / "out", self.outcome
-        code = run_in_child(self.words(out), random_.uniform(0.05, 1.0) * self.seconds)
+        code = run_in_child(self.case.words(out), random_.uniform(0.05, 1.0) * self.seconds)
         outcome.kills += 1
         outcome.struck += code == -signal.SIGKILL
-        is_begun = out.exists() and any(out.iterdir())
-        if is_begun and differences(out, self.reference, whole=not self.may_be_partial):
+        made = self.case.made(out)
+        is_begun = made.exists() and any(made.iterdir())
+        if is_begun and differences(made, self.reference, whole=not self.case.may_be_partial):
             outcome.half += 1
         began = time.monotonic()
-        if run_in_child(self.words(out)) == 0:  # one that was done already may refuse
+        if run_in_child(self.case.words(out)) == 0:  # one that was done already may refuse
             self.seconds = time.monotonic() - began  # by the load of now, so that kills strike
         outcome.left += len(partials_of(folder))
-        outcome.differ += differences(out, self.reference, whole=True)
+        outcome.differ += differences(self.case.made(out), self.reference, whole=True)
         shutil.rmtree(folder, ignore_errors=True)
 
     def finish(self) -> None:
@@ -170,7 +170,7 @@ def run_kills(
     """
     random_, data = random.Random(seed), root / "data"
     chosen = names or (*make_cases(data), TRAIN)
-    make_inputs(data, small=not any("predict" in name for name in chosen))
+    make_inputs(data, small=not any(word in name for name in chosen for word in OF_STUDIES))
     cases = make_cases(data)
     attacks: dict[str, Attack | TrainingAttack] = {}
     for name in chosen:
@@ -178,7 +178,7 @@ def run_kills(
         if name == TRAIN:
             attacks[name] = TrainingAttack(data, work)
         else:
-            attacks[name] = Attack(cases[name].words, work, cases[name].may_be_partial)
+            attacks[name] = Attack(cases[name], work)
     until, spent = time.monotonic() + seconds, dict.fromkeys(chosen, 0.0)
     for number in range(kills):
         began = time.monotonic()

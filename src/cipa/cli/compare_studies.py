@@ -33,7 +33,13 @@ def add_arguments(parser: Parser) -> None:
     add("after", metavar="AFTER", help="the same of the second")
     add("--studies", nargs=2, metavar=("STUDY", "STUDY"), help="the studies that the results were made of")
     add("--masks", nargs=2, metavar=("MASK", "MASK"), help="tumour in the studies: NIfTI, SEG or RTSTRUCT")
-    add("--region", nargs="+", default=[], metavar="NAME", help="segments or ROIs that are tumour, as 'GTV*'")
+    add(
+        "--region",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="segments or ROIs that are tumour, as 'GTV*' (default: the only one)",
+    )
     for name in ("before", "after"):
         add(
             f"--{name}-liver-mm",

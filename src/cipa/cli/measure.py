@@ -47,7 +47,13 @@ def add_arguments(parser: Parser) -> None:
         metavar="N",
         help="NIfTI: value that is tumour, or 'all', such as lesion numbers (default: the only one but 0)",
     )
-    add("--region", nargs="+", default=[], metavar="NAME", help="segments or ROIs that are tumour, as 'GTV*'")
+    add(
+        "--region",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="segments or ROIs that are tumour, as 'GTV*' (default: the only one)",
+    )
     add_study_options(parser)
     add_report_options(parser)
     group = parser.add_argument_group("output")
