@@ -142,12 +142,24 @@ def test_an_ensemble_answers_with_the_mean_probability():
     [
         ({"suv_max": 10.0}, r"must share suv_max: Sure has 20\.0, Sure 10\.0"),
         ({"image_size": 64}, "must share image_size"),
-        ({"threshold": 0.4}, r"different thresholds \(\[0\.4, 0\.5\]\): give one"),
     ],
 )
 def test_members_that_do_not_belong_together_are_refused(change, words):
     with pytest.raises(UsageError, match=words):
         Predictor([Sure(0.0), Sure(0.0, **change)], "cpu")
+
+
+def test_settings_in_which_members_differ_are_their_mean_and_said():
+    members = [Sure(0.0, smallest_ml=1.0), Sure(0.0, threshold=0.4, smallest_ml=2.0)]
+    predictor = Predictor(members, "cpu")
+    assert (predictor.threshold, predictor.smallest_ml, predictor.min_suv) == (0.45, 1.5, 1.0)
+    assert [line.split(";")[0] for line in predictor.warnings] == [
+        "ensemble: the weights store threshold 0.5, 0.4",
+        "ensemble: the weights store smallest_ml 1, 2",
+    ]
+    chosen = Predictor(members, "cpu", threshold=0.3)
+    assert chosen.threshold == 0.3
+    assert len(chosen.warnings) == 1
 
 
 def test_no_weights_at_all_are_refused():

@@ -172,6 +172,8 @@ def _predictor(arguments: Namespace, ids: Sequence[str], weights: list[str]) -> 
         arguments.inputs,
     )
     warn_of_inputs(predictor.models, arguments.inputs)
+    for line in predictor.warnings:
+        warn(line)
     require_scale(predictor.config, arguments.data, map(patient_of, ids), " and ".join(weights))
     _check_size(arguments.data, ids[0], predictor.image_size, weights[0])
     return predictor

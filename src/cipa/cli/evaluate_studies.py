@@ -118,6 +118,8 @@ def _network(
 
     options = volume_options(arguments)
     predictor = make_predictor(Namespace(**{**vars(arguments), "weights": weights}), arguments.device)
+    for line in predictor.warnings:
+        warn(line)
     settings = settings_of(predictor, options)
     about |= {"variant": settings["model"]["variant"], "image_size": predictor.image_size}
     about |= {"threshold": predictor.threshold, "precision": predictor.precision}

@@ -19,6 +19,7 @@ from cipa.cli.predict_lines import DISCLAIMER
 from cipa.cli.predictor import make_predictor
 from cipa.cli.study_names import add_keep_names
 from cipa.cli.study_options import add_report_options, add_study_options
+from cipa.cli.terminal import warn
 from cipa.cli.volume_options import add_volume_options
 from cipa.cli.weights_option import RUNNABLE
 
@@ -94,6 +95,8 @@ def run(arguments: Namespace) -> int:
         return predict_studies(arguments, given)
     began = time.monotonic()
     predictor = make_predictor(arguments, arguments.device)
+    for line in predictor.warnings:
+        warn(line)
     summary = {"folder": _folder, "png": _png}[given.kind](predictor, arguments)
     slices = "1 slice" if summary.slices == 1 else f"{summary.slices} slices"
     seconds = time.monotonic() - began

@@ -12,8 +12,7 @@ from cipa.devices import choose_device
 from cipa.errors import DataError, UsageError
 from cipa.inference.compiled import compile_on_gpu
 from cipa.inference.modalities import with_inputs
-from cipa.inference.weights import Weights, digest_of, load_members, shared_threshold
-from cipa.models.config import MIN_SUV
+from cipa.inference.weights import Weights, digest_of, load_members, operating_point
 
 PRECISIONS = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 """Names of precisions, each with the dtype that autocast computes in where the network is not compiled."""
@@ -43,6 +42,7 @@ class SlicePredictor:
         tta: `flips` for the mean over four flips of every slice, or None.
         inputs: what the networks are shown, None for what each was trained on.
         digest: sixteen hexadecimal digits that are the same for the same weights.
+        warnings: settings in which the members of an ensemble differ, a line each.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class SlicePredictor:
                 None for the weights that come with the package.
             device: as `choose_device` takes it.
             batch_size: slice pairs a forward pass.
-            threshold: 0 to 1; by default the one stored with the weights.
+            threshold: 0 to 1; by default the one stored with the weights, an ensemble's mean.
             precision: `float32`, `bf16` or `fp16`.
             tta: test-time augmentation: None or `flips`, which takes four times as long.
             inputs: `ct`, `pet` or `ct+pet`: what the networks are shown of a study that holds both, the rest
@@ -79,10 +79,10 @@ class SlicePredictor:
         self.models, self.names = load_members(weights)
         self.config = cast(Any, self.models[0]).config
         self.batch_size = batch_size
-        self.threshold = shared_threshold(self.models) if threshold is None else threshold
-        self.smallest_ml = float(getattr(self.config, "smallest_ml", 0.0))
-        self.shortest_mm = float(getattr(self.config, "shortest_mm", 0.0))
-        self.min_suv = float(getattr(self.config, "min_suv", MIN_SUV))
+        point = operating_point(self.models, threshold)
+        self.threshold, self.smallest_ml = point.threshold, point.smallest_ml
+        self.shortest_mm, self.min_suv = point.shortest_mm, point.min_suv
+        self.warnings = point.warnings
         self.precision = precision
         self.tta = tta
         self.inputs = inputs

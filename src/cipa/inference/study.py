@@ -76,7 +76,7 @@ def predict_study(
     )
     details = find_details(pair, found["labels"], found["lesions"], body)
     found["lesions"] = details.lesions
-    warnings = [*pair.warnings, *(region.result() if region else ()), *volume.warnings]
+    warnings = [*predictor.warnings, *pair.warnings, *(region.result() if region else ()), *volume.warnings]
     if body is None and volume.mask.any() and not options.keep_all:
         warnings.append(NO_BODY)
     facts = {

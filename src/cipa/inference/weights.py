@@ -3,13 +3,16 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from torch import nn
 
 from cipa.errors import DataError, UsageError
 from cipa.models.checkpoints.load import load_model
+from cipa.models.config import MIN_SUV
 from cipa.models.exported.files import is_exported, load_exported
 
 Weights = str | os.PathLike[str] | nn.Module | Sequence[str | os.PathLike[str] | nn.Module] | None
@@ -20,6 +23,10 @@ BUNDLED = "bundled"
 
 SHARED = ("image_size", "num_classes", "ct_window", "suv_max", "pet_scaling", "slices")
 """Settings that the members of an ensemble must have in common: what their images are."""
+
+
+STORED = {"threshold": 0.5, "smallest_ml": 0.0, "shortest_mm": 0.0, "min_suv": MIN_SUV}
+"""Settings of marks that count, with what stands for one that a network does not have."""
 
 
 def load_members(weights: Weights) -> tuple[list[nn.Module], list[str]]:
@@ -43,16 +50,48 @@ def load_members(weights: Weights) -> tuple[list[nn.Module], list[str]]:
     return [model for model, _ in members], [name for _, name in members]
 
 
-def shared_threshold(members: Sequence[nn.Module]) -> float:
-    """Return the threshold stored with the weights.
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What the weights say of marks that count, the mean over an ensemble.
 
-    Raises:
-        UsageError: the members store different ones.
+    Attributes:
+        threshold: probability from which a voxel is tumour, 0 to 1.
+        smallest_ml: volume below which a lesion is left out.
+        shortest_mm: length below which a lesion is left out.
+        min_suv: SUVmax below which a lesion is left out.
+        warnings: a line for each of these in which the members differ.
     """
-    stored = sorted({float(cast(Any, model).config.threshold) for model in members})
-    if len(stored) > 1:
-        raise UsageError(f"these weights store different thresholds ({stored}): give one with threshold")
-    return stored[0]
+
+    threshold: float
+    smallest_ml: float
+    shortest_mm: float
+    min_suv: float
+    warnings: tuple[str, ...] = ()
+
+
+def operating_point(members: Sequence[nn.Module], threshold: float | None = None) -> OperatingPoint:
+    """Return the settings stored with the weights; where the members of an ensemble differ, their mean.
+
+    Folds of one training choose their thresholds each on its own patients, so that they differ as a rule.
+
+    Args:
+        members: the networks.
+        threshold: one that the user gave, in place of theirs.
+    """
+    stored = {
+        name: [float(getattr(cast(Any, model).config, name, default)) for model in members]
+        for name, default in STORED.items()
+    }
+    if threshold is not None:
+        stored["threshold"] = [threshold]
+    means = {name: float(np.mean(values)) for name, values in stored.items() if len(set(values)) > 1}
+    chosen = {name: means.get(name, values[0]) for name, values in stored.items()}
+    warnings = tuple(
+        f"ensemble: the weights store {name} {', '.join(f'{one:g}' for one in stored[name])}; "
+        f"their mean {mean:.4g} is used" + ("; --threshold sets it" if name == "threshold" else "")
+        for name, mean in means.items()
+    )
+    return OperatingPoint(**chosen, warnings=warnings)
 
 
 def digest_of(models: Sequence[nn.Module]) -> str:
