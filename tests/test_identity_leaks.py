@@ -22,7 +22,7 @@ from torch import nn
 
 from cipa import privacy
 from cipa.cli.main import main
-from cipa.inference.places import read_place
+from cipa.inference.locations import read_location
 from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
 from cipa.io.dicom.objects.rtstruct import write_rtstruct
 from cipa.io.dicom.seg import write_seg
@@ -233,7 +233,7 @@ def test_many_studies_results_tell_no_secret(here, words):
 @pytest.mark.parametrize("way", ["beside", "table", "masks", "another grid"])
 def test_evaluation_of_studies_tells_no_secret(here, way):
     study = write(here / "in" / FOLDERS["plain"])
-    ct = read_place(find_studies(here / "in")[0]).ct
+    ct = read_location(find_studies(here / "in")[0]).ct
     truth = study / f"truth_{SECRETS['family name']}.nii.gz"
     write_volume(truth, np.ones(ct.shape, np.uint8), ct)
     if way == "another grid":

@@ -13,8 +13,8 @@ from torch import nn
 from cipa.errors import DataError, UsageError
 from cipa.evaluation.cases import find_cases, find_masks_of
 from cipa.evaluation.read_mask import MaskReading
+from cipa.inference.locations import read_location
 from cipa.inference.options import VolumeOptions
-from cipa.inference.places import read_place
 from cipa.inference.slices import SlicePredictor
 from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
 from cipa.io.dicom.objects.rtstruct import write_rtstruct
@@ -193,7 +193,7 @@ def test_truth_in_dicom_is_found_by_what_it_is(dicom, tmp_path):
 
 def test_several_regions_are_refused_with_the_option_that_chooses(dicom, tmp_path):
     for case in find_cases(dicom)[0]:
-        pair = read_place(case.study)
+        pair = read_location(case.study)
         two = hot_box()
         two[2:4, 2:4, 1:2] = 2
         lesions = [LesionObject(number, box) for number, box in enumerate(ndimage.find_objects(two), start=1)]

@@ -146,7 +146,7 @@ class NetworkConfig:
             )
         return cls(**{"variant": variant, **known[variant], **changes})
 
-    def replaced(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed.
 
         Raises:

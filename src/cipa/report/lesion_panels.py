@@ -151,7 +151,7 @@ def _picture(column: str, hu: NDArray[Any], suv: NDArray[Any], size: tuple[int, 
 
 def _outline(canvas: Canvas, frame: Frame, labels: NDArray[Any], number: int) -> None:
     others = (labels > 0) & (labels != number)
-    canvas.dotted(outlines(others, frame.extent, frame), OUTLINE, 0.7, frame)
+    canvas.dotted_lines(outlines(others, frame.extent, frame), OUTLINE, 0.7, frame)
     canvas.lines(outlines(labels == number, frame.extent, frame), OUTLINE, 1.4, frame)
 
 

@@ -28,7 +28,7 @@ from cipa.data.spacing import KEY, Spacing
 from cipa.errors import DataError
 from cipa.io.grid_record import check_grid_record
 from cipa.io.plane import PlaneFit
-from cipa.readers import read_json, shown
+from cipa.readers import excerpt, read_json
 from cipa.version import __version__
 
 SCHEMA = 1
@@ -124,14 +124,14 @@ def read_metadata(root: str | os.PathLike[str]) -> dict[str, PatientRecord]:
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
         raise DataError(
-            f"{path}: schema {shown(schema)}, this version reads {SCHEMA}; convert the volumes again"
+            f"{path}: schema {excerpt(schema)}, this version reads {SCHEMA}; convert the volumes again"
         )
     try:
         size = _whole(document["size"], 1, MOST_SIDE)
         return {patient: _record(patient, size, entry) for patient, entry in document["patients"].items()}
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(
-            f"{path}: a damaged entry ({type(error).__name__}: {shown(error)}); convert the volumes again"
+            f"{path}: a damaged entry ({type(error).__name__}: {excerpt(error)}); convert the volumes again"
         ) from error
 
 
