@@ -13,9 +13,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from cipa.data.intensity import PET_SCALINGS
 from cipa.data.metadata import METADATA, patient_entries, read_document
 from cipa.errors import DataError
+from cipa.modalities import PET_SCALINGS
 from cipa.readers import excerpt, is_number
 
 KEYS = {"image_size": "size", "ct_window": "ct_window_hu", "suv_max": "suv_max", "pet_scaling": "pet_scaling"}

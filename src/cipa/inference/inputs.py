@@ -9,7 +9,6 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 
-from cipa.data.modalities import BOTH
 from cipa.errors import DataError, UsageError
 from cipa.inference.examination import examination_facts, facts_without_headers
 from cipa.inference.options import DICOM_ONLY, NOTHING_GIVEN, NOTHING_SAID, ReportOptions, StudyOptions
@@ -22,6 +21,7 @@ from cipa.io.nifti import read_volume
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.studies import StudyLocation, find_studies, fingerprint_of
 from cipa.io.volume import Volume
+from cipa.modalities import BOTH
 
 BELOW_ANY_WINDOW = -(2**15)
 """HU that are black whatever the window."""

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cipa.data.modalities import BOTH
 from cipa.errors import UsageError
 from cipa.inference.dicom_objects import DEFAULT_OBJECTS
 from cipa.inference.probability import from_bytes
@@ -26,6 +25,7 @@ from cipa.lesions.grown import THRESHOLDS, GrownVolume, add_grown, grown_row
 from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.measure import Lesion
 from cipa.lesions.plausibility import LeftOut
+from cipa.modalities import BOTH
 
 BY_HAND = {"brush", "eraser"}
 """Tools of the workbench that look at no image: what they alone drew is manual, as DICOM calls it."""

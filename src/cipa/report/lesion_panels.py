@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cipa.data.modalities import BOTH
 from cipa.inference.result import Prediction
 from cipa.io.orientation import spacing
 from cipa.lesions.measure import Lesion
+from cipa.modalities import BOTH
 from cipa.report.canvas import Canvas, Extent, Frame
 from cipa.report.pet_style import (
     EDGE,

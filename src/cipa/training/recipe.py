@@ -13,9 +13,8 @@ from typing import Any, Literal
 
 from cipa.data.augmentation_recipe import AugmentationRecipe
 from cipa.data.folds import parse_fold
-from cipa.data.intensity import PetScaling
-from cipa.data.modalities import Inputs
 from cipa.errors import UsageError
+from cipa.modalities import Inputs, PetScaling
 from cipa.models.catalogue import CATALOGUE
 
 
