@@ -20,19 +20,6 @@ CIPA = f"{sys.executable} -m cipa"
 
 
 @pytest.fixture
-def failing(monkeypatch):
-    """Make a command raise what the test gives it."""
-
-    def install(error):
-        def fail(verb, words):
-            raise error
-
-        monkeypatch.setattr(command, "_run_verb", fail)
-
-    return install
-
-
-@pytest.fixture
 def complain(failing, capsys):
     """Return what a command prints for an error, and its exit code."""
 
