@@ -1,4 +1,4 @@
-"""Volumes are looked at before they are taken for CT and PET: numbers that no CT or SUV can have are refused."""
+"""Volumes are looked at before they are taken for CT and PET: what no CT or SUV can be is refused."""
 
 import numpy as np
 import pytest

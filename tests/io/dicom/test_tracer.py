@@ -1,4 +1,4 @@
-"""Which tracer and nuclide a header names, in codes and in words, and what keeps uptake from being compared."""
+"""Which tracer and nuclide a header names, in codes and in words, and what uptake cannot be compared."""
 
 import pytest
 from pydicom.dataset import Dataset

@@ -39,8 +39,8 @@ CODECS = {
 """imagecodecs' decoder of each transfer syntax (PS3.5, A.4); OpenJPEG's reads high throughput too."""
 
 END_OF_IMAGE = b"\xff\xd9"
-"""Marker that ends a JPEG-LS stream. CharLS (2.4) looks for the end of a code that the stream breaks off in bit
-by bit, 15 s long, unless a marker follows; one after the stream's own is passed over."""
+"""Marker that ends a JPEG-LS stream. Where the stream breaks off within a code, CharLS 2.4 looks for the rest
+of it for 15 s, unless a marker follows; one after the stream's own is passed over."""
 
 DECODER_DEPENDENCIES = dict.fromkeys(CODECS, ("numpy", NAME))
 """What pydicom says is missing where the plugin cannot be used."""
