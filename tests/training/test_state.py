@@ -128,9 +128,9 @@ def test_an_absent_file_is_named(tmp_path):
 
 def test_what_a_network_raises_for_a_foreign_state_is_one_line(tmp_path):
     model = torch.nn.Linear(2, 2)
-    with pytest.raises(DataError, match=r"cannot be resumed from \(Error\(s\) in loading") as caught:
-        with restoring(tmp_path):
-            model.load_state_dict({"weight": torch.zeros(3, 3), "bias": torch.zeros(2)})
+    line = r"cannot be resumed from \(Error\(s\) in loading"
+    with pytest.raises(DataError, match=line) as caught, restoring(tmp_path):
+        model.load_state_dict({"weight": torch.zeros(3, 3), "bias": torch.zeros(2)})
     assert "\n" not in str(caught.value)
 
 

@@ -49,7 +49,7 @@ def test_a_tag_is_absent_malformed_or_used(found):
     assert read_number(one, "PatientWeight") == 93.4
 
 
-@pytest.mark.parametrize("found", ["93,4", "heavy", "nan", "80\\90"])
+@pytest.mark.parametrize("found", ["93,4", "heavy", "nan", "80\\90", "1_000", "1e999"])
 def test_a_malformed_number_is_an_error_and_not_absent(found):
     one = Dataset()
     one.add_new("PatientWeight", "LO", found)

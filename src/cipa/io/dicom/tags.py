@@ -1,7 +1,7 @@
 """Values of a DICOM header as numbers and words.
 
 A tag is absent (or empty, which DICOM means by it), malformed, or used. Where that makes a difference,
-`given` tells what stands there as written, and `read_number` and the readers of times refuse what is
+`values_as_written` tells what stands there, and `read_number` and the readers of times refuse what is
 malformed; the plain readers `text`, `number` and `words` give nothing for both.
 """
 
@@ -185,6 +185,8 @@ def _private_element(header: Dataset, group: int, creator: str, offset: int) -> 
 
 
 def _as_number(found: Any) -> float | None:
+    if isinstance(found, str) and "_" in found:  # which Python reads as 1000 where 1_000 stands
+        return None
     try:
         converted = float(found)
     except (TypeError, ValueError):
