@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cipa.training.graph_step import RecordedGradients
+from cipa.training.graph_step import GraphedGradients
 
 Work = Callable[[], Any]
 
@@ -47,7 +47,7 @@ def gradients_of(
 ) -> Callable[..., Tensor]:
     """Return a function of samples that adds the loss's gradients and gives the loss, recorded or plain."""
     if record:
-        return RecordedGradients(loss, samples, model)
+        return GraphedGradients(loss, samples, model)
 
     def add(*samples: Tensor) -> Tensor:
         value = loss(*samples)

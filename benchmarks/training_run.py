@@ -79,7 +79,7 @@ def timed_training(
         epochs=EPOCHS, batch_size=batch_size, micro_batch=batch_size // processes, dice="image"
     )
     recipe = TrainRecipe(
-        network=NetworkRecipe(model=model, image_size=dataset.size).filled(),
+        network=NetworkRecipe(model=model, image_size=dataset.size).with_defaults(),
         optimisation=optimisation,
         validation=ValidationRecipe(validation="none"),
         running=RunningRecipe(save_every_epochs=0),

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from cipa.inference.locations import read_location
 from cipa.inference.measure import measure_labels
 from cipa.inference.options import StudyOptions
-from cipa.inference.places import read_place
 from cipa.inference.save import write_labels
 from cipa.io.studies import find_studies
 from cipa.report.study import write_study_report
@@ -52,7 +52,7 @@ def make_result(study: Path, result: Path, boxes=((slice(30, 36), slice(22, 28),
     if not study.exists():
         write_images(study)
     place = find_studies(study)[0]
-    pair = read_place(place, StudyOptions())
+    pair = read_location(place, StudyOptions())
     labels = np.zeros(SHAPE, np.uint16)
     for number, box in enumerate(boxes, start=1):
         labels[box] = number

@@ -9,7 +9,6 @@ import unicodedata
 import warnings
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import nibabel
 import numpy as np
@@ -18,11 +17,10 @@ from PIL import Image, PngImagePlugin
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from scipy import ndimage
-from torch import nn
 
 from cipa import privacy
 from cipa.cli.main import main
-from cipa.inference.places import read_place
+from cipa.inference.locations import read_location
 from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
 from cipa.io.dicom.objects.rtstruct import write_rtstruct
 from cipa.io.dicom.seg import write_seg
@@ -30,6 +28,7 @@ from cipa.io.dicom.study import read_study
 from cipa.io.dicom.volumes import read_pet_ct
 from cipa.io.nifti import write_volume
 from cipa.io.studies import find_studies
+from small_networks import BrightPet
 from studies import BOX, box_mask, write_study
 from view_client import Client
 
@@ -74,18 +73,6 @@ FORMS = {
     "birth date": (r"1955\W?12\W?31", r"31\W?12\W?1955", r"12\W?31\W?1955"),
     "family name": ("zo?e?rbla?e?xova",),
 }
-
-
-class BrightPet(nn.Module):
-    """Tumour where PET is brighter than half."""
-
-    def __init__(self, size=32):
-        super().__init__()
-        windows = {"ct_window": (-1200.0, 200.0), "suv_max": 20.0}
-        self.config = SimpleNamespace(image_size=size, num_classes=1, threshold=0.5, **windows)
-
-    def forward(self, ct, pet):
-        return pet * 100
 
 
 def tags():
@@ -233,7 +220,7 @@ def test_many_studies_results_tell_no_secret(here, words):
 @pytest.mark.parametrize("way", ["beside", "table", "masks", "another grid"])
 def test_evaluation_of_studies_tells_no_secret(here, way):
     study = write(here / "in" / FOLDERS["plain"])
-    ct = read_place(find_studies(here / "in")[0]).ct
+    ct = read_location(find_studies(here / "in")[0]).ct
     truth = study / f"truth_{SECRETS['family name']}.nii.gz"
     write_volume(truth, np.ones(ct.shape, np.uint8), ct)
     if way == "another grid":

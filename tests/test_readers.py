@@ -9,7 +9,7 @@ import pytest
 
 from cipa import readers
 from cipa.errors import DataError
-from cipa.readers import check_yaml, open_regular, read_csv, read_json, read_json_object, read_text, shown
+from cipa.readers import check_yaml, excerpt, open_regular, read_csv, read_json, read_json_object, read_text
 
 
 def refusal(read, path, *more):
@@ -124,8 +124,8 @@ def test_tables_without_rows_or_columns_are_refused(tmp_path, monkeypatch):
 
 
 def test_foreign_text_is_shown_on_one_printable_line_and_cut():
-    assert shown("a\nb\x1b[31m\tc") == "a b [31m c"
-    assert len(shown("x" * 10**6)) == 80
+    assert excerpt("a\nb\x1b[31m\tc") == "a b [31m c"
+    assert len(excerpt("x" * 10**6)) == 80
 
 
 @pytest.mark.parametrize(
@@ -154,4 +154,4 @@ def test_a_zip_in_several_parts_is_a_zip_that_nobody_reads(tmp_path):
     path.write_bytes(bytes(content[:end]) + locator + bytes(content[end:]))
     assert readers.is_zip(path)
     with pytest.raises(DataError, match=f"{path.name}: not a zip"):
-        readers.guarded(path, "a zip", "copy it again", lambda: zipfile.ZipFile(path))
+        readers.read_or_refuse(path, "a zip", "copy it again", lambda: zipfile.ZipFile(path))

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from cipa.inference.inputs import read_input
 from cipa.inference.measure import measure_labels
 from cipa.inference.save import write_labels
-from cipa.io.remembered import remember_place
+from cipa.io.location_cache import remember_location
 from cipa.io.studies import find_studies
 from cipa.view.app import create_app
 from cipa.view.studies import StudyFinder
@@ -36,7 +36,7 @@ def make_result(study, out, boxes=LESIONS, objects=("seg", "sr"), facts=None):
     labels = lesion_labels(pair.ct.shape, boxes).astype(np.uint16)
     facts = {"model": {"name": "CIPA nano"}, "threshold": 0.5} if facts is None else facts
     measure_labels(labels, pair, facts).save(out, (write_labels,), objects=objects)
-    remember_place(find_studies(study)[0])
+    remember_location(find_studies(study)[0])
     return out
 
 

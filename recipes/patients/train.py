@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cipa.models.catalogue import CATALOGUE
 from cipa.models.registry import create_model
 from cipa.training.ema import average_of
-from cipa.training.graph_step import RecordedGradients
+from cipa.training.graph_step import GraphedGradients
 from cipa.training.loss import segmentation_loss
 from cipa.training.optimizer import build_optimizer
 from cipa.training.recipe import OptimisationRecipe
@@ -133,7 +133,7 @@ def _gradients(
         return segmentation_loss(logits, mask, "batch" if recipe.pooled_dice else "image").mean()
 
     if recorded:
-        return RecordedGradients(loss_of, first, model)
+        return GraphedGradients(loss_of, first, model)
 
     def eager(*inputs: Tensor) -> Tensor:
         loss = loss_of(*inputs)

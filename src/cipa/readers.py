@@ -39,7 +39,7 @@ SHOWN = 80
 Value = TypeVar("Value")
 
 
-def shown(text: object, most: int = SHOWN) -> str:
+def excerpt(text: object, most: int = SHOWN) -> str:
     """Return a foreign text for a message: on one line, without control characters, cut after `most`."""
     line = str(text)[: most * 4]
     clean = "".join(letter if letter.isprintable() else " " for letter in line)
@@ -97,7 +97,7 @@ def is_number(value: object) -> bool:
         return False
 
 
-def guarded(path: Path, kind: str, way_out: str, work: Callable[[], Value]) -> Value:
+def read_or_refuse(path: Path, kind: str, way_out: str, work: Callable[[], Value]) -> Value:
     """Run what reads a file, and turn whatever it raises for a damaged one into one line.
 
     Args:
@@ -121,7 +121,7 @@ def guarded(path: Path, kind: str, way_out: str, work: Callable[[], Value]) -> V
             raise
         # decompressors and Pillow raise the system's class without its number for damage, and an archive that
         # points before its beginning is an invalid argument
-        raise DataError(f"{path}: not {kind} ({shown(error)}); {way_out}") from error
+        raise DataError(f"{path}: not {kind} ({excerpt(error)}); {way_out}") from error
     except RecursionError as error:
         raise DataError(f"{path}: not {kind} (nested too deeply); {way_out}") from error
     except MemoryError as error:
@@ -146,7 +146,7 @@ def read_text(path: Path, way_out: str, most: int = MOST_BYTES) -> str:
         content = file.read(most + 1)
     if len(content) > most:
         raise DataError(f"{path}: more than {_size(most)}, which no such file has; {way_out}")
-    return guarded(path, "a text file in UTF-8", way_out, lambda: content.decode("utf-8-sig"))
+    return read_or_refuse(path, "a text file in UTF-8", way_out, lambda: content.decode("utf-8-sig"))
 
 
 def read_json(path: Path, way_out: str, most: int = MOST_BYTES) -> Any:
@@ -164,7 +164,7 @@ def read_json(path: Path, way_out: str, most: int = MOST_BYTES) -> Any:
         DataError: no regular file, too large, or not JSON.
     """
     content = read_text(path, way_out, most)
-    return guarded(path, "JSON", way_out, lambda: json.loads(content, parse_constant=_refuse_constant))
+    return read_or_refuse(path, "JSON", way_out, lambda: json.loads(content, parse_constant=_refuse_constant))
 
 
 def read_json_object(path: Path, way_out: str, most: int = MOST_BYTES) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def read_csv(
             fewer cells than the first line.
     """
     content = read_text(path, way_out)
-    rows = guarded(path, "a CSV table", way_out, lambda: _numbered_rows(content))
+    rows = read_or_refuse(path, "a CSV table", way_out, lambda: _numbered_rows(content))
     if not rows:
         raise DataError(f"{path}: empty; {way_out}")
     names = [name.strip() for name in rows[0][1]]
@@ -235,7 +235,7 @@ def check_yaml(path: Path, way_out: str) -> str:
         DataError: no regular file, too large, not YAML, nested too deeply, or with an anchor, alias or tag.
     """
     content = read_text(path, way_out, MOST_YAML_BYTES)
-    guarded(path, "YAML", way_out, lambda: _check_events(content))
+    read_or_refuse(path, "YAML", way_out, lambda: _check_events(content))
     return content
 
 
@@ -269,7 +269,7 @@ def _reason(error: Exception) -> str:
     """Return what an exception says, with its type where that is all it says."""
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.object[error.start]:#04x} at {error.start}"
-    said = shown(error)
+    said = excerpt(error)
     return said if isinstance(error, ValueError) and said else f"{type(error).__name__}: {said}"
 
 

@@ -20,19 +20,6 @@ CIPA = f"{sys.executable} -m cipa"
 
 
 @pytest.fixture
-def failing(monkeypatch):
-    """Make a command raise what the test gives it."""
-
-    def install(error):
-        def fail(verb, words):
-            raise error
-
-        monkeypatch.setattr(command, "_run_verb", fail)
-
-    return install
-
-
-@pytest.fixture
 def complain(failing, capsys):
     """Return what a command prints for an error, and its exit code."""
 
@@ -186,7 +173,14 @@ def heed_signals():
         signal.signal(number, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("SIGTERM", 143),
+        pytest.param("SIGHUP", 129, marks=pytest.mark.slow),
+        pytest.param("SIGINT", 130, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_leaves_nothing_half_written(tmp_path, name, code):
     words = ["phantom", "-o", tmp_path / "out", "--patients", "50", "--image-size", "256", "--workers", "2"]
     process = subprocess.Popen(
@@ -224,24 +218,24 @@ def test_what_nohup_ignores_stays_ignored():
     ],
 )
 def test_variables_left_over_from_a_launcher_are_forgotten_with_a_warning(monkeypatch, capsys, variables):
-    from cipa.cli.ranks import LAUNCHER, LAUNCHER_DETAILS, leave_stale_launcher
+    from cipa.cli.ranks import LAUNCHER, LAUNCHER_DETAILS, ignore_stale_launcher
 
     for name in (*LAUNCHER, *LAUNCHER_DETAILS):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    leave_stale_launcher()
+    ignore_stale_launcher()
     assert not any(name in os.environ for name in variables)
     assert capsys.readouterr().err.count("works alone") == 1
 
 
 def test_variables_of_a_launcher_that_is_there_are_kept(monkeypatch):
-    from cipa.cli.ranks import leave_stale_launcher
+    from cipa.cli.ranks import ignore_stale_launcher
 
     there = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
     for name, value in there.items():
         monkeypatch.setenv(name, value)
-    leave_stale_launcher()
+    ignore_stale_launcher()
     assert {name: os.environ.get(name) for name in there} == there
 
 

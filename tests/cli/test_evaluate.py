@@ -1,30 +1,16 @@
 """`cipa evaluate` from the command line, on a data set and weights made here."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
 from cipa.cli.main import main
+from small_networks import HotSpots
 
 SIZE = 128
-
-
-class HotSpots(nn.Module):
-    """Calls tumour whatever is brighter than grey in PET."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.config = SimpleNamespace(
-            variant="nano", crm=True, dcim=True, num_classes=1, image_size=SIZE, threshold=0.5
-        )
-
-    def forward(self, ct: torch.Tensor, pet: torch.Tensor) -> torch.Tensor:
-        return pet * 20
 
 
 def write_slice(data, slice_id, side, size=SIZE):

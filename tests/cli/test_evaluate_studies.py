@@ -2,29 +2,16 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from torch import nn
 
 from cipa.cli.main import main
+from small_networks import BrightPet
 from studies import write_study
 from study_truth import BOX, box_mask, write_case, write_nifti
 
 ACRIN = Path(__file__).parents[3] / "shared" / "data" / "acrin042"
 SHIFTED = (slice(7, 13), *BOX[1:])
-
-
-class BrightPet(nn.Module):
-    """Tumour where PET is brighter than half."""
-
-    def __init__(self):
-        super().__init__()
-        windows = {"ct_window": (-1200.0, 200.0), "suv_max": 20.0}
-        self.config = SimpleNamespace(image_size=256, num_classes=1, threshold=0.5, **windows)
-
-    def forward(self, ct, pet):
-        return pet * 100
 
 
 class Blind(BrightPet):
@@ -37,7 +24,7 @@ class Blind(BrightPet):
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     def load(path):
-        return Blind() if "blind" in str(path) else BrightPet()
+        return Blind(256) if "blind" in str(path) else BrightPet(256)
 
     monkeypatch.setattr("cipa.inference.weights.load_model", load)
     monkeypatch.chdir(tmp_path)

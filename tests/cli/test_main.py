@@ -4,22 +4,8 @@ import sys
 
 import pytest
 
-from cipa.cli import main as command
 from cipa.cli.main import VERBS, main
 from cipa.version import __version__
-
-
-@pytest.fixture
-def failing(monkeypatch):
-    """Make `cipa check` raise what the test gives it."""
-
-    def install(error):
-        def fail(verb, words):
-            raise error
-
-        monkeypatch.setattr(command, "_run_verb", fail)
-
-    return install
 
 
 def test_help_names_every_verb(capsys):

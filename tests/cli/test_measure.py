@@ -1,28 +1,15 @@
 import csv
 import json
-from types import SimpleNamespace
 
 import nibabel
 import numpy as np
 import pytest
 from pydicom import dcmread
-from torch import nn
 
 from cipa.cli.main import main
 from dicom_tools import errors_of
+from small_networks import BrightPet
 from studies import write_study
-
-
-class BrightPet(nn.Module):
-    """Tumour where PET is brighter than half."""
-
-    def __init__(self):
-        super().__init__()
-        windows = {"ct_window": (-1200.0, 200.0), "suv_max": 20.0}
-        self.config = SimpleNamespace(image_size=32, num_classes=1, threshold=0.5, **windows)
-
-    def forward(self, ct, pet):
-        return pet * 100
 
 
 @pytest.fixture(autouse=True)

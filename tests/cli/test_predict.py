@@ -1,26 +1,13 @@
 import shutil
-from types import SimpleNamespace
 
 import nibabel
 import numpy as np
 import pytest
-from torch import nn
 
 from cipa.cli.main import main
 from cipa.io.png import read_grey, write_grey
 from dicom_files import write_series
-
-
-class BrightPet(nn.Module):
-    """Tumour where PET is brighter than half."""
-
-    def __init__(self):
-        super().__init__()
-        windows = {"ct_window": (-1200.0, 200.0), "suv_max": 20.0}
-        self.config = SimpleNamespace(image_size=32, num_classes=1, threshold=0.5, **windows)
-
-    def forward(self, ct, pet):
-        return pet * 100
+from small_networks import BrightPet
 
 
 @pytest.fixture(autouse=True)

@@ -10,39 +10,33 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from pydicom import dcmread
-from torch import nn
 
 import cipa
 from cipa.cli.main import main
 from cipa.inference import save
 from cipa.io.dicom import seg, source
 from dicom_files import write_series
+from small_networks import BrightPet
 from studies import SPOILT, spoil, without_weight, write_study
 
 
-class BrightPet(nn.Module):
-    """Tumour where PET is brighter than half; calls `before` first."""
+class Interruptible(BrightPet):
+    """Calls `before` first."""
 
     before = staticmethod(lambda: None)
 
-    def __init__(self):
-        super().__init__()
-        windows = {"ct_window": (-1200.0, 200.0), "suv_max": 20.0}
-        self.config = SimpleNamespace(image_size=32, num_classes=1, threshold=0.5, **windows)
-
     def forward(self, ct, pet):
         self.before()
-        return pet * 100
+        return super().forward(ct, pet)
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: BrightPet())
+    monkeypatch.setattr("cipa.inference.weights.load_model", lambda path: Interruptible())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -221,7 +215,7 @@ def test_an_interruption_leaves_what_is_finished_and_nothing_half_written(
         if len(calls) == 4:  # the second study's second batch
             os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(BrightPet, "before", staticmethod(interrupt))
+    monkeypatch.setattr(Interruptible, "before", staticmethod(interrupt))
     handler = signal.getsignal(signal.SIGTERM)
     # A shell that starts the tests in the background has Ctrl-C ignored, and Python then leaves it so.
     interruptible = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,14 +3,14 @@ import stat
 
 from cipa.cli.main import main
 from cipa.cli.study_names import has_alias, write_alias_table
-from cipa.io.studies import StudyPlace
+from cipa.io.studies import StudyLocation
 from studies import write_study
 
 
 def test_the_table_pairs_each_name_with_its_sources_for_its_owner_alone(tmp_path):
     studies = [
-        StudyPlace("study-0123456789", tmp_path / "Secret^Name", fingerprint="study-0123456789"),
-        StudyPlace("b", tmp_path / "b_ct.nii.gz", tmp_path / "b_pet.nii.gz", fingerprint="files-1"),
+        StudyLocation("study-0123456789", tmp_path / "Secret^Name", fingerprint="study-0123456789"),
+        StudyLocation("b", tmp_path / "b_ct.nii.gz", tmp_path / "b_pet.nii.gz", fingerprint="files-1"),
     ]
     write_alias_table(tmp_path / "names.csv", studies)
     with (tmp_path / "names.csv").open(newline="") as file:

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from cipa.cli.terminal import RED, complain, paint, warn
+from cipa.cli.terminal import RED, paint, print_error, warn
 
 
 class Terminal(io.StringIO):
@@ -29,7 +29,7 @@ def test_the_environment_can_forbid_colour(monkeypatch, name, value):
 
 def test_warnings_and_errors_are_lines_on_standard_error(capsys):
     warn("the PET ends early")
-    complain("no such file")
+    print_error("no such file")
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err == "cipa: warning: the PET ends early\ncipa: no such file\n"

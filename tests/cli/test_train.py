@@ -1,8 +1,6 @@
 """`cipa train` from the command line, with the smallest network."""
 
 import csv
-import os
-import signal
 import subprocess
 import sys
 
@@ -15,7 +13,7 @@ from safetensors.torch import load_file
 from cipa.cli.main import main
 from cipa.training.config_file import read_recipe
 from cipa.training.recipe import TrainRecipe
-from cipa.training.trainer import Trainer
+from stopped_training import stop_before_step
 
 SMALL = ["--model", "nano", "--image-size", "128", "--batch-size", "4", "--lr", "1e-3", "--epochs", "2"]
 SMALL += ["--workers", "0", "--device", "cpu", "--validation-fraction", "0.3"]
@@ -71,14 +69,7 @@ def test_its_config_repeats_it_to_the_bit(data, whole, tmp_path, capsys):
 
 
 def test_sigterm_gives_143_and_the_command_that_goes_on(data, whole, tmp_path, capsys, monkeypatch):
-    step, sent = Trainer._step, []
-
-    def stopping(self, *arguments):
-        if not sent:
-            sent.append(os.kill(os.getpid(), signal.SIGTERM))
-        return step(self, *arguments)
-
-    monkeypatch.setattr(Trainer, "_step", stopping)
+    stop_before_step(monkeypatch, 1)
     run = tmp_path / "run"
     assert main(["train", str(data), "-o", str(run), *SMALL]) == 143
     assert f"stopped by SIGTERM at step 1 of 2; resume with: cipa train {data} -o {run} --resume" in (

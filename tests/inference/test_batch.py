@@ -8,7 +8,7 @@ from cipa.inference import batch
 from cipa.inference.batch import Job, run_studies, run_study, write_summary
 from cipa.inference.options import StudyOptions, VolumeOptions
 from cipa.inference.predictor import Predictor
-from cipa.io.studies import StudyPlace, find_studies
+from cipa.io.studies import StudyLocation, find_studies
 from studies import SPOILT, spoil, without_weight, write_study
 
 OPTIONS = VolumeOptions()
@@ -43,10 +43,10 @@ def test_a_study_that_fails_does_not_stop_the_rest_and_leaves_nothing(job, many,
 
 
 def test_finished_studies_are_skipped_when_the_run_is_repeated(job, many, tmp_path):
-    places = find_studies(many)
-    list(run_studies(job, places[:1], tmp_path / "out"))
+    locations = find_studies(many)
+    list(run_studies(job, locations[:1], tmp_path / "out"))
     before = (tmp_path / "out" / "p1" / "mask.nii.gz").stat().st_mtime_ns
-    outcomes = list(run_studies(job, places, tmp_path / "out"))
+    outcomes = list(run_studies(job, locations, tmp_path / "out"))
     assert states(outcomes) == [("p1", "skipped"), ("p2", "failed"), ("p3", "done")]
     assert outcomes[0].totals == outcomes[2].totals | {"study": "p1"}
     assert (tmp_path / "out" / "p1" / "mask.nii.gz").stat().st_mtime_ns == before
@@ -94,37 +94,37 @@ def test_lines_about_a_study_do_not_name_its_patient(job, tmp_path):
 
 
 def test_one_study_that_fails_is_named_by_its_path(job, many):
-    place = StudyPlace("p2", many / "p2")
+    location = StudyLocation("p2", many / "p2")
     with pytest.raises(DataError, match=f"^{many / 'p2'}: {SPOILT}"):
-        run_study(job, place, many / "out")
+        run_study(job, location, many / "out")
 
 
 def test_tables_over_all_studies(job, many, tmp_path):
-    places = find_studies(many)
-    list(run_studies(job, places, tmp_path / "out"))
-    write_summary(tmp_path / "out", [place.name for place in places])
+    locations = find_studies(many)
+    list(run_studies(job, locations, tmp_path / "out"))
+    write_summary(tmp_path / "out", [location.name for location in locations])
     for name in ("patients", "lesions"):
         with (tmp_path / "out" / f"{name}.csv").open(newline="") as file:
             assert [row["study"] for row in csv.DictReader(file)] == ["p1", "p3"]
 
 
 def test_a_study_that_another_process_has_finished_meanwhile_is_no_failure(job, many, tmp_path, monkeypatch):
-    place, out = find_studies(many)[0], tmp_path / "out"
+    location, out = find_studies(many)[0], tmp_path / "out"
 
     def finish_elsewhere(*arguments):
         monkeypatch.undo()
-        assert run_study(job, place, out).state == "done"
-        return predict_place(*arguments)
+        assert run_study(job, location, out).state == "done"
+        return predict_location(*arguments)
 
-    predict_place = batch.predict_place
-    monkeypatch.setattr(batch, "predict_place", finish_elsewhere)
-    assert run_study(job, place, out).state == "skipped"
+    predict_location = batch.predict_location
+    monkeypatch.setattr(batch, "predict_location", finish_elsewhere)
+    assert run_study(job, location, out).state == "skipped"
 
 
 def test_memory_that_runs_out_costs_one_study(job, many, tmp_path, monkeypatch):
     def fail(*_):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes")
 
-    monkeypatch.setattr(batch, "predict_place", fail)
+    monkeypatch.setattr(batch, "predict_location", fail)
     outcomes = list(run_studies(job, find_studies(many), tmp_path / "out"))
     assert {one.error for one in outcomes} == {"memory ran out; use a machine with more"}

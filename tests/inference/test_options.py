@@ -44,8 +44,8 @@ def test_a_floor_of_uptake_out_of_range_is_refused(value):
 def test_options_cannot_be_changed_and_say_what_was_given():
     with pytest.raises(FrozenInstanceError):
         DEFAULTS.fit = "pad"
-    assert StudyOptions(ct_series="3").given() == {"ct_series": "3"}
-    assert ReportOptions(liver_mm=(1.0, 2.0, 3.0)).given() == {"liver_mm": [1.0, 2.0, 3.0]}
+    assert StudyOptions(ct_series="3").to_dict() == {"ct_series": "3"}
+    assert ReportOptions(liver_mm=(1.0, 2.0, 3.0)).to_dict() == {"liver_mm": [1.0, 2.0, 3.0]}
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def same_grid(path, patient):
     return np.asanyarray(mask.dataobj) > 0
 
 
-@pytest.mark.parametrize("patient", ["STS_001", "STS_035"])
+@pytest.mark.parametrize("patient", [pytest.param("STS_001", marks=pytest.mark.slow), "STS_035"])
 def test_uptake_lands_on_the_tumour_drawn_on_the_ct(network, patient, tmp_path):
     hot = network(size=512, suv_max=5.0)  # its grey 127 is then SUV 2.5
     pair = (STS / patient / "CT.nii.bz2", STS / patient / "PET_SUV.nii.gz")
@@ -47,6 +47,7 @@ def test_a_limb_is_not_taken_for_a_chest(network):
     assert "mL of lung in sight: is this the chest?" in warning
 
 
+@pytest.mark.slow
 def test_small_network_goes_from_saved_weights_to_a_mask_on_the_grid_of_the_ct(tmp_path, capsys):
     cipa.create_model("nano", image_size=128).save_pretrained(tmp_path / "nano")
     pair = ["--ct", str(STS / "STS_035" / "CT.nii.bz2"), "--pet", str(STS / "STS_035" / "PET_SUV.nii.gz")]

@@ -3,12 +3,12 @@ import shutil
 import pytest
 
 from cipa.io.dicom.study import choose_pair, read_study
-from cipa.io.studies import find_studies, lone_place, nifti_place
+from cipa.io.studies import find_studies, nifti_location, single_file_location
 from studies import write_study
 
 
 def names(root, **options):
-    return [place.name for place in find_studies(root, **options)]
+    return [location.name for location in find_studies(root, **options)]
 
 
 def study(folder, number, **tags):
@@ -24,16 +24,21 @@ def touch(*files):
 def test_one_study_is_the_folder_itself_however_deep_its_files_lie(tmp_path):
     study(tmp_path / "patient" / "a" / "b", 1)
     touch(tmp_path / "patient" / "readme.txt", tmp_path / "patient" / "a" / "x.png")
-    (place,) = find_studies(tmp_path / "patient")
-    assert (place.name, place.ct, place.pet, place.folders) == ("patient", tmp_path / "patient", None, None)
+    (location,) = find_studies(tmp_path / "patient")
+    assert (location.name, location.ct, location.pet, location.folders) == (
+        "patient",
+        tmp_path / "patient",
+        None,
+        None,
+    )
 
 
 def test_a_place_knows_whether_it_is_dicom(tmp_path):
     study(tmp_path / "patient", 1)
     file = tmp_path / "ct.nii"
     assert find_studies(tmp_path / "patient")[0].is_dicom
-    assert not nifti_place("pair", file, file).is_dicom
-    assert not lone_place("alone", file, "ct").is_dicom
+    assert not nifti_location("pair", file, file).is_dicom
+    assert not single_file_location("alone", file, "ct").is_dicom
 
 
 def test_folders_and_zips_of_many_studies_are_named_by_their_path(tmp_path):
@@ -42,9 +47,9 @@ def test_folders_and_zips_of_many_studies_are_named_by_their_path(tmp_path):
     study(tmp_path / "elsewhere" / "p3", 3)
     shutil.make_archive(str(tmp_path / "site" / "p3"), "zip", tmp_path / "elsewhere")
     shutil.rmtree(tmp_path / "elsewhere")
-    places = find_studies(tmp_path / "site")
-    assert [place.name for place in places] == ["p1", "p2_deep", "p3"]
-    assert places[2].ct == tmp_path / "site" / "p3.zip"
+    locations = find_studies(tmp_path / "site")
+    assert [location.name for location in locations] == ["p1", "p2_deep", "p3"]
+    assert locations[2].ct == tmp_path / "site" / "p3.zip"
 
 
 def test_studies_sorted_by_modality_are_put_together_by_their_headers(tmp_path):
@@ -53,10 +58,10 @@ def test_studies_sorted_by_modality_are_put_together_by_their_headers(tmp_path):
         for kind in ("ct", "pet"):
             (tmp_path / "root" / kind).mkdir(parents=True, exist_ok=True)
             (tmp_path / "made" / kind).rename(tmp_path / "root" / kind / f"p{number}")
-    places = find_studies(tmp_path / "root")
-    assert [place.name for place in places] == ["ct_p1", "ct_p2"]
-    for number, place in enumerate(places, start=1):
-        pair = choose_pair(read_study(place.ct, place.folders))
+    locations = find_studies(tmp_path / "root")
+    assert [location.name for location in locations] == ["ct_p1", "ct_p2"]
+    for number, location in enumerate(locations, start=1):
+        pair = choose_pair(read_study(location.ct, location.folders))
         assert [series.header.StudyInstanceUID for series in pair] == [f"1.2.{number}"] * 2
 
 
@@ -68,8 +73,8 @@ def test_pairs_of_nifti_are_told_by_the_last_word_of_their_names(tmp_path):
         tmp_path / "alone" / "ct.nii.gz",
         tmp_path / "impact.nii.gz",
     )
-    places = find_studies(tmp_path)
-    assert [(place.name, place.ct.name, place.pet.name) for place in places] == [
+    locations = find_studies(tmp_path)
+    assert [(location.name, location.ct.name, location.pet.name) for location in locations] == [
         ("flat_a1", "a1__CT.nii.gz", "a1__PT.nii.gz"),
         ("flat_a2", "a2_ct.nii", "a2_pet.nii"),
         ("s1", "CT.nii.bz2", "PET_SUV.nii.gz"),

@@ -1,25 +1,11 @@
 """Slices and a network small enough to draw and score in a moment."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
-from torch import nn
+
+from small_networks import HotSpots
 
 SIZE = 128
-
-
-class HotSpots(nn.Module):
-    """Calls tumour whatever is brighter than grey in PET."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.config = SimpleNamespace(
-            variant="nano", crm=True, dcim=True, num_classes=1, image_size=SIZE, threshold=0.5
-        )
-
-    def forward(self, ct: torch.Tensor, pet: torch.Tensor) -> torch.Tensor:
-        return pet * 20
 
 
 class Slices:

@@ -48,7 +48,7 @@ def test_dots_follow_the_line_and_leave_gaps():
     assert dots[0].tolist() == [[0, 0], [1, 0]]
     assert dots[3].tolist() == [[10, 2], [10, 3]]
     canvas = Canvas(1, 1, 72)
-    canvas.dotted([np.array([[5.0, 30.0], [65.0, 30.0]])], INK, 1)
+    canvas.dotted_lines([np.array([[5.0, 30.0], [65.0, 30.0]])], INK, 1)
     assert dark(canvas)[28:33].sum() == pytest.approx(60 / 2.65, rel=0.3)
 
 

@@ -2,19 +2,17 @@
 
 import csv
 import json
-from types import SimpleNamespace
 
 import nibabel
 import numpy as np
 import pytest
 from scipy import ndimage
-from torch import nn
 
 from cipa.errors import DataError, UsageError
 from cipa.evaluation.cases import find_cases, find_masks_of
 from cipa.evaluation.read_mask import MaskReading
+from cipa.inference.locations import read_location
 from cipa.inference.options import VolumeOptions
-from cipa.inference.places import read_place
 from cipa.inference.slices import SlicePredictor
 from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
 from cipa.io.dicom.objects.rtstruct import write_rtstruct
@@ -23,6 +21,7 @@ from cipa.io.dicom.study import read_study
 from cipa.io.dicom.volumes import read_pet_ct
 from cipa.report.evaluation import is_evaluation
 from cipa.report.study_evaluation import Reading, evaluate_studies, file_segmenter, network_segmenter
+from small_networks import BrightPet
 from studies import box_mask as hot_box
 from studies import write_study
 from study_truth import BOX, SHAPE, box_mask, write_case, write_nifti
@@ -94,18 +93,6 @@ def test_masks_that_were_written_score_the_same_again(root, masks, tmp_path):
     again = find_masks_of(cases, tmp_path / "one")
     evaluate_studies([(cases, file_segmenter(again))], tmp_path / "two")
     assert rows_of(tmp_path / "one") == rows_of(tmp_path / "two")
-
-
-class BrightPet(nn.Module):
-    """Tumour where PET is brighter than half."""
-
-    def __init__(self):
-        super().__init__()
-        windows = {"ct_window": (-1200.0, 200.0), "suv_max": 20.0}
-        self.config = SimpleNamespace(image_size=32, num_classes=1, threshold=0.5, **windows)
-
-    def forward(self, ct, pet):
-        return pet * 100
 
 
 def test_a_network_segments_whole_studies_as_prediction_does(root, tmp_path):
@@ -193,7 +180,7 @@ def test_truth_in_dicom_is_found_by_what_it_is(dicom, tmp_path):
 
 def test_several_regions_are_refused_with_the_option_that_chooses(dicom, tmp_path):
     for case in find_cases(dicom)[0]:
-        pair = read_place(case.study)
+        pair = read_location(case.study)
         two = hot_box()
         two[2:4, 2:4, 1:2] = 2
         lesions = [LesionObject(number, box) for number, box in enumerate(ndimage.find_objects(two), start=1)]

@@ -61,7 +61,7 @@ def test_what_is_asked_for_is_fetched_and_its_request_deleted(queue, tmp_path):
         request.touch()
         fetcher.start()
         try:
-            fetcher.ask(request, str(dcmread(files[0]).StudyInstanceUID))
+            fetcher.request(request, str(dcmread(files[0]).StudyInstanceUID))
             wait_for(lambda: not request.exists())
             assert received(queue) == len(files)
         finally:
@@ -72,7 +72,7 @@ def test_what_is_asked_for_is_fetched_and_its_request_deleted(queue, tmp_path):
 def test_a_server_that_is_away_is_asked_again_later(queue, tmp_path):
     fetcher, request = fetcher_of(queue, f"http://127.0.0.1:{free_port()}"), tmp_path / "request.json"
     request.touch()
-    fetcher.ask(request, "1.2.3")
-    fetcher._fetch_asked(request, fetcher.asked[request])
+    fetcher.request(request, "1.2.3")
+    fetcher._fetch_requested(request, fetcher.requests[request])
     assert request.exists()
-    assert fetcher.asked[request].next_at > time.monotonic()
+    assert fetcher.requests[request].next_at > time.monotonic()

@@ -44,44 +44,44 @@ def outlet(port, ae_title="PACS"):
 
 def test_objects_are_accepted_one_by_one(peer, tmp_path):
     paths = write_objects(tmp_path)
-    handed = outlet(peer(0xA700, 0x0000)).hand(paths)
-    assert handed.accepted == [paths[1]]
-    assert handed.error == "Secondary Capture Image Storage: refused with status A700"
+    result = outlet(peer(0xA700, 0x0000)).send(paths)
+    assert result.accepted == [paths[1]]
+    assert result.error == "Secondary Capture Image Storage: refused with status A700"
 
 
 def test_a_warning_of_the_destination_is_acceptance(peer, tmp_path):
     paths = write_objects(tmp_path)
-    assert outlet(peer(0xB000, 0xB007)).hand(paths).accepted == paths
+    assert outlet(peer(0xB000, 0xB007)).send(paths).accepted == paths
 
 
 def test_a_destination_that_rejects_says_why(peer, tmp_path):
-    handed = outlet(peer(), "OTHER").hand(write_objects(tmp_path))
-    assert handed.accepted == []
-    assert "rejected" in handed.error
-    assert "AE title" in handed.error or "recognised" in handed.error
+    result = outlet(peer(), "OTHER").send(write_objects(tmp_path))
+    assert result.accepted == []
+    assert "rejected" in result.error
+    assert "AE title" in result.error or "recognised" in result.error
 
 
 def test_a_destination_without_the_kind_of_object_is_named(peer, tmp_path):
-    handed = outlet(peer(sop_class="1.2.840.10008.5.1.4.1.1.2")).hand(write_objects(tmp_path))
-    assert handed.accepted == []
-    assert handed.error
+    result = outlet(peer(sop_class="1.2.840.10008.5.1.4.1.1.2")).send(write_objects(tmp_path))
+    assert result.accepted == []
+    assert result.error
 
 
 def test_nobody_at_the_address_is_a_line(tmp_path):
-    handed = outlet(free_port()).hand(write_objects(tmp_path))
-    assert handed.error == "no association: nobody answers, or the peer aborted it"
+    result = outlet(free_port()).send(write_objects(tmp_path))
+    assert result.error == "no association: nobody answers, or the peer aborted it"
 
 
 def test_stow_to_nobody_is_a_line(tmp_path):
-    handed = StowOutlet(Web("archive", f"http://127.0.0.1:{free_port()}/x")).hand(write_objects(tmp_path, 1))
-    assert handed.error == "0.dcm: ConnectionError"
+    result = StowOutlet(Web("archive", f"http://127.0.0.1:{free_port()}/x")).send(write_objects(tmp_path, 1))
+    assert result.error == "0.dcm: ConnectionError"
 
 
 def test_orthanc_takes_objects_by_stow(tmp_path):
     with orthanc(tmp_path / "pacs") as (_, address):
         paths = write_objects(tmp_path)
-        handed = StowOutlet(Web("archive", f"{address}/dicom-web")).hand(paths)
-        assert (handed.accepted, handed.error) == (paths, "")
+        result = StowOutlet(Web("archive", f"{address}/dicom-web")).send(paths)
+        assert (result.accepted, result.error) == (paths, "")
         assert len(stored(address, "SEG")) == 2
-        wrong = StowOutlet(Web("archive", f"{address}/elsewhere")).hand(paths)
+        wrong = StowOutlet(Web("archive", f"{address}/elsewhere")).send(paths)
         assert wrong.error == "1.dcm: HTTP 404"

@@ -187,7 +187,7 @@ def test_results_for_a_destination_that_is_gone_become_dead_letters(queue):
     queue.receive("1.2", "1.2.3", b"content")
     segment(queue)
     later = again(queue, receivers=("other",))
-    assert later.bury_strays() == [STUDY]
+    assert later.drop_unconfigured() == [STUDY]
     assert later.studies[STUDY].record.results["d1"].deliveries["pacs"].error.startswith("the destination")
 
 

@@ -3,7 +3,7 @@ import time
 import pytest
 
 from cipa.serve.metrics import Meters
-from cipa.serve.outlet import Handed
+from cipa.serve.outlet import SendResult
 from cipa.serve.queue import Queue
 from cipa.serve.records import Result
 from cipa.serve.sender import Sender
@@ -35,12 +35,12 @@ class Outlet:
     def __init__(self, *answers, name="pacs"):
         self.name, self.answers, self.given = name, list(answers), []
 
-    def hand(self, paths):
+    def send(self, paths):
         self.given.append([path.name for path in paths])
         answer = self.answers.pop(0) if self.answers else "all"
         if answer == "all":
-            return Handed(list(paths))
-        return Handed([path for path in paths if path.name in answer], "refused with status A700")
+            return SendResult(list(paths))
+        return SendResult([path for path in paths if path.name in answer], "refused with status A700")
 
 
 def deliver(queue, outlet, retry=None):

@@ -1,7 +1,7 @@
 import pytest
 
 from cipa.errors import DataError, UsageError
-from cipa.serve.mailbox import ask, read_requests
+from cipa.serve.mailbox import leave_request, read_requests
 from cipa.serve.queue import Queue
 from cipa.serve.records import Result
 from cipa.serve.service import hold_lock
@@ -69,9 +69,9 @@ def test_a_study_is_found_by_its_alias(spool):
 
 
 def test_requests_are_read_in_their_order_and_a_damaged_one_is_no_obstacle(spool):
-    ask(spool, "retry", study="a")
+    leave_request(spool, "retry", study="a")
     (spool.requests / "00-damaged.json").write_text("{")
-    ask(spool, "fetch", server="archive", study_uid="1.2")
+    leave_request(spool, "fetch", server="archive", study_uid="1.2")
     assert [one for _, one in read_requests(spool)] == [
         {},
         {"verb": "retry", "study": "a"},

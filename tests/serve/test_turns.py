@@ -2,11 +2,11 @@ import pytest
 
 from cipa.errors import UsageError
 from cipa.serve import turns as module
-from cipa.serve.ended import Ended
 from cipa.serve.metrics import Meters
 from cipa.serve.queue import Queue
 from cipa.serve.settings import Limits, StudyRules
 from cipa.serve.spool import Spool, name_study
+from cipa.serve.turn_result import TurnResult
 from cipa.serve.turns import Turns
 from cipa.serve.worker import WorkerDiedError
 
@@ -43,7 +43,7 @@ def take(tmp_path, monkeypatch):
     return run
 
 
-MADE = Ended("made", "d1", ["files/segmentation.dcm"], warnings=["look"])
+MADE = TurnResult("made", "d1", ["files/segmentation.dcm"], warnings=["look"])
 
 
 def test_a_result_is_noted_with_its_warnings_and_destinations(take):
@@ -54,12 +54,12 @@ def test_a_result_is_noted_with_its_warnings_and_destinations(take):
 
 
 def test_a_known_input_adds_no_result(take):
-    record = take(Ended("known", "d1"))
+    record = take(TurnResult("known", "d1"))
     assert (record.state, record.results) == ("done", {})
 
 
 def test_a_study_that_cannot_be_used_is_held_with_its_reason(take):
-    record = take(Ended("held", reason="no PET series"))
+    record = take(TurnResult("held", reason="no PET series"))
     assert (record.state, record.reason) == ("held", "no PET series")
 
 
@@ -75,7 +75,7 @@ def test_a_study_that_ends_the_worker_every_time_is_held(take):
 
 
 @pytest.mark.parametrize(
-    "hindrance", [Ended("full"), Ended("stale"), UsageError("segmentation: weights gone")]
+    "hindrance", [TurnResult("full"), TurnResult("stale"), UsageError("segmentation: weights gone")]
 )
 def test_what_is_no_fault_of_the_study_costs_no_attempt(take, hindrance):
     record = take(hindrance, hindrance, MADE, attempts=1)

@@ -8,7 +8,7 @@ from torch import distributed
 
 import cipa
 from cipa.models.layers import DropPath
-from cipa.training.graph_step import RecordedGradients
+from cipa.training.graph_step import GraphedGradients
 from cipa.training.loss import segmentation_loss
 from cipa.training.sync_batchnorm import synchronise_batchnorm
 
@@ -38,7 +38,7 @@ def loss_of(model, scale):
 
 
 plain = loss_of(whole, 1 / COUNT)
-recorded = RecordedGradients(loss_of(shared, processes / COUNT), mine, shared)
+recorded = GraphedGradients(loss_of(shared, processes / COUNT), mine, shared)
 for step in range(2):  # the second time, what the first left behind would be seen
     expected = plain(*every)
     expected.backward()

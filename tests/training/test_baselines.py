@@ -1,7 +1,6 @@
 """Every baseline through the real loop: trained, stopped, resumed to the same bits, evaluated, compared."""
 
 import csv
-import os
 import signal
 
 import pytest
@@ -14,7 +13,7 @@ from cipa.models.monai.config import BaselineConfig
 from cipa.training.optimizer import split_by_decay
 from cipa.training.run import train
 from cipa.training.sync_batchnorm import synchronise_batchnorm
-from cipa.training.trainer import Trainer
+from stopped_training import stop_before_step
 
 NARROW = {
     "unet": {"width": 4, "levels": 3},
@@ -32,24 +31,13 @@ def narrow(monkeypatch):
     monkeypatch.setattr("cipa.training.run.draw_pictures", lambda *_: None)
 
 
-def stop_once_after_step_1(monkeypatch):
-    step, sent = Trainer._step, []
-
-    def stopping(self, *arguments):
-        if not sent:
-            sent.append(os.kill(os.getpid(), signal.SIGTERM))
-        return step(self, *arguments)
-
-    monkeypatch.setattr(Trainer, "_step", stopping)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_it_trains_resumes_to_the_same_bits_and_is_evaluated(
     helpers, data, tmp_path, monkeypatch, name, capsys
 ):
     recipe = helpers.small_recipe(model=name, epochs=1, lr=1e-3)
     whole = train(recipe, data, tmp_path / "whole", silent=True)
-    stop_once_after_step_1(monkeypatch)
+    stop_before_step(monkeypatch, 1)
     assert train(recipe, data, tmp_path / "parts", silent=True).stopped_by == signal.SIGTERM
     train(None, data, tmp_path / "parts", resume=True, silent=True)
 

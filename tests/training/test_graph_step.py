@@ -11,7 +11,7 @@ import torch
 
 import cipa
 from cipa.training.drop_path import sample_drop_paths
-from cipa.training.graph_step import RecordedGradients, gradients_in_one
+from cipa.training.graph_step import GraphedGradients, gradients_in_one
 from cipa.training.loss import segmentation_loss
 from cipa.training.run import train
 
@@ -55,7 +55,7 @@ def test_recorded_steps_are_plain_steps():
     twin = copy.deepcopy(plain)
     draws = [sample_drop_paths(model, seed=1) for model in (plain, twin)]
     draws[1].draw(0, range(COUNT), torch.device("cuda"))
-    recorded = RecordedGradients(loss_of(twin), draw(0), twin)
+    recorded = GraphedGradients(loss_of(twin), draw(0), twin)
     optimizers = [torch.optim.AdamW(model.parameters(), lr=1e-3) for model in (plain, twin)]
     for step in range(3):
         for part in range(2):  # two micro-batches add up

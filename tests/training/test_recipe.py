@@ -16,7 +16,7 @@ def test_the_default_is_the_published_recipe():
     assert (optimisation.weight_decay, optimisation.epochs, optimisation.batch_size) == (1e-2, 50, 16)
     assert (optimisation.final_lr, optimisation.warmup_steps, optimisation.seed) == (1e-6, 0, 42)
     assert (optimisation.clip_norm, optimisation.ema_decay, optimisation.parameters) == (None, None, "all")
-    network = recipe.network.filled()
+    network = recipe.network.with_defaults()
     assert (network.model, network.crm, network.dcim) == ("tiny", True, True)
     assert (network.image_size, network.ct_window, network.suv_max) == (512, (-1200.0, 200.0), 20.0)
     assert recipe.validation.validation == "hold-out"

@@ -1,7 +1,6 @@
 """A run that is stopped and resumed ends with the weights, to the bit, of one that was not."""
 
 import csv
-import os
 import shutil
 import signal
 import subprocess
@@ -14,20 +13,9 @@ import torch
 from cipa.errors import DataError, UsageError
 from cipa.training.run import train
 from cipa.training.trainer import Trainer
+from stopped_training import stop_before_step
 
 SCRIPT = Path(__file__).with_name("stub_run.py")
-
-
-def stop_before_step(monkeypatch, number, what=signal.SIGTERM):
-    """Send this process a signal at the beginning of a step, once."""
-    step, sent = Trainer._step, []
-
-    def stopping(self, *arguments):
-        if self.position.step + 1 == number and not sent:
-            sent.append(os.kill(os.getpid(), what))
-        return step(self, *arguments)
-
-    monkeypatch.setattr(Trainer, "_step", stopping)
 
 
 def table(path, drop=("seconds", "slices_per_second", "memory_mib")):

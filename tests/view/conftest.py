@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from cipa.io.remembered import remember_place
+from cipa.io.location_cache import remember_location
 from cipa.io.studies import find_studies
 from studies import write_study
 from view_client import Client, make_result
@@ -28,7 +28,7 @@ def study(made, tmp_path):
 @pytest.fixture
 def result(made, tmp_path):
     """A result whose study lies where it was made, and is found there."""
-    remember_place(find_studies(made / "study")[0])
+    remember_location(find_studies(made / "study")[0])
     return shutil.copytree(made / "result", tmp_path / "result")
 
 

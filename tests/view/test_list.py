@@ -4,29 +4,15 @@ import json
 import shutil
 
 import pytest
-from torch import nn
 
 from cipa.cli.main import main
 from cipa.errors import UsageError
 from cipa.inference.options import NOTHING_GIVEN
 from cipa.inference.revisions import list_revisions
 from cipa.view.start import find_results
+from small_networks import BrightPet
 from studies import write_study
 from view_client import Client, make_result
-
-
-class BrightPet(nn.Module):
-    """Tumour where PET is brighter than half."""
-
-    def __init__(self):
-        super().__init__()
-        from types import SimpleNamespace
-
-        windows = {"ct_window": (-1200.0, 200.0), "suv_max": 20.0}
-        self.config = SimpleNamespace(image_size=32, num_classes=1, threshold=0.5, **windows)
-
-    def forward(self, ct, pet):
-        return pet * 100
 
 
 @pytest.fixture

@@ -102,9 +102,9 @@ def test_more_lesions_than_a_byte_can_number_are_sent_whole_and_read_only(study,
 
 def test_a_result_without_pet_has_no_suv_and_no_projection(study, tmp_path):
     from cipa.inference.measure import measure_labels
+    from cipa.io.location_cache import remember_location
     from cipa.io.nifti import write_volume
-    from cipa.io.remembered import remember_place
-    from cipa.io.studies import lone_place
+    from cipa.io.studies import single_file_location
 
     ct = read_input(study).ct
     write_volume(tmp_path / "ct.nii.gz", ct.array, ct)
@@ -112,7 +112,7 @@ def test_a_result_without_pet_has_no_suv_and_no_projection(study, tmp_path):
     labels = np.zeros(ct.shape, np.uint16)
     labels[LESIONS[0]] = 1
     measure_labels(labels, pair, {}).save(tmp_path / "out")
-    remember_place(lone_place("ct", tmp_path / "ct.nii.gz", "ct"))
+    remember_location(single_file_location("ct", tmp_path / "ct.nii.gz", "ct"))
     client = Client(tmp_path / "out")
     described = client.describe()
     assert (described["suv"], described["pet_grid"], described["mip"]) == (False, None, None)
@@ -143,12 +143,12 @@ def test_nothing_is_remembered_where_that_is_not_wanted(study, tmp_path, monkeyp
 
 
 def test_the_memory_of_sources_is_the_user_s_alone(study, result, tmp_path, monkeypatch):
-    from cipa.io.remembered import remember_place
+    from cipa.io.location_cache import remember_location
     from cipa.io.studies import find_studies
 
     folder = tmp_path / "private"
     monkeypatch.setenv("CIPA_SOURCES", str(folder))
-    remember_place(find_studies(study)[0])
+    remember_location(find_studies(study)[0])
     (file,) = folder.iterdir()
     assert folder.stat().st_mode & 0o077 == 0
     assert file.stat().st_mode & 0o077 == 0

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from cipa.cli.terminal import complain
+from cipa.cli.terminal import print_error
 from cipa.errors import CipaError, is_out_of_memory
 from cipa.privacy import scrub_line
 from cipa.signals import TERMINATION
@@ -55,7 +55,7 @@ def guard(run: Callable[[], int], debug: bool) -> int:
     with suppress(OSError, SystemExit):
         sys.stdout.flush()
     if line:
-        complain(line)
+        print_error(line)
     return code
 
 

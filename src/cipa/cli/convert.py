@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cipa.cli.parser import Parser
 from cipa.cli.study_names import HIDDEN, add_keep_names
-from cipa.cli.terminal import complain, warn
+from cipa.cli.terminal import print_error, warn
 from cipa.errors import UsageError
 from cipa.progress import progress_bar
 from cipa.text import plural
@@ -240,7 +240,7 @@ def _sources(arguments: Namespace) -> "Sources":
     from cipa.data.convert import find_triples, read_table
 
     if arguments.results:
-        return _corrected(arguments)
+        return _corrected_sources(arguments)
     if arguments.table:
         return read_table(arguments.table)
     ct, pet = (arguments.study, arguments.study) if arguments.study else (arguments.ct, arguments.pet)
@@ -254,7 +254,7 @@ def _root(arguments: Namespace) -> Path:
     return Path(arguments.root or Path(arguments.table).parent)
 
 
-def _corrected(arguments: Namespace) -> "Sources":
+def _corrected_sources(arguments: Namespace) -> "Sources":
     from cipa.view.truth import find_corrected
 
     studies = None if arguments.studies is None else Path(arguments.studies)
@@ -296,4 +296,4 @@ def _workers(arguments: Namespace) -> int:
 
 def _name(problems: "tuple[Problem, ...]", outcome: str = "") -> None:
     for problem in problems:
-        complain(f"{outcome}{problem}")
+        print_error(f"{outcome}{problem}")

@@ -8,7 +8,7 @@ from cipa.cli.terminal import warn
 from cipa.errors import UsageError
 
 if TYPE_CHECKING:
-    from cipa.io.studies import StudyPlace
+    from cipa.io.studies import StudyLocation
 
 KINDS = ("seg", "sr", "rtstruct", "sc", "pdf")
 
@@ -51,7 +51,7 @@ def picture_writers(kinds: Sequence[str]) -> tuple[Any, ...]:
     return tuple(WRITERS[kind] for kind in kinds if kind in WRITERS)
 
 
-def warn_of_nifti(arguments: Namespace, studies: "Sequence[StudyPlace]") -> None:
+def warn_of_nifti(arguments: Namespace, studies: "Sequence[StudyLocation]") -> None:
     """Say that objects asked for cannot be made of studies that are not DICOM."""
     others = sum(not study.is_dicom for study in studies)
     if others and arguments.dicom_out not in (None, NONE):

@@ -31,7 +31,7 @@ from cipa.cli.evaluate_options import (
 from cipa.cli.network_options import PRECISIONS, warn_of_inputs
 from cipa.cli.parser import Parser
 from cipa.cli.terminal import warn
-from cipa.cli.weights_option import chosen_weights
+from cipa.cli.weights_option import choose_weights
 from cipa.errors import DataError, UsageError
 from cipa.files import refuse_occupied
 from cipa.progress import counting_bar
@@ -109,7 +109,7 @@ def _score_weights(
 
     if arguments.out_of_fold:
         return _score_folds(arguments, ids, patients, out)
-    weights = [str(chosen_weights(one)) for one in arguments.weights]
+    weights = [str(choose_weights(one)) for one in arguments.weights]
     predictor = _predictor(arguments, ids, weights)
     dataset = PCLT20K(arguments.data, ids, predictor.image_size, slices=predictor.slices)
     about = _about_weights(arguments, weights, predictor)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cipa.cli.evaluate_options import OF_SLICES, mask_reading, name_scored, refuse_options, today
 from cipa.cli.predictor import make_predictor
 from cipa.cli.study_options import check_study_options, study_options
-from cipa.cli.terminal import complain, warn
+from cipa.cli.terminal import print_error, warn
 from cipa.cli.volume_options import volume_options
 from cipa.errors import DataError
 from cipa.progress import study_bars
@@ -158,4 +158,4 @@ def _print_scores(arguments: Namespace, result: "StudyResult", out: Path) -> Non
     print(f"written to {out}: {', '.join(names)}")
     for study in result.studies:
         if study.error:
-            complain(f"failed: {study.case.study.name}: {study.error}")
+            print_error(f"failed: {study.case.study.name}: {study.error}")

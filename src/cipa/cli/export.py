@@ -10,7 +10,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from cipa.cli.parser import Parser
-from cipa.cli.weights_option import WEIGHTS, chosen_weights
+from cipa.cli.weights_option import WEIGHTS, choose_weights
 
 EXAMPLES = """
 cipa export bundled -o cipa.pt2
@@ -56,7 +56,7 @@ def run(arguments: Namespace) -> int:
     if out.exists() and not arguments.overwrite:
         raise UsageError(f"{out}: exists; name another file, or replace it with --overwrite")
     began = time.monotonic()
-    model = load_model(chosen_weights(arguments.weights), arguments.image_size)
+    model = load_model(choose_weights(arguments.weights), arguments.image_size)
     difference = export_model(model, out)
     config = model.config
     size = f"{config.image_size} x {config.image_size}"

@@ -28,7 +28,7 @@ class HelpFormatter(argparse.HelpFormatter):
         unsaid = action.default is None or action.default is False or action.default == argparse.SUPPRESS
         if unsaid or "default" in text or not action.option_strings:
             return text
-        return f"{text} (default: {shown(action.default).replace('%', '%%')})"
+        return f"{text} (default: {format_default(action.default).replace('%', '%%')})"
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         """Wrap paragraphs; those that are indented are commands and stay as they are."""
@@ -41,12 +41,12 @@ class HelpFormatter(argparse.HelpFormatter):
         )
 
 
-def shown(value: object) -> str:
+def format_default(value: object) -> str:
     """Return a default as one would type it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return " ".join(map(shown, value))
+        return " ".join(map(format_default, value))
     return str(value)

@@ -14,7 +14,7 @@ from cipa.cli.study_options import add_study_options, check_study_options, study
 from cipa.errors import DataError
 
 if TYPE_CHECKING:
-    from cipa.io.studies import StudyPlace
+    from cipa.io.studies import StudyLocation
 
 
 EXAMPLES = """
@@ -50,10 +50,10 @@ def run(arguments: Namespace) -> int:
     from cipa.io.studies import find_studies
 
     root = Path(arguments.study)
-    places = [place for place in find_studies(root, arguments.keep_names) if place.pet is None]
-    if len(places) > 1:
-        return _many(places, arguments)
-    facts = summarise(root, **study_options(arguments).given())
+    locations = [location for location in find_studies(root, arguments.keep_names) if location.pet is None]
+    if len(locations) > 1:
+        return _many(locations, arguments)
+    facts = summarise(root, **study_options(arguments).to_dict())
     if arguments.json:
         print(json.dumps(facts, indent=2))
     else:
@@ -63,16 +63,18 @@ def run(arguments: Namespace) -> int:
     return 0 if facts["usable"] else DataError.exit_code
 
 
-def _many(places: "list[StudyPlace]", arguments: Namespace) -> int:
+def _many(locations: "list[StudyLocation]", arguments: Namespace) -> int:
     """Print a row a study, or a list of everything as JSON."""
     from cipa.io.dicom.summary import summarise
 
     found = {}
-    for place in places:
+    for location in locations:
         try:
-            found[place.name] = summarise(place.ct, place.folders, **study_options(arguments).given())
+            found[location.name] = summarise(
+                location.ct, location.folders, **study_options(arguments).to_dict()
+            )
         except DataError as error:
-            found[place.name] = {
+            found[location.name] = {
                 "usable": False,
                 "suv": None,
                 "series": [],
@@ -85,6 +87,6 @@ def _many(places: "list[StudyPlace]", arguments: Namespace) -> int:
         from cipa.cli.study_tables import print_studies
 
         print_studies(found)
-        if any(map(has_alias, places)):
+        if any(map(has_alias, locations)):
             print(HIDDEN)
     return 0 if all(facts["usable"] for facts in found.values()) else DataError.exit_code

@@ -99,10 +99,10 @@ def _run_verb(verb: str, words: Sequence[str]) -> int:
     # a `nano` training step took 1.2 times as long on two cores. Read when PyTorch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     from cipa.cli.parser import Parser  # here, so that `cipa --help` stays instant
-    from cipa.cli.ranks import leave_stale_launcher
+    from cipa.cli.ranks import ignore_stale_launcher
 
     make_rich_safe()
-    leave_stale_launcher()
+    ignore_stale_launcher()
     module: Any = import_module(f"cipa.cli.{verb.replace('-', '_')}")
     parser = Parser(prog=f"cipa {verb}", description=module.__doc__)
     module.add_arguments(parser)

@@ -117,19 +117,19 @@ def run(arguments: Namespace) -> int:
 
 def _remember(arguments: Namespace) -> None:
     """Let `cipa view` find the images of the result."""
-    from cipa.io.remembered import remember_place
-    from cipa.io.studies import find_studies, nifti_place
+    from cipa.io.location_cache import remember_location
+    from cipa.io.studies import find_studies, nifti_location
 
     if arguments.data:
-        places = find_studies(Path(arguments.data))
+        locations = find_studies(Path(arguments.data))
     else:
-        places = (
-            [nifti_place("", Path(arguments.ct), Path(arguments.pet))]
+        locations = (
+            [nifti_location("", Path(arguments.ct), Path(arguments.pet))]
             if arguments.ct and arguments.pet
             else []
         )
-    if len(places) == 1:
-        remember_place(places[0])
+    if len(locations) == 1:
+        remember_location(locations[0])
 
 
 def _read(arguments: Namespace) -> "PetCtInput":

@@ -58,7 +58,7 @@ def run(arguments: Namespace) -> int:
         "\n--no-crm and --no-dcim take a module out of any CIPA network. All train by\n"
         "the same loop: docs/baselines.md. Weights are not part of this project."
     )
-    if not _installed("monai"):
+    if not _is_installed("monai"):
         console.print("[yellow]MONAI is not installed[/]: pip install 'cipa\\[baselines]'")
     return 0
 
@@ -101,7 +101,7 @@ def _origin(model: dict[str, Any]) -> str:
     return package.replace("[", r"\[") + model["licence"]
 
 
-def _installed(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     from importlib.util import find_spec
 
     return find_spec(package) is not None

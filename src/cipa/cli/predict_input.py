@@ -9,7 +9,7 @@ from cipa.cli.volume_options import check_options, refuse_of_many
 from cipa.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from cipa.io.studies import StudyPlace
+    from cipa.io.studies import StudyLocation
 
 PNG, NIFTI = (".png",), (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".img")
 
@@ -25,7 +25,7 @@ class PredictInput:
     """
 
     kind: Literal["studies", "folder", "png"]
-    studies: "tuple[StudyPlace, ...]" = ()
+    studies: "tuple[StudyLocation, ...]" = ()
     is_single: bool = False
 
 
@@ -65,7 +65,7 @@ def _in_folder(root: Path, keep_names: bool) -> PredictInput:
     return PredictInput("studies", studies, len(studies) == 1 and _is_whole(root, studies[0]))
 
 
-def _is_whole(root: Path, study: "StudyPlace") -> bool:
+def _is_whole(root: Path, study: "StudyLocation") -> bool:
     """Tell whether the only study found is what was given, and not one in a folder that may hold more."""
     return study.ct == root or (study.pet is not None and study.ct.parent == root)
 
@@ -80,11 +80,11 @@ def _of_files(files: dict[str, str]) -> PredictInput:
             f"{given}: give two .png, or two NIfTI files (.nii, .nii.gz, .nii.bz2); one alone must be NIfTI"
         )
     from cipa.inference.inputs import name_of
-    from cipa.io.studies import lone_place, nifti_place
+    from cipa.io.studies import nifti_location, single_file_location
 
     (kind, first), *others = files.items()
     if others:
-        study = nifti_place(name_of(first), Path(first), Path(others[0][1]))
+        study = nifti_location(name_of(first), Path(first), Path(others[0][1]))
     else:
-        study = lone_place(name_of(first), Path(first), kind)
+        study = single_file_location(name_of(first), Path(first), kind)
     return PredictInput("studies", (study,), True)

@@ -14,14 +14,14 @@ from cipa.cli.predictor import make_predictor
 from cipa.cli.ranks import Rank, this_rank
 from cipa.cli.study_names import HIDDEN, has_alias, write_alias_table
 from cipa.cli.study_options import report_options, study_options
-from cipa.cli.terminal import complain
+from cipa.cli.terminal import print_error
 from cipa.cli.volume_options import volume_options
 from cipa.errors import DataError, UsageError
 from cipa.progress import study_bars
 
 if TYPE_CHECKING:
     from cipa.inference.batch import Job
-    from cipa.io.studies import StudyPlace
+    from cipa.io.studies import StudyLocation
 
 
 def predict_studies(arguments: Namespace, given: PredictInput) -> int:
@@ -51,11 +51,11 @@ def predict_studies(arguments: Namespace, given: PredictInput) -> int:
         return code
 
 
-def _say_names(arguments: Namespace, studies: list["StudyPlace"]) -> None:
-    from cipa.io.remembered import remember_place
+def _say_names(arguments: Namespace, studies: list["StudyLocation"]) -> None:
+    from cipa.io.location_cache import remember_location
 
     for study in studies:  # `cipa view` finds the images of a result by this
-        remember_place(study)
+        remember_location(study)
     if arguments.alias_table:
         write_alias_table(Path(arguments.alias_table), studies)
         print(f"names and sources, which may name patients: {arguments.alias_table}")
@@ -67,7 +67,7 @@ def _job(
     arguments: Namespace,
     device: str,
     progress: Callable[[int, int], None],
-    to_save: Sequence["StudyPlace"] = (),
+    to_save: Sequence["StudyLocation"] = (),
 ) -> "Job":
     """Load the network, and what will write the results of the studies `to_save`."""
     from cipa.inference.batch import Job
@@ -101,7 +101,7 @@ def _report_writers() -> tuple[Any, ...]:
     return (write_study_report,)
 
 
-def _one(arguments: Namespace, study: "StudyPlace", out: Path) -> int:
+def _one(arguments: Namespace, study: "StudyLocation", out: Path) -> int:
     from cipa.inference.names import is_mask_file
 
     if is_mask_file(out):
@@ -122,15 +122,15 @@ def _one(arguments: Namespace, study: "StudyPlace", out: Path) -> int:
     return 0
 
 
-def _one_mask(arguments: Namespace, study: "StudyPlace", out: Path) -> int:
+def _one_mask(arguments: Namespace, study: "StudyLocation", out: Path) -> int:
     """Write a mask under the name given, and nothing else."""
-    from cipa.inference.batch import predict_place
+    from cipa.inference.batch import predict_location
     from cipa.inference.files import write_mask
 
     if out.resolve() in [path.resolve() for path in (study.ct, study.pet) if path]:
         raise UsageError(f"-o {out}: an input would be overwritten; choose another name")
     with study_bars(1) as bars:
-        prediction = predict_place(_job(arguments, arguments.device, bars.slices), study)
+        prediction = predict_location(_job(arguments, arguments.device, bars.slices), study)
     write_mask(prediction, out, arguments.probability)
     print_warnings(tuple(prediction.warnings))
     print(f"{study.name}: {totals_line(prediction.totals())}")
@@ -139,7 +139,7 @@ def _one_mask(arguments: Namespace, study: "StudyPlace", out: Path) -> int:
     return 0
 
 
-def _many(arguments: Namespace, studies: list["StudyPlace"], out: Path, rank: Rank) -> int:
+def _many(arguments: Namespace, studies: list["StudyLocation"], out: Path, rank: Rank) -> int:
     from cipa.inference.batch import run_studies, write_summary
 
     _check_out(out, studies)
@@ -158,12 +158,12 @@ def _many(arguments: Namespace, studies: list["StudyPlace"], out: Path, rank: Ra
         write_summary(out, [study.name for study in studies])
         print(f"{len(studies) - len(failed)} of {len(studies)} studies finished; tables of all: {out}")
         for line in failed:
-            complain(f"failed: {line}")
+            print_error(f"failed: {line}")
         print(DISCLAIMER)
     return DataError.exit_code if failed else 0
 
 
-def _check_out(out: Path, studies: list["StudyPlace"]) -> None:
+def _check_out(out: Path, studies: list["StudyLocation"]) -> None:
     from cipa.inference.names import is_mask_file
     from cipa.inference.save import read_result
 

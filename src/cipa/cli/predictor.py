@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from cipa.cli.network_options import PRECISIONS, warn_of_inputs
-from cipa.cli.weights_option import chosen_weights
+from cipa.cli.weights_option import choose_weights
 
 if TYPE_CHECKING:
     from cipa.inference.predictor import Predictor
@@ -19,7 +19,7 @@ def make_predictor(arguments: Namespace, device: str) -> "Predictor":
     from cipa.inference.predictor import Predictor
 
     predictor = Predictor(
-        arguments.weights and [chosen_weights(one) for one in arguments.weights],
+        arguments.weights and [choose_weights(one) for one in arguments.weights],
         device=device,
         batch_size=arguments.batch_size,
         threshold=arguments.threshold,

@@ -62,7 +62,7 @@ class Rank:
         return found
 
 
-def leave_stale_launcher() -> None:
+def ignore_stale_launcher() -> None:
     """Forget variables of a launcher that is not there, and say so: they would let a run wait for nobody.
 
     RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT mean something together alone; a launcher sets them all, to

@@ -11,7 +11,7 @@ from dataclasses import Field, fields, replace
 from functools import wraps
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from cipa.cli.help_format import shown
+from cipa.cli.help_format import format_default
 from cipa.training.recipe import TrainRecipe
 
 METAVARS: dict[str, str | tuple[str, str]] = {
@@ -33,7 +33,7 @@ def add_recipe_flags(parser: ArgumentParser) -> None:
     for group in fields(default):
         recipe = getattr(default, group.name)
         section = parser.add_argument_group(_heading(type(recipe)))
-        hints, explained = get_type_hints(type(recipe)), _explained(type(recipe))
+        hints, explained = get_type_hints(type(recipe)), _read_explanations(type(recipe))
         for item in fields(recipe):
             _add_flag(section, group.name, item, hints[item.name], explained[item.name])
 
@@ -107,7 +107,7 @@ def _help(text: str, default: Any) -> str:
     flags = {name for _, name in _all_fields() if "_" in name}
     text = re.sub(r"\b[a-z]\w*_\w+", lambda found: _flag(found[0]) if found[0] in flags else found[0], text)
     text = re.sub(r"\bnull\b", "none", text).rstrip(".").replace("%", "%%")
-    return text if default is None else f"{text} (default: {shown(default)})"
+    return text if default is None else f"{text} (default: {format_default(default)})"
 
 
 def _flag(name: str) -> str:
@@ -119,7 +119,7 @@ def _heading(recipe: type) -> str:
     return heading[0].lower() + heading[1:]
 
 
-def _explained(recipe: type) -> dict[str, str]:
+def _read_explanations(recipe: type) -> dict[str, str]:
     """Return what a docstring says of each attribute."""
     from docstring_parser import DocstringStyle, parse
 

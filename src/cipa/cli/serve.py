@@ -136,7 +136,7 @@ def _describe(line: "Line") -> list[str]:
 
 
 def _retry(settings: "Settings", word: str) -> int:
-    from cipa.serve.mailbox import ask
+    from cipa.serve.mailbox import leave_request
     from cipa.serve.spool import Spool, alias_of
     from cipa.serve.status import find_study, read_status
 
@@ -147,7 +147,7 @@ def _retry(settings: "Settings", word: str) -> int:
     for study in studies:
         if study not in given_up:
             raise UsageError(f"--retry {word}: neither held nor given up; cipa serve --status lists those")
-        ask(Spool(root), "retry", study=study)
+        leave_request(Spool(root), "retry", study=study)
         print(f"{alias_of(study)}: asked for; the node will try again")
     if not studies:
         print("nothing is held or given up")
@@ -156,7 +156,7 @@ def _retry(settings: "Settings", word: str) -> int:
 
 def _fetch(settings: "Settings", server: str, study_uid: str) -> int:
     from cipa.serve.intake import UID_FORM
-    from cipa.serve.mailbox import ask
+    from cipa.serve.mailbox import leave_request
     from cipa.serve.spool import Spool, alias_of, name_study
     from cipa.suggest import suggestion
 
@@ -166,6 +166,6 @@ def _fetch(settings: "Settings", server: str, study_uid: str) -> int:
         raise UsageError(f"--fetch {server}: no such web server{guess}")
     if not UID_FORM.fullmatch(study_uid) or len(study_uid) > 64:
         raise UsageError(f"--fetch {server} {study_uid}: no UID; give the Study Instance UID (0020,000D)")
-    ask(Spool(Path(settings.spool)), "fetch", server=server, study_uid=study_uid)
+    leave_request(Spool(Path(settings.spool)), "fetch", server=server, study_uid=study_uid)
     print(f"{alias_of(name_study(study_uid))}: asked for; the node will fetch it from {server}")
     return 0

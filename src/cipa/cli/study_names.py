@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cipa.files import atomic_file
 
 if TYPE_CHECKING:
-    from cipa.io.studies import StudyPlace
+    from cipa.io.studies import StudyLocation
 
 HIDDEN = "names hidden: the folders are named after the patients; --keep-names shows them"
 
@@ -21,12 +21,12 @@ def add_keep_names(group: _ArgumentGroup) -> None:
     )
 
 
-def has_alias(study: "StudyPlace") -> bool:
+def has_alias(study: "StudyLocation") -> bool:
     """Tell whether a study goes by an alias, because its folder's name says who the patient is."""
     return bool(study.fingerprint) and study.name == study.fingerprint
 
 
-def write_alias_table(path: Path, studies: "Sequence[StudyPlace]") -> None:
+def write_alias_table(path: Path, studies: "Sequence[StudyLocation]") -> None:
     """Write which study's result goes by which name: a CSV with `name` and `source`, private to its owner.
 
     Args:

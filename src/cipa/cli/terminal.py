@@ -32,7 +32,7 @@ def warn(line: str) -> None:
     print(_fold(f"cipa: {paint('warning:', YELLOW, sys.stderr)} {line}", sys.stderr), file=sys.stderr)
 
 
-def complain(line: str) -> None:
+def print_error(line: str) -> None:
     """Print what went wrong."""
     line = printable(line)
     print(_fold(f"{paint('cipa:', RED, sys.stderr)} {line}", sys.stderr), file=sys.stderr)

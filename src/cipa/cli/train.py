@@ -65,7 +65,7 @@ def run(arguments: Namespace) -> int:
     if arguments.print_config:
         print(recipe_text(with_flags(_starting_recipe(arguments), arguments)), end="")
         return 0
-    data, out = _needed(arguments.data, "DATA"), _needed(arguments.out, "-o RUN")
+    data, out = _require(arguments.data, "DATA"), _require(arguments.out, "-o RUN")
     recipe = with_flags(_starting_recipe(arguments), arguments)
 
     from cipa.cli.train_estimate import estimate
@@ -89,7 +89,7 @@ def _starting_recipe(arguments: Namespace) -> TrainRecipe:
     return TrainRecipe() if arguments.config is None else read_recipe(arguments.config)
 
 
-def _needed(value: Path | None, name: str) -> Path:
+def _require(value: Path | None, name: str) -> Path:
     if value is None:
         raise UsageError(f"{name} is missing: cipa train DATA -o RUN (see cipa train --help)")
     return value

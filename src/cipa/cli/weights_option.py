@@ -9,7 +9,7 @@ WEIGHTS = (
 RUNNABLE = f"{WEIGHTS}; an exported .pt2 or .onnx too"
 
 
-def chosen_weights(given: str) -> str | Path:
+def choose_weights(given: str) -> str | Path:
     """Return what `cipa.load_model` shall read; print which weights of a training run these are."""
     from cipa.models.checkpoints.locate import BUNDLED, locate_weights
 

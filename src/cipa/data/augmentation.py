@@ -148,9 +148,9 @@ def augment(
     ct, pet = ct + BLACK, pet + BLACK
     if modalities is not None:
         if modalities.ct_angle is not None:
-            ct = _resample(stack[:, :slices], modalities.displaced_ct(matrices)) + BLACK
+            ct = _resample(stack[:, :slices], modalities.displace_ct(matrices)) + BLACK
         if modalities.moves:
-            pet = _resample(stack[:, slices:-1], modalities.displaced(matrices)) + BLACK
+            pet = _resample(stack[:, slices:-1], modalities.displace_pet(matrices)) + BLACK
         ct, pet = modalities.leave_out(ct, modalities.recolour(pet, arcsinh_max))
     if parameters.field_side is not None and parameters.field_centre is not None:
         outside = _outside(parameters.field_side, parameters.field_centre, mask)

@@ -49,7 +49,7 @@ class ModalityParameters:
         """Whether the PET of any slice is displaced."""
         return bool((self.scale != 1).any() or self.shift.any())
 
-    def displaced(self, matrices: Tensor) -> Tensor:
+    def displace_pet(self, matrices: Tensor) -> Tensor:
         """Return where to take the PET from, given where CT and mask are taken from.
 
         The PET is displaced first and then goes the way of the CT: one matrix, and one resampling.
@@ -69,7 +69,7 @@ class ModalityParameters:
     def _offset(self) -> Floats:
         return -2 * self.shift / self.scale  # a side of the image is 2 in affine_grid's unit
 
-    def displaced_ct(self, matrices: Tensor) -> Tensor:
+    def displace_ct(self, matrices: Tensor) -> Tensor:
         """Return where to take the CT from, which is displaced first, given where the mask is taken from.
 
         Args:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from cipa.data.intensity import PET_SCALINGS
 from cipa.data.metadata import METADATA, patient_entries, read_document
 from cipa.errors import DataError
-from cipa.readers import is_number, shown
+from cipa.modalities import PET_SCALINGS
+from cipa.readers import excerpt, is_number
 
 KEYS = {"image_size": "size", "ct_window": "ct_window_hu", "suv_max": "suv_max", "pet_scaling": "pet_scaling"}
 """What the file calls each."""
@@ -129,5 +129,5 @@ def _check(name: str, value: Any, path: Path) -> Any:
     if name == "pet_scaling" and value in PET_SCALINGS:
         return value
     raise DataError(
-        f"{path}: {KEYS[name]} is {shown(json.dumps(value))}; mend it, or convert the volumes again"
+        f"{path}: {KEYS[name]} is {excerpt(json.dumps(value))}; mend it, or convert the volumes again"
     )

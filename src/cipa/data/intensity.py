@@ -6,35 +6,21 @@ Three scales, each with its inverse; straight lines, but for the PET's other sca
     SUV  in [0, suv_max]   <->  grey 0..255   step 0.078 SUV at the default maximum
     grey 0..255             ->  x = grey / 255 * 3.2 - 1.6, what the network was made for
 
-The paper prints the CT window as [-1200, -200] HU, in which a thorax would be a white silhouette; a lost sign
-is likely, hence [-1200, 200] here. It does not print the SUV that became 255; 20 is this project's choice.
-Both are parameters everywhere and are stored with every model, because weights only fit the scale they saw.
-
 `arcsinh` is the other scaling of PET: grey = 255 asinh(SUV) / asinh(suv_max). It is a line below SUV 1 and a
 logarithm above: at the default maximum SUV 1 is grey 61, not 13, and low uptake keeps more greys.
 """
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cipa.errors import DataError, UsageError
+from cipa.modalities import CT_WINDOW, PET_SCALINGS, SUV_MAX
 from cipa.text import plural
 
 if TYPE_CHECKING:  # at run time the tensor brings its own methods, and drawing phantoms needs no torch
     from torch import Tensor
-
-CT_WINDOW = (-1200.0, 200.0)
-"""HU shown as grey 0 and grey 255."""
-
-SUV_MAX = 20.0
-"""Body-weight SUV shown as grey 255; SUV 0 is grey 0."""
-
-PetScaling = Literal["linear", "arcsinh"]
-"""How SUV becomes grey."""
-
-PET_SCALINGS: tuple[PetScaling, ...] = get_args(PetScaling)
 
 BLACK = -1.6
 """What grey 0 becomes for the network: air outside the patient, and the fill of augmentation."""

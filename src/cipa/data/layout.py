@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from cipa.errors import DataError
-from cipa.readers import read_text, shown
+from cipa.readers import excerpt, read_text
 
 Split = Literal["train", "test"]
 Image = Literal["CT", "PET", "mask"]
@@ -121,7 +121,9 @@ def read_ids(root: str | os.PathLike[str], split: Split) -> list[str]:
     seen: set[str] = set()
     for slice_id in ids:
         if not is_slice_id(slice_id):
-            raise DataError(f"{path}: '{shown(slice_id)}' is no slice id; ids are PATIENT_SLICE, as 0001_023")
+            raise DataError(
+                f"{path}: '{excerpt(slice_id)}' is no slice id; ids are PATIENT_SLICE, as 0001_023"
+            )
         if slice_id in seen:
             raise DataError(
                 f"{path}: {slice_id} is listed twice; remove one, `cipa check {root}` names them all"

@@ -4,19 +4,12 @@ What is absent is black, grey 0, everywhere in the slice: -1.6 after normalisati
 sees outside the patient, so that it is no new value to learn, and every network takes it.
 """
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from cipa.data.intensity import BLACK
 
 if TYPE_CHECKING:  # a recipe can be read, and help printed, without torch
     from torch import Tensor
-
-Inputs = Literal["ct+pet", "ct", "pet"]
-"""What a network is given."""
-
-BOTH: Inputs = "ct+pet"
-
-INPUTS: tuple[Inputs, ...] = get_args(Inputs)
 
 
 def keep_inputs(ct: "Tensor", pet: "Tensor", inputs: str) -> "tuple[Tensor, Tensor]":
@@ -25,7 +18,7 @@ def keep_inputs(ct: "Tensor", pet: "Tensor", inputs: str) -> "tuple[Tensor, Tens
     Args:
         ct: float (B, N, H, W), normalised to [-1.6, 1.6].
         pet: likewise.
-        inputs: of `INPUTS`.
+        inputs: of `cipa.modalities.INPUTS`.
 
     Returns:
         CT and PET; what is kept is the tensor that was given, unchanged.

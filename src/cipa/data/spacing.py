@@ -17,7 +17,7 @@ from typing import Any
 
 from cipa.data.metadata import METADATA, patient_entries, read_document
 from cipa.errors import DataError, UsageError
-from cipa.readers import shown
+from cipa.readers import excerpt
 
 KEY = "spacing_mm"
 
@@ -95,9 +95,9 @@ def _read(root: Path) -> dict[str, Spacing]:
         if KEY not in entry:
             continue
         if not _is_spacing(entry[KEY]):
-            of_whom = f"patient {shown(name)}" if name else "the data set"
+            of_whom = f"patient {excerpt(name)}" if name else "the data set"
             raise DataError(
-                f"{path}: {KEY} of {of_whom} is {shown(json.dumps(entry[KEY]))}; write [z, y, x], three "
+                f"{path}: {KEY} of {of_whom} is {excerpt(json.dumps(entry[KEY]))}; write [z, y, x], three "
                 "positive numbers of millimetres"
             )
         spacings[name] = _spacing(entry[KEY])

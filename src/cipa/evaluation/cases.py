@@ -14,7 +14,7 @@ from cipa.io.dicom.folders import show_name, walk_folders
 from cipa.io.dicom.objects.read_regions import RTSTRUCT, SEGS
 from cipa.io.dicom.source import looks_like_dicom
 from cipa.io.dicom.tags import text
-from cipa.io.studies import CT_NAMES, PET_NAMES, StudyPlace, find_studies, is_passed_over
+from cipa.io.studies import CT_NAMES, PET_NAMES, StudyLocation, find_studies, is_passed_over
 
 TRUTH_NAMES = ("truth*", "tumour*", "tumor*", "gtv*", "*mask*")
 """Names of truth files without their suffixes, in any case; the first that is there counts."""
@@ -36,7 +36,7 @@ class Case:
         truth: file of the true mask.
     """
 
-    study: StudyPlace
+    study: StudyLocation
     patient: str
     truth: Path
 
@@ -100,9 +100,8 @@ def find_masks_of(cases: Sequence[Case], source: Path) -> dict[str, Path]:
     Raises:
         DataError: some study has none, or as `find_masks`.
     """
-    found = dict(
-        zip((case.patient for case in cases), _named([case.study for case in cases], source), strict=True)
-    )
+    masks = _masks_by_name([case.study for case in cases], source)
+    found = dict(zip((case.patient for case in cases), masks, strict=True))
     require_masks(source, [patient for patient, path in found.items() if path is None])
     return {patient: path for patient, path in found.items() if path is not None}
 
@@ -126,7 +125,7 @@ def name_some(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _refuse_one_id_twice(studies: Iterable[StudyPlace]) -> None:
+def _refuse_one_id_twice(studies: Iterable[StudyLocation]) -> None:
     holders: dict[str, str] = {}
     for study in studies:
         patient = patient_id(study.name)
@@ -138,11 +137,11 @@ def _refuse_one_id_twice(studies: Iterable[StudyPlace]) -> None:
         holders[patient.casefold()] = study.name
 
 
-def _find_truth(studies: Sequence[StudyPlace], truth: str | None) -> list[Path | None]:
+def _find_truth(studies: Sequence[StudyLocation], truth: str | None) -> list[Path | None]:
     if truth is None:
         return [_truth_beside(study, TRUTH_NAMES) for study in studies]
     if Path(truth).exists() or truth.lower().endswith(".csv"):
-        return _named(studies, Path(truth))
+        return _masks_by_name(studies, Path(truth))
     if "/" in truth:
         raise DataError(
             f"--truth {truth}: not there; give a folder of masks, a CSV with columns study,mask, or a "
@@ -151,7 +150,7 @@ def _find_truth(studies: Sequence[StudyPlace], truth: str | None) -> list[Path |
     return [_truth_beside(study, (truth.lower(),)) for study in studies]
 
 
-def _named(studies: Sequence[StudyPlace], source: Path) -> list[Path | None]:
+def _masks_by_name(studies: Sequence[StudyLocation], source: Path) -> list[Path | None]:
     """Return the mask of each study, none where it has no mask."""
     if source.is_file() and mask_stem(source):
         if len(studies) > 1:
@@ -161,7 +160,7 @@ def _named(studies: Sequence[StudyPlace], source: Path) -> list[Path | None]:
     return [next((masks[one] for one in _ids_of(study) if one in masks), None) for study in studies]
 
 
-def _ids_of(study: StudyPlace) -> list[str]:
+def _ids_of(study: StudyLocation) -> list[str]:
     """Return the ids a study's mask may have: of its name, and of its own folders, which that may hide."""
     names = [study.name]
     if study.is_dicom:
@@ -173,7 +172,7 @@ def _ids_of(study: StudyPlace) -> list[str]:
     return [patient_id(name) for name in names if any(map(str.isalnum, name))]
 
 
-def _truth_beside(study: StudyPlace, patterns: Sequence[str]) -> Path | None:
+def _truth_beside(study: StudyLocation, patterns: Sequence[str]) -> Path | None:
     """Return the file whose name is the first of the patterns that any matches, else the SEG or RTSTRUCT."""
     names = dict(_files_near(study))
     for pattern in patterns:
@@ -185,7 +184,7 @@ def _truth_beside(study: StudyPlace, patterns: Sequence[str]) -> Path | None:
     return _only(study, found) if found and patterns is TRUTH_NAMES else None
 
 
-def _only(study: StudyPlace, found: Sequence[Path]) -> Path:
+def _only(study: StudyLocation, found: Sequence[Path]) -> Path:
     if len(found) > 1:
         both = " and ".join(file.name for file in found[:2])
         line = f"{study.name}: {len(found)} files may be the truth ({both}); choose with --truth PATTERN"
@@ -202,7 +201,7 @@ def _is_drawing(file: Path) -> bool:
     return text(header, "SOPClassUID") in (RTSTRUCT, *SEGS)
 
 
-def _files_near(study: StudyPlace) -> Iterable[tuple[Path, str]]:
+def _files_near(study: StudyLocation) -> Iterable[tuple[Path, str]]:
     """Give NIfTI and DICOM files of the study's folders, and those beside that begin with its name."""
     if not study.is_dicom:
         yield from _with_prefix(study.ct.parent, _prefix_of(study), {study.ct, study.pet})
@@ -229,7 +228,7 @@ def _with_prefix(folder: Path, prefix: str, images: set[Path | None]) -> Iterabl
                 yield file, rest.lstrip(SEPARATORS)
 
 
-def _prefix_of(study: StudyPlace) -> str:
+def _prefix_of(study: StudyLocation) -> str:
     """Return what stands before the word CT in the name of a NIfTI pair's CT."""
     stem = nifti_stem(study.ct) or ""
     ends = (name for name in (*CT_NAMES, *PET_NAMES) if stem.lower().endswith(name))

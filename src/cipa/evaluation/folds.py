@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cipa.errors import DataError, UsageError
-from cipa.readers import read_json_object, shown
+from cipa.readers import excerpt, read_json_object
 
 SPLIT = "split.json"
 
@@ -46,7 +46,7 @@ def read_folds(weights: Sequence[str], patients: Iterable[str]) -> list[Fold]:
     if len({Path(one).resolve() for one in weights}) < len(weights):
         raise UsageError("--weights: a run is given twice; give each once")
     for one in weights:
-        left_out = _left_out(one)
+        left_out = _read_left_out(one)
         absent = [patient for patient in left_out if patient not in wanted]
         if absent:
             raise DataError(f"{one}: left out patient {absent[0]}, who is not in this list; give its data")
@@ -67,13 +67,13 @@ def read_folds(weights: Sequence[str], patients: Iterable[str]) -> list[Fold]:
     return [Fold(left_out, tuple(runs)) for left_out, runs in folds.items()]
 
 
-def _left_out(weights: str) -> tuple[str, ...]:
+def _read_left_out(weights: str) -> tuple[str, ...]:
     folder = Path(weights)
     path = next((each for each in (folder / SPLIT, folder.parent / SPLIT) if each.is_file()), folder / SPLIT)
     document = read_json_object(path, "give runs that `cipa train --fold` made")
     left_out = document.get("left_out")
     if not isinstance(left_out, list) or not all(isinstance(each, str) for each in left_out):
-        raise DataError(f"{path}: no split of a run (left_out {shown(left_out)}); train it again")
+        raise DataError(f"{path}: no split of a run (left_out {excerpt(left_out)}); train it again")
     if not left_out:
         raise DataError(f"{weights}: left no patient out; give runs that `cipa train --fold` made")
     return tuple(left_out)

@@ -20,7 +20,7 @@ from cipa.data.spacing import Spacing
 from cipa.errors import UsageError
 from cipa.evaluation.mask_store import MaskStore
 from cipa.evaluation.published import Row
-from cipa.evaluation.stack import slice_places, stack_slices
+from cipa.evaluation.stack import slice_indices, stack_slices
 from cipa.evaluation.statistics import Spread, spread
 from cipa.evaluation.volume_scores import TOLERANCE_MM, Case, VolumeScores, score_volume
 
@@ -162,7 +162,7 @@ class PatientProtocol:
 
     def _score(self, patient: str) -> Row:
         ids = sorted(self._slices[patient], key=slice_number)
-        places = slice_places(ids)
+        places = slice_indices(ids)
         predictions, truths = (
             [store.get(slice_id) for slice_id in ids] for store in (self._predictions, self._truths)
         )

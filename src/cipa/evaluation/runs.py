@@ -10,7 +10,7 @@ from cipa.errors import DataError, UsageError
 from cipa.evaluation.patient import METRICS
 from cipa.evaluation.patient_tables import PER_PATIENT_3D, SUMMARY_KEY
 from cipa.evaluation.tables import SUMMARY
-from cipa.readers import read_csv, read_json, shown
+from cipa.readers import excerpt, read_csv, read_json
 
 POOLED_METRICS = ("dice", "iou", "acc", "hd95")
 """Scores of per_patient.csv: the pixels of a patient's slices pooled, HD95 in pixels."""
@@ -146,7 +146,7 @@ def _read_table(path: Path, key: str, columns: Sequence[str]) -> Table:
         name = row[key]
         if not name.isprintable() or not name or name in table:
             raise DataError(
-                f"{path}, line {line}: {key} '{shown(name)}' is empty, doubled or no text; {AGAIN}"
+                f"{path}, line {line}: {key} '{excerpt(name)}' is empty, doubled or no text; {AGAIN}"
             )
         table[name] = {column: _number(path, line, column, row[column]) for column in columns}
     if not table:
@@ -181,9 +181,9 @@ def _number(path: Path, line: int, column: str, cell: str) -> float:
     try:
         value = float(cell) if cell else math.nan
     except ValueError as error:
-        raise DataError(f"{path}, line {line}: {column} '{shown(cell)}' is no number; {AGAIN}") from error
+        raise DataError(f"{path}, line {line}: {column} '{excerpt(cell)}' is no number; {AGAIN}") from error
     if abs(value) > MOST:
-        raise DataError(f"{path}, line {line}: {column} '{shown(cell)}' is no score; {AGAIN}")
+        raise DataError(f"{path}, line {line}: {column} '{excerpt(cell)}' is no score; {AGAIN}")
     if column in PIXELS and not (value >= 0 and value.is_integer()):
-        raise DataError(f"{path}, line {line}: {column} '{shown(cell)}' is no count of pixels; {AGAIN}")
+        raise DataError(f"{path}, line {line}: {column} '{excerpt(cell)}' is no count of pixels; {AGAIN}")
     return value

@@ -16,7 +16,7 @@ MOST_SLICES = 2048
 """Slices a patient may span: more than any scan has, fewer than numbers that count something else."""
 
 
-def slice_places(ids: Sequence[str]) -> list[int]:
+def slice_indices(ids: Sequence[str]) -> list[int]:
     """Return each slice's index in the volume, 0 for the lowest number.
 
     Args:
@@ -51,7 +51,7 @@ def stack_slices(masks: Sequence[np.ndarray], places: Sequence[int]) -> np.ndarr
 
     Args:
         masks: bool (H, W) each, of one shape.
-        places: of each, as from `slice_places`.
+        places: of each, as from `slice_indices`.
 
     Returns:
         bool (Z, H, W); a place without a slice is empty.

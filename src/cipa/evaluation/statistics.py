@@ -95,7 +95,7 @@ def spread(values: Scores, seed: int = 0) -> Spread:
     Returns:
         The spread, without bounds where there are too few patients for any.
     """
-    known = _known(np.asarray(values, np.float64))
+    known = _without_nan(np.asarray(values, np.float64))
     mean, median = bootstrap_intervals(_mean_and_median, (known,), seed)
     return Spread(mean, median, known.size)
 
@@ -116,7 +116,7 @@ def paired_difference(values: Scores, baseline: Scores, seed: int = 0) -> Paired
     """
     if len(values) != len(baseline):
         raise ValueError(f"{len(values)} and {len(baseline)} patients are not pairs")
-    differences = _known(np.asarray(values, np.float64) - np.asarray(baseline, np.float64))
+    differences = _without_nan(np.asarray(values, np.float64) - np.asarray(baseline, np.float64))
     mean, _ = bootstrap_intervals(_mean_and_median, (differences,), seed)
     return PairedDifference(mean, _signed_rank(differences), differences.size)
 
@@ -173,7 +173,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _known(values: np.ndarray) -> np.ndarray:
+def _without_nan(values: np.ndarray) -> np.ndarray:
     return values[~np.isnan(values)]
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cipa.data.intensity import SUV_MAX
 from cipa.data.layout import FOREGROUND, image_path
 from cipa.errors import DataError
 from cipa.io.png import read_grey
+from cipa.modalities import SUV_MAX
 
 FIXED_SUV = 2.5
 """The commonest fixed threshold in the literature."""

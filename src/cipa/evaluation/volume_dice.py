@@ -15,7 +15,7 @@ from cipa.evaluation.counts import Counts
 from cipa.evaluation.hd95 import bounding_box
 from cipa.evaluation.lesions import match_lesions
 from cipa.evaluation.mask_store import MaskStore
-from cipa.evaluation.stack import slice_places, stack_slices
+from cipa.evaluation.stack import slice_indices, stack_slices
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class VolumeDice:
         return VolumeMeans(*(float(np.mean(values)) for values in zip(*scores, strict=True)))
 
     def _score(self, ids: list[str]) -> tuple[float, float]:
-        places = slice_places(ids)
+        places = slice_indices(ids)
         prediction, truth = (
             stack_slices([store.get(slice_id) for slice_id in ids], places)
             for store in (self._predictions, self._truths)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from cipa.errors import CipaError, DataError, UsageError, is_out_of_memory
 from cipa.files import atomic_file, is_disk_full
 from cipa.inference.dicom_objects import DEFAULT_OBJECTS
+from cipa.inference.locations import read_location
 from cipa.inference.options import (
     DEFAULTS,
     DICOM_ONLY,
@@ -18,7 +19,6 @@ from cipa.inference.options import (
     StudyOptions,
     VolumeOptions,
 )
-from cipa.inference.places import read_place
 from cipa.inference.result import Prediction
 from cipa.inference.revisions import refuse_corrected
 from cipa.inference.save import (
@@ -31,7 +31,7 @@ from cipa.inference.save import (
 )
 from cipa.inference.slices import SlicePredictor
 from cipa.inference.study import predict_study, settings_of
-from cipa.io.studies import StudyPlace
+from cipa.io.studies import StudyLocation
 from cipa.progress import Progress
 
 STATES = Literal["done", "skipped", "failed"]
@@ -92,12 +92,12 @@ class Job:
     report_options: ReportOptions = NOTHING_SAID
 
 
-def run_studies(job: Job, places: Sequence[StudyPlace], out: Path) -> Iterator[Outcome]:
+def run_studies(job: Job, locations: Sequence[StudyLocation], out: Path) -> Iterator[Outcome]:
     """Segment studies into folders of their names below `out`, each whole or absent.
 
     Args:
         job: how.
-        places: the studies.
+        locations: the studies.
         out: folder for the folders.
 
     Yields:
@@ -106,22 +106,22 @@ def run_studies(job: Job, places: Sequence[StudyPlace], out: Path) -> Iterator[O
     Raises:
         OSError: the disk is full, which no further study would survive; the study at hand leaves nothing.
     """
-    for place in places:
+    for location in locations:
         began = time.monotonic()
         try:
-            outcome = run_study(job, place, out / place.name)
+            outcome = run_study(job, location, out / location.name)
         except Exception as error:  # must not cost the other studies
-            line = failure_of(place, error)
-            outcome = Outcome(place.name, "failed", time.monotonic() - began, error=line)
+            line = failure_of(location, error)
+            outcome = Outcome(location.name, "failed", time.monotonic() - began, error=line)
         yield outcome
 
 
-def run_study(job: Job, place: StudyPlace, folder: Path) -> Outcome:
+def run_study(job: Job, location: StudyLocation, folder: Path) -> Outcome:
     """Segment one study into a folder that appears whole.
 
     Args:
         job: how.
-        place: the study.
+        location: the study.
         folder: final name.
 
     Returns:
@@ -135,26 +135,26 @@ def run_study(job: Job, place: StudyPlace, folder: Path) -> Outcome:
     began = time.monotonic()
     if job.overwrite:
         refuse_corrected(folder)  # before the network is at work
-    earlier = None if job.overwrite else _earlier(job, place, folder)
+    earlier = None if job.overwrite else _earlier(job, location, folder)
     if earlier is not None:
-        return Outcome(place.name, "skipped", 0.0, earlier["patient"], tuple(earlier["warnings"]))
+        return Outcome(location.name, "skipped", 0.0, earlier["patient"], tuple(earlier["warnings"]))
     try:
-        prediction = predict_place(job, place)
+        prediction = predict_location(job, location)
     except DataError as error:
         line = str(error)
-        raise DataError(line if line.startswith(place.source) else f"{place.source}: {line}") from error
+        raise DataError(line if line.startswith(location.source) else f"{location.source}: {line}") from error
     try:
         save_prediction(prediction, folder, job.also, job.overwrite, job.objects)
     except UsageError:  # another process may have finished the same study meanwhile
-        earlier = _earlier(job, place, folder)
+        earlier = _earlier(job, location, folder)
         if earlier is None:
             raise
-        return Outcome(place.name, "skipped", 0.0, earlier["patient"], tuple(earlier["warnings"]))
+        return Outcome(location.name, "skipped", 0.0, earlier["patient"], tuple(earlier["warnings"]))
     seconds = time.monotonic() - began
-    return Outcome(place.name, "done", seconds, prediction.totals(), tuple(prediction.warnings))
+    return Outcome(location.name, "done", seconds, prediction.totals(), tuple(prediction.warnings))
 
 
-def predict_place(job: Job, place: StudyPlace) -> Prediction:
+def predict_location(job: Job, location: StudyLocation) -> Prediction:
     """Read, segment and measure one study, and write nothing.
 
     Raises:
@@ -162,7 +162,7 @@ def predict_place(job: Job, place: StudyPlace) -> Prediction:
     """
     return predict_study(
         job.predictor,
-        read_place(place, job.study_options, job.report_options),
+        read_location(location, job.study_options, job.report_options),
         job.volume_options,
         job.progress,
     )
@@ -191,17 +191,17 @@ def write_summary(out: Path, names: Sequence[str]) -> None:
                 write_table(partial, rows, columns)
 
 
-def _earlier(job: Job, place: StudyPlace, folder: Path) -> dict[str, Any] | None:
+def _earlier(job: Job, location: StudyLocation, folder: Path) -> dict[str, Any] | None:
     """Return the result that stands at `folder` if it is what this job would make."""
     found = read_result(folder)
     if found is None:
         return None
-    given = job.report_options.given()
-    if place.is_dicom:
-        given |= job.study_options.given()
+    given = job.report_options.to_dict()
+    if location.is_dicom:
+        given |= job.study_options.to_dict()
     else:
         given = {name: value for name, value in given.items() if name not in DICOM_ONLY}
-    wanted = settings_of(job.predictor, job.volume_options) | {"given": given, "source": place.fingerprint}
+    wanted = settings_of(job.predictor, job.volume_options) | {"given": given, "source": location.fingerprint}
     for name, kind in SETTINGS.items():
         if found["facts"].get(name) != wanted[name]:
             raise UsageError(
@@ -210,7 +210,7 @@ def _earlier(job: Job, place: StudyPlace, folder: Path) -> dict[str, Any] | None
     return found
 
 
-def failure_of(place: StudyPlace, error: Exception) -> str:
+def failure_of(location: StudyLocation, error: Exception) -> str:
     """Say in a line why one of many studies failed, without its path, which its name stands for.
 
     What an error of another library quotes may be private and is not said; nor is the patient's name.
@@ -219,7 +219,7 @@ def failure_of(place: StudyPlace, error: Exception) -> str:
         OSError: the error itself, if the disk is full, which no further study would survive.
     """
     if isinstance(error, CipaError):
-        return place.secrets.scrub(str(error).removeprefix(f"{place.source}: "))
+        return location.secrets.scrub(str(error).removeprefix(f"{location.source}: "))
     if is_disk_full(error):
         raise error
     if is_out_of_memory(error):

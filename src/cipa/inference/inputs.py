@@ -9,7 +9,6 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 
-from cipa.data.modalities import BOTH
 from cipa.errors import DataError, UsageError
 from cipa.inference.examination import examination_facts, facts_without_headers
 from cipa.inference.options import DICOM_ONLY, NOTHING_GIVEN, NOTHING_SAID, ReportOptions, StudyOptions
@@ -20,8 +19,9 @@ from cipa.io.dicom.summary import collect_warnings, suv_facts, vendor_of
 from cipa.io.dicom.volumes import PetCt, read_pet_ct
 from cipa.io.nifti import read_volume
 from cipa.io.orientation import axial_stack, spacing
-from cipa.io.studies import StudyPlace, find_studies, fingerprint_of
+from cipa.io.studies import StudyLocation, find_studies, fingerprint_of
 from cipa.io.volume import Volume
+from cipa.modalities import BOTH
 
 BELOW_ANY_WINDOW = -(2**15)
 """HU that are black whatever the window."""
@@ -106,9 +106,9 @@ def read_input(
         ct, pet, name = found.ct, found.pet, name or found.name
     if _is_dicom(ct):
         return _of_study(_read_studies(Path(ct), pet), name, options, report)  # type: ignore[arg-type]
-    for given in options.given():
+    for given in options.to_dict():
         raise UsageError(f"{given}: only for a DICOM study, other PET is in SUV already")
-    for given in report.given():
+    for given in report.to_dict():
         if given in DICOM_ONLY:
             raise UsageError(f"{given}: only for a DICOM study")
     if spacing is not None:
@@ -128,7 +128,7 @@ def read_input(
         "ct": grid_facts(ct_volume),
         "pet": grid_facts(pet_volume),
         "suv": {"how": "PET given in SUV"},
-        "given": report.given(),
+        "given": report.to_dict(),
         **facts_without_headers(report),
     }
     return PetCtInput(ct_volume, pet_volume, name or name_of(ct), facts, report=report)
@@ -141,11 +141,11 @@ def grid_facts(volume: Volume) -> dict[str, Any]:
     return {"shape": list(stack.shape)[::-1], "spacing_mm": edges[::-1]}
 
 
-def _nifti_pair_in(place: object) -> StudyPlace | None:
+def _nifti_pair_in(source: object) -> StudyLocation | None:
     """Return the pair of NIfTI files in a folder that holds one and no other study."""
-    if not isinstance(place, (str, os.PathLike)) or not Path(place).is_dir():
+    if not isinstance(source, (str, os.PathLike)) or not Path(source).is_dir():
         return None
-    studies = find_studies(Path(place))
+    studies = find_studies(Path(source))
     is_pair = len(studies) == 1 and studies[0].pet is not None
     return studies[0] if is_pair else None
 
@@ -169,7 +169,7 @@ def _of_study(study: Study, name: str | None, options: StudyOptions, report: Rep
         "ct": vendor_of(pair.ct_series) | grid_facts(pair.ct) | pair.frames["ct"],
         "pet": vendor_of(pair.pet_series) | grid_facts(pair.pet) | pair.frames["pet"],
         "suv": _suv_of_study(pair),
-        "given": options.given() | report.given(),
+        "given": options.to_dict() | report.to_dict(),
         **about,
     }
     warnings = (*collect_warnings(study, pair), *lines)
@@ -196,7 +196,7 @@ def _of_one(ct: Any, pet: Any, affine: Affine | None, name: str | None, report: 
         "ct": {},
         "pet": {},
         "suv": {"how": "no PET given" if pet is None else "PET given in SUV"},
-        "given": report.given(),
+        "given": report.to_dict(),
         **facts_without_headers(report),
     }
     label = name or name_of(given)

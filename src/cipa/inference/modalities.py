@@ -4,8 +4,9 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from cipa.data.modalities import BOTH, keep_inputs
+from cipa.data.modalities import keep_inputs
 from cipa.errors import UsageError
+from cipa.modalities import BOTH
 
 
 class WithInputs(nn.Module):
@@ -14,7 +15,7 @@ class WithInputs(nn.Module):
     Attributes:
         model: the network.
         config: the network's own.
-        inputs: what it is shown, of `cipa.data.modalities.INPUTS`.
+        inputs: what it is shown, of `cipa.modalities.INPUTS`.
     """
 
     def __init__(self, model: nn.Module, inputs: str) -> None:
@@ -38,7 +39,7 @@ def with_inputs(model: nn.Module, inputs: str | None = None) -> nn.Module:
 
     Args:
         model: the network, with a `config`.
-        inputs: of `cipa.data.modalities.INPUTS`; None for what it was trained on.
+        inputs: of `cipa.modalities.INPUTS`; None for what it was trained on.
 
     Returns:
         The network itself where it is shown all.

@@ -66,7 +66,7 @@ class StudyOptions:
     def __post_init__(self) -> None:
         frame_range(self.frame, self.sum_frames)
 
-    def given(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return those that are not None, by name, in JSON types."""
         found = {name: value for name, value in asdict(self).items() if value is not None}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
@@ -106,7 +106,7 @@ class ReportOptions:
             if place is not None and not (len(place) == 3 and all(map(isfinite, place))):
                 raise UsageError(f"{name} {place}: give x, y and z in millimetres (LPS)")
 
-    def given(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return those that were given, by name, in JSON types."""
         found = {
             name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()

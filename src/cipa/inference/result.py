@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cipa.data.modalities import BOTH
 from cipa.errors import UsageError
 from cipa.inference.dicom_objects import DEFAULT_OBJECTS
 from cipa.inference.probability import from_bytes
@@ -26,6 +25,7 @@ from cipa.lesions.grown import THRESHOLDS, GrownVolume, add_grown, grown_row
 from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.measure import Lesion
 from cipa.lesions.plausibility import LeftOut
+from cipa.modalities import BOTH
 
 BY_HAND = {"brush", "eraser"}
 """Tools of the workbench that look at no image: what they alone drew is manual, as DICOM calls it."""
@@ -94,12 +94,12 @@ class Prediction:
         """What drew the mask, as DICOM objects name it; of a given mask nothing more is known."""
         version = str(self.facts.get("version", ""))
         if "revision" in self.facts:
-            return self._corrected_by(version)
+            return self._algorithm_of_correction(version)
         if "model" not in self.facts:
             return Algorithm("mask given to cipa measure", version, "SEMIAUTOMATIC")
         return Algorithm(self.facts["model"]["name"], version)
 
-    def _corrected_by(self, version: str) -> Algorithm:
+    def _algorithm_of_correction(self, version: str) -> Algorithm:
         drawn = "model" not in self.facts and set(self.facts["revision"]["tools"]) <= BY_HAND
         first = self.facts["model"]["name"] if "model" in self.facts else "mask"
         name = "drawn in cipa view" if drawn else f"{first}, corrected in cipa view"

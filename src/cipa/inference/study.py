@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cipa.data.modalities import BOTH
 from cipa.errors import DataError
 from cipa.inference.details import find_details, measure_references
 from cipa.inference.inputs import PetCtInput
@@ -32,6 +31,7 @@ from cipa.lesions.plausibility import (
     split_by_uptake,
     warnings_of,
 )
+from cipa.modalities import BOTH
 from cipa.progress import Progress
 from cipa.version import __version__
 

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.data.intensity import window_ct, window_pet
-from cipa.data.modalities import BOTH
 from cipa.data.neighbours import stack_neighbours
 from cipa.inference.options import DEFAULTS, VolumeOptions
 from cipa.inference.probability import to_bytes
@@ -23,6 +22,7 @@ from cipa.io.checks import pair_warnings
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.plane import PlaneFit, fit_plane
 from cipa.io.volume import Volume
+from cipa.modalities import BOTH
 from cipa.progress import Progress
 
 BESIDE = 4

@@ -137,6 +137,8 @@ def _pet_warnings(pet: Volume) -> list[str]:
     if lowest >= ROUNDING_SUV:
         return []
     count = int(np.count_nonzero(np.less(pet.array, ROUNDING_SUV)))
+    if not count:  # float32's -0.1 is below that of Python
+        return []
     return [f"{pet.name}: {count} PET values below 0, the lowest {lowest:.3g} SUV: taken as 0"]
 
 

@@ -14,7 +14,7 @@ from cipa.files import atomic_file
 from cipa.io.nifti_header import read_layout
 from cipa.io.nifti_voxels import open_unpacked, read_voxels
 from cipa.io.volume import Volume
-from cipa.readers import guarded, require_file
+from cipa.readers import read_or_refuse, require_file
 
 PLACE = (
     *("qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
@@ -69,7 +69,7 @@ def read_volume(path: str | os.PathLike[str]) -> Volume:
     way_out = "copy or convert it again"
     if header_path != path:
         require_file(header_path, "the header of a pair of NIfTI files stands beside its .img")
-    return guarded(
+    return read_or_refuse(
         path, "a NIfTI file, or a damaged one", way_out, lambda: _read(path, header_path, voxel_path)
     )
 

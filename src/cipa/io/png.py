@@ -11,7 +11,7 @@ from PIL import Image
 
 from cipa.errors import DataError
 from cipa.files import atomic_file
-from cipa.readers import guarded, require_file
+from cipa.readers import read_or_refuse, require_file
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 """What every PNG begins with: its own eight bytes and its first chunk's head (W3C PNG, 5.2, 11.2.2)."""
@@ -54,7 +54,7 @@ def read_grey(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     path = Path(path)
     require_file(path, "give the name of a PNG image")
     _check(_header(path), path)
-    image = guarded(
+    image = read_or_refuse(
         path, "a PNG image, or one damaged or cut short", "export or copy it again", lambda: _decode(path)
     )
     frames = getattr(image, "n_frames", 1)

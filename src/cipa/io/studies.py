@@ -36,7 +36,7 @@ BEGINNING = 2**20
 
 
 @dataclass(frozen=True)
-class StudyPlace:
+class StudyLocation:
     """One study, not yet opened.
 
     Attributes:
@@ -70,7 +70,7 @@ class StudyPlace:
 
 
 @quiet()
-def find_studies(root: Path, keep_names: bool = False) -> list[StudyPlace]:
+def find_studies(root: Path, keep_names: bool = False) -> list[StudyLocation]:
     """Look for studies; of each DICOM folder one header is read, and no voxels.
 
     Folders whose files name the same DICOM study belong together, wherever they lie. A pair of NIfTI files is
@@ -87,10 +87,10 @@ def find_studies(root: Path, keep_names: bool = False) -> list[StudyPlace]:
     """
     if not root.is_dir():
         found = root.is_file() and is_zip(root)
-        return [_place_of_zip(show_name(root.stem), root, keep_names)] if found else []
+        return [_zip_location(show_name(root.stem), root, keep_names)] if found else []
     dicom: dict[str, list[Path]] = defaultdict(list)
     headers: dict[str, Dataset] = {}
-    others: list[StudyPlace] = []
+    others: list[StudyLocation] = []
     for folder, names in walk_folders(root, is_passed_over):
         files = [folder / name for name in names if not name.startswith(".")]
         header = next((found for found in map(_header, files) if found is not None), None)
@@ -100,17 +100,18 @@ def find_studies(root: Path, keep_names: bool = False) -> list[StudyPlace]:
             headers[uid] = header
         others += _nifti_pairs(root, folder, files)
         others += [
-            _place_of_zip(_label(root, file.with_suffix("")), file, keep_names)
+            _zip_location(_label(root, file.with_suffix("")), file, keep_names)
             for file in files
             if file.suffix.lower() == ".zip" and is_zip(file)
         ]
     if len(dicom) == 1 and not others:
         (header,) = headers.values()
-        return [_named(StudyPlace(_own_name(root), root), header, keep_names)]
-    places = others + [
-        _named(_dicom_place(root, folders, dicom), headers[uid], keep_names) for uid, folders in dicom.items()
+        return [_name_by_header(StudyLocation(_own_name(root), root), header, keep_names)]
+    locations = others + [
+        _name_by_header(_dicom_location(root, folders, dicom), headers[uid], keep_names)
+        for uid, folders in dicom.items()
     ]
-    return sorted(places, key=lambda place: place.name)
+    return sorted(locations, key=lambda location: location.name)
 
 
 def is_passed_over(folder: Path, names: list[str]) -> bool:
@@ -118,30 +119,30 @@ def is_passed_over(folder: Path, names: list[str]) -> bool:
     return RESULT in names or folder.name.startswith(PARTIAL)
 
 
-def _dicom_place(root: Path, folders: list[Path], everything: dict[str, list[Path]]) -> StudyPlace:
+def _dicom_location(root: Path, folders: list[Path], everything: dict[str, list[Path]]) -> StudyLocation:
     """Return the study's common folder, or all its folders where that one holds other studies' as well."""
     common = Path(os.path.commonpath(folders))
     strangers = (other for others in everything.values() if others is not folders for other in others)
     if any(other.is_relative_to(common) for other in strangers):
-        return StudyPlace(_label(root, folders[0]), root, folders=tuple(folders))
-    return StudyPlace(_label(root, common), common)
+        return StudyLocation(_label(root, folders[0]), root, folders=tuple(folders))
+    return StudyLocation(_label(root, common), common)
 
 
-def _named(place: StudyPlace, header: Dataset, keep_names: bool) -> StudyPlace:
+def _name_by_header(location: StudyLocation, header: Dataset, keep_names: bool) -> StudyLocation:
     secrets, alias = find_secrets([header]), make_alias(header)
-    name = alias if not keep_names and secrets.occur_in(place.name) else place.name
-    return replace(place, name=name, secrets=secrets, fingerprint=alias)
+    name = alias if not keep_names and secrets.occur_in(location.name) else location.name
+    return replace(location, name=name, secrets=secrets, fingerprint=alias)
 
 
-def _place_of_zip(name: str, path: Path, keep_names: bool) -> StudyPlace:
-    place = StudyPlace(name, path)
+def _zip_location(name: str, path: Path, keep_names: bool) -> StudyLocation:
+    location = StudyLocation(name, path)
     try:
         entries = list_files(path)
     except DataError:
-        return place  # whoever reads it will say what is wrong
+        return location  # whoever reads it will say what is wrong
     headers = (_header_of(one.open) for one in entries if not one.name.lower().endswith(OTHER_SUFFIXES))
     header = next((found for found in headers if found is not None), None)
-    return place if header is None else _named(place, header, keep_names)
+    return location if header is None else _name_by_header(location, header, keep_names)
 
 
 def _header(file: Path) -> Dataset | None:
@@ -160,23 +161,23 @@ def _header_of(opened: Callable[[], Any]) -> Dataset | None:
     return header if text(header, "StudyInstanceUID") else None
 
 
-def _nifti_pairs(root: Path, folder: Path, files: list[Path]) -> list[StudyPlace]:
+def _nifti_pairs(root: Path, folder: Path, files: list[Path]) -> list[StudyLocation]:
     cts, pets = _by_study(files, CT_NAMES), _by_study(files, PET_NAMES)
-    places = []
+    locations = []
     for study in sorted(cts.keys() & pets.keys()):
         name = "_".join(part for part in (_label(root, folder) if folder != root else "", study) if part)
-        places.append(nifti_place(name or _own_name(root), cts[study], pets[study]))
-    return places
+        locations.append(nifti_location(name or _own_name(root), cts[study], pets[study]))
+    return locations
 
 
-def nifti_place(name: str, ct: Path, pet: Path) -> StudyPlace:
-    """Return the place of a pair of NIfTI files."""
-    return StudyPlace(name, ct, pet, fingerprint=fingerprint_of(ct, pet))
+def nifti_location(name: str, ct: Path, pet: Path) -> StudyLocation:
+    """Return the location of a pair of NIfTI files."""
+    return StudyLocation(name, ct, pet, fingerprint=fingerprint_of(ct, pet))
 
 
-def lone_place(name: str, file: Path, kind: str) -> StudyPlace:
-    """Return the place of one NIfTI file that is a whole study; `kind` is `ct` or `pet`."""
-    return StudyPlace(name, file, fingerprint=fingerprint_of(file), alone=kind)
+def single_file_location(name: str, file: Path, kind: str) -> StudyLocation:
+    """Return the location of one NIfTI file that is a whole study; `kind` is `ct` or `pet`."""
+    return StudyLocation(name, file, fingerprint=fingerprint_of(file), alone=kind)
 
 
 def fingerprint_of(*files: Path) -> str:

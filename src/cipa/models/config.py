@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
-from cipa.data.intensity import PET_SCALINGS
-from cipa.data.modalities import INPUTS
 from cipa.errors import UsageError
+from cipa.modalities import BOTH, CT_WINDOW, INPUTS, PET_SCALINGS, SUV_MAX
 
 IMAGE_SIZE_STEP = 128
 """Image sides are multiples of this: patches of 4, halved three times, cut into windows of 4 pixels."""
@@ -78,10 +77,10 @@ class NetworkConfig:
     variant: str
     num_classes: int = 1
     image_size: int = 512
-    ct_window: tuple[float, float] = (-1200.0, 200.0)
-    suv_max: float = 20.0
-    pet_scaling: str = "linear"
-    inputs: str = "ct+pet"
+    ct_window: tuple[float, float] = CT_WINDOW
+    suv_max: float = SUV_MAX
+    pet_scaling: str = PET_SCALINGS[0]
+    inputs: str = BOTH
     modality_dropout: float = 0.0
     slices: int = 1
     threshold: float = 0.5
@@ -146,7 +145,7 @@ class NetworkConfig:
             )
         return cls(**{"variant": variant, **known[variant], **changes})
 
-    def replaced(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed.
 
         Raises:

@@ -160,7 +160,9 @@ class Canvas:
             pen.line(corners, 255, max(1, round(FINE * wide)), "curve")
         self.image.paste(colour, box, fine.reduce(FINE))
 
-    def dotted(self, lines: Iterable[Line], colour: str, width: float, frame: Frame | None = None) -> None:
+    def dotted_lines(
+        self, lines: Iterable[Line], colour: str, width: float, frame: Frame | None = None
+    ) -> None:
         """Draw lines of dots, as `lines` takes them."""
         wide = self.points(width)
         self.lines(

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cipa.errors import DataError
 from cipa.files import atomic_file
-from cipa.readers import read_csv, shown
+from cipa.readers import excerpt, read_csv
 from cipa.text import plural
 
 BLUE, ORANGE, GREEN, GREY = (
@@ -153,4 +153,4 @@ def _number(cell: str, path: Path, line: int) -> float:
     try:
         return float(cell)
     except ValueError:
-        raise DataError(f"{path}: line {line}: '{shown(cell)}' is no number; delete that line") from None
+        raise DataError(f"{path}: line {line}: '{excerpt(cell)}' is no number; delete that line") from None

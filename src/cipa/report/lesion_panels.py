@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cipa.data.modalities import BOTH
 from cipa.inference.result import Prediction
 from cipa.io.orientation import spacing
 from cipa.lesions.measure import Lesion
+from cipa.modalities import BOTH
 from cipa.report.canvas import Canvas, Extent, Frame
 from cipa.report.pet_style import (
     EDGE,
@@ -151,7 +151,7 @@ def _picture(column: str, hu: NDArray[Any], suv: NDArray[Any], size: tuple[int, 
 
 def _outline(canvas: Canvas, frame: Frame, labels: NDArray[Any], number: int) -> None:
     others = (labels > 0) & (labels != number)
-    canvas.dotted(outlines(others, frame.extent, frame), OUTLINE, 0.7, frame)
+    canvas.dotted_lines(outlines(others, frame.extent, frame), OUTLINE, 0.7, frame)
     canvas.lines(outlines(labels == number, frame.extent, frame), OUTLINE, 1.4, frame)
 
 

@@ -65,10 +65,10 @@ def _remarks(result: PatientResult) -> list[str]:
         (gaps, "with missing slice numbers: taken as slices without tumour"),
     ):
         if names:
-            lines.append(f"{len(names)} {meaning}: {_named(names)}")
+            lines.append(f"{len(names)} {meaning}: {_name_some(names)}")
     return lines
 
 
-def _named(names: list[str]) -> str:
+def _name_some(names: list[str]) -> str:
     more = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -20,8 +20,8 @@ from cipa.evaluation.volume_scores import TOLERANCE_MM
 from cipa.files import atomic_folder
 from cipa.inference.batch import failure_of
 from cipa.inference.inputs import PetCtInput
+from cipa.inference.locations import read_location
 from cipa.inference.options import DEFAULTS, NOTHING_GIVEN, StudyOptions, VolumeOptions
-from cipa.inference.places import read_place
 from cipa.inference.slices import SlicePredictor
 from cipa.inference.study import predict_study
 from cipa.io.dicom.tags import text
@@ -174,7 +174,7 @@ class _Scorer:
             return StudyScore(case, error=case.scrub(failure_of(case.study, error)))
 
     def _score(self, case: Case, segment: SegmentStudy, masks: Path | None) -> StudyScore:
-        pair = read_place(case.study, self.reading.options)
+        pair = read_location(case.study, self.reading.options)
         # truth that cannot be used is found before the network runs
         truth, of_truth = read_truth(case.truth, _target(pair), self.reading.truth)
         mask, of_mask = segment(case, pair)

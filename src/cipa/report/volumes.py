@@ -14,16 +14,16 @@ def volume_rows(prediction: Prediction) -> list[VolumeRow]:
     """Return a row a lesion and one of all; none where there is no PET or no lesion."""
     measured = [lesion for lesion in prediction.lesions if lesion.grown]
     rows = [
-        (str(one.number), _cell(one.volume_ml, one.tlg or 0.0), [_grown(volume) for volume in one.grown])
+        (str(one.number), _cell(one.volume_ml, one.tlg or 0.0), [_grown_cell(volume) for volume in one.grown])
         for one in measured
     ]
     if len(measured) > 1:
-        cells = [_grown(volume) for volume in prediction.grown]
+        cells = [_grown_cell(volume) for volume in prediction.grown]
         rows.append(("All", _cell(prediction.mtv_ml, prediction.tlg or 0.0), cells))
     return rows
 
 
-def _grown(one: GrownVolume) -> str:
+def _grown_cell(one: GrownVolume) -> str:
     return _cell(one.volume_ml, one.tlg) + (CUT if one.is_cut else "")
 
 

@@ -63,11 +63,11 @@ class Commitments:
         self.queue, self.ae_title, self.retry, self.meters, self.tls = queue, ae_title, retry, meters, tls
         self.peers = {one.ae_title.strip(): one for one in peers}
         self.folder = queue.spool.commitments
-        self.asked: WeakKeyDictionary[Any, Path] = WeakKeyDictionary()  # by association
+        self.requested: WeakKeyDictionary[Any, Path] = WeakKeyDictionary()  # by association
 
     def request(self, event: Any) -> tuple[int, None]:
         """Take an N-ACTION: on disk when this returns success."""
-        event.assoc.dul.socket.answered(0)
+        event.assoc.dul.socket.release(0)
         try:
             return self._request(event), None
         except OSError:
@@ -76,11 +76,11 @@ class Commitments:
             warn("storage commitment refused", reason=type(error).__name__)
             return PROCESSING_FAILURE, None
 
-    def answered(self, event: Any) -> None:
+    def on_answer(self, event: Any) -> None:
         """Report the outcome once the answer to a request is on its way, as the peer waits for that first."""
         if type(event.message).__name__ != "N_ACTION_RSP":
             return
-        path = self.asked.pop(event.assoc, None)
+        path = self.requested.pop(event.assoc, None)
         if path is not None:
             threading.Thread(target=self._report, args=(path, event.assoc), daemon=True).start()
 
@@ -116,7 +116,7 @@ class Commitments:
         digest = hashlib.sha256(f"{peer}/{transaction}".encode()).hexdigest()[:32]
         path = self.folder / f"{digest}.json"
         self._write(path, found | {"next_at": time.time() + self.retry.first_s})
-        self.asked[event.assoc] = path
+        self.requested[event.assoc] = path
         self.meters.commitments.inc()
         say("storage commitment requested", peer=peer, objects=len(pairs))
         return 0x0000

@@ -34,7 +34,7 @@ ATTEMPTS, PAUSE_S = 8, 2.0
 
 
 @dataclass
-class Asked:
+class FetchRequest:
     """A study that was asked for.
 
     Attributes:
@@ -56,26 +56,26 @@ class Fetcher(threading.Thread):
         super().__init__(name=f"fetcher-{settings.name}")
         self.settings, self.intake = settings, intake
         self.stopping, self.woken = threading.Event(), threading.Event()
-        self.asked: dict[Path, Asked] = {}
+        self.requests: dict[Path, FetchRequest] = {}
         self.fetched: dict[str, int] = {}
 
     def run(self) -> None:
         """Look and fetch until `stop` is called."""
         next_look = time.monotonic()
         while not self.stopping.is_set():
-            for path, one in list(self.asked.items()):
+            for path, one in list(self.requests.items()):
                 if not self.stopping.is_set() and one.next_at <= time.monotonic():
-                    self._fetch_asked(path, one)
+                    self._fetch_requested(path, one)
             if self.settings.poll_s is not None and time.monotonic() >= next_look:
                 self._attempt("server not polled", self.poll)
                 next_look = time.monotonic() + self.settings.poll_s
             self.woken.wait(1.0)
             self.woken.clear()
 
-    def ask(self, path: Path, study_uid: str) -> None:
+    def request(self, path: Path, study_uid: str) -> None:
         """Have a study fetched, and the request's file deleted then; again does no harm."""
-        if path not in self.asked:
-            self.asked[path] = Asked(study_uid)
+        if path not in self.requests:
+            self.requests[path] = FetchRequest(study_uid)
             self.woken.set()
 
     def stop(self) -> None:
@@ -147,7 +147,7 @@ class Fetcher(threading.Thread):
             self.fetched.clear()
         self.fetched[series_uid] = count
 
-    def _fetch_asked(self, path: Path, one: "Asked") -> None:
+    def _fetch_requested(self, path: Path, one: "FetchRequest") -> None:
         """Fetch a study that was asked for; where that fails, later again a few times."""
         is_fetched = self._attempt("study not fetched", lambda: self.fetch(one.study_uid, again=True))
         one.attempts += 1
@@ -156,7 +156,7 @@ class Fetcher(threading.Thread):
             warn("study given up", study=alias_of(name_study(one.study_uid)), server=self.settings.name)
         if is_fetched or one.attempts >= ATTEMPTS:
             path.unlink(missing_ok=True)
-            del self.asked[path]
+            del self.requests[path]
 
     def _attempt(self, event: str, work: Callable[[], object]) -> bool:
         try:

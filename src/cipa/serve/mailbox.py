@@ -12,7 +12,7 @@ from cipa.readers import read_json_object
 from cipa.serve.spool import Spool
 
 
-def ask(spool: Spool, verb: str, **details: str) -> None:
+def leave_request(spool: Spool, verb: str, **details: str) -> None:
     """Leave a request.
 
     Args:

@@ -100,15 +100,15 @@ class DicomNode:
         self.server.shutdown()
         self.thread.join()
         until = time.monotonic() + patience_s
-        while self._connected() and time.monotonic() < until:
+        while self._live_associations() and time.monotonic() < until:
             time.sleep(0.05)
-        left = self._connected()
+        left = self._live_associations()
         for one in left:
             one.dul.socket.cut()
         for one in left:
             one.join(5.0)
 
-    def _connected(self) -> list[Any]:
+    def _live_associations(self) -> list[Any]:
         """Return the associations with a live connection; others only wait for their own timeout."""
         assert self.server is not None
         return [one for one in self.server.active_associations if one.dul.is_alive()]
@@ -137,14 +137,14 @@ class DicomNode:
             (evt.EVT_C_ECHO, self._echo),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_N_ACTION, self.commitments.request),
-            (evt.EVT_DIMSE_SENT, self.commitments.answered),
+            (evt.EVT_DIMSE_SENT, self.commitments.on_answer),
             (evt.EVT_ACCEPTED, lambda event: self._note(event, "accepted")),
             (evt.EVT_REJECTED, lambda event: self._note(event, "rejected")),
             (evt.EVT_ABORTED, lambda event: self._note(event, "aborted")),
         ]
 
     def _echo(self, event: Any) -> int:
-        event.assoc.dul.socket.answered(0)
+        event.assoc.dul.socket.release(0)
         return SUCCESS
 
     def _store(self, event: Any) -> Any:
@@ -162,7 +162,7 @@ class DicomNode:
             warn("object refused", reason=f"a defect of cipa ({type(error).__name__})")
             answer = Answer(0xC001, "the object could not be processed")
         finally:
-            event.assoc.dul.socket.answered(size)
+            event.assoc.dul.socket.release(size)
         return status_of(answer)
 
     def _note(self, event: Any, outcome: str) -> None:

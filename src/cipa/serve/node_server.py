@@ -90,7 +90,7 @@ class BoundedSocket(AssociationSocket):
             self.cut()  # pynetdicom takes it for closed by the peer, and would leave it open
             raise
 
-    def answered(self, number: int) -> None:
+    def release(self, number: int) -> None:
         """Note that a message of so many bytes has been dealt with."""
         self.budget.release(self, number + OVERHEAD)
 

@@ -20,7 +20,7 @@ WARNINGS = (0xB000, 0xB006, 0xB007)
 
 
 @dataclass
-class Handed:
+class SendResult:
     """What became of a handful of files.
 
     Attributes:
@@ -39,7 +39,7 @@ class Outlet(Protocol):
     def name(self) -> str:
         """What logs call it."""
 
-    def hand(self, paths: Sequence[Path]) -> Handed:
+    def send(self, paths: Sequence[Path]) -> SendResult:
         """Hand over files; never raises for what the destination or the network does."""
 
 
@@ -55,17 +55,17 @@ class StoreOutlet:
         """Name in the settings."""
         return self.settings.name
 
-    def hand(self, paths: Sequence[Path]) -> Handed:
+    def send(self, paths: Sequence[Path]) -> SendResult:
         """Send files over one association."""
-        handed = Handed()
+        result = SendResult()
         try:
             with quiet():
-                self._hand([(path, dcmread(path)) for path in paths], handed)
+                self._send([(path, dcmread(path)) for path in paths], result)
         except Exception as error:  # of the network, in any way there is
-            handed.error = handed.error or f"{type(error).__name__} while sending"
-        return handed
+            result.error = result.error or f"{type(error).__name__} while sending"
+        return result
 
-    def _hand(self, objects: Sequence[tuple[Path, Dataset]], handed: Handed) -> None:
+    def _send(self, objects: Sequence[tuple[Path, Dataset]], result: SendResult) -> None:
         to = self.settings
         entity = AE(ae_title=self.ae_title)
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = self.limits.idle_s
@@ -75,15 +75,15 @@ class StoreOutlet:
         tls = (self.tls(), to.host) if to.tls else None
         assoc = entity.associate(to.host, to.port, ae_title=to.ae_title, tls_args=tls)
         if not assoc.is_established:
-            handed.error = _why_not(assoc)
+            result.error = _why_not(assoc)
             return
         try:
             for path, found in objects:
                 error = _store(assoc, found)
                 if error:
-                    handed.error = handed.error or error
+                    result.error = result.error or error
                 else:
-                    handed.accepted.append(path)
+                    result.accepted.append(path)
         finally:
             assoc.release()
 
@@ -100,9 +100,9 @@ class StowOutlet:
         """Name in the settings."""
         return self.settings.name
 
-    def hand(self, paths: Sequence[Path]) -> Handed:
+    def send(self, paths: Sequence[Path]) -> SendResult:
         """Store files, one a request, so that one which is refused does not hold up the others."""
-        handed = Handed()
+        result = SendResult()
         for path in paths:
             try:
                 with quiet():
@@ -110,12 +110,12 @@ class StowOutlet:
                     failed = answer.get("FailedSOPSequence") or []
                 if failed:
                     reason = int(failed[0].get("FailureReason") or 0)
-                    handed.error = f"{path.name}: refused with failure reason {reason:04X}"
+                    result.error = f"{path.name}: refused with failure reason {reason:04X}"
                 else:
-                    handed.accepted.append(path)
+                    result.accepted.append(path)
             except Exception as error:  # of the network, in any way there is
-                handed.error = f"{path.name}: {_http_reason(error)}"
-        return handed
+                result.error = f"{path.name}: {_http_reason(error)}"
+        return result
 
 
 def _contexts(objects: Sequence[Dataset]) -> dict[str, list[str]]:

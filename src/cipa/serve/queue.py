@@ -175,7 +175,7 @@ class Queue:
                 raise
             return Turn(study, tuple(entry.images), tuple(entry.record.results), entry.record.attempts)
 
-    def put_back(self, turn: Turn, counts: bool) -> None:
+    def requeue(self, turn: Turn, counts: bool) -> None:
         """Queue a study again whose turn came to nothing, which `counts` as an attempt or not."""
         with self.lock:
             record = self.studies[turn.study].record
@@ -242,7 +242,7 @@ class Queue:
             self.spool.write_record(study, record)
             return True
 
-    def bury_strays(self) -> list[str]:
+    def drop_unconfigured(self) -> list[str]:
         """Give up results for destinations that are no longer configured; return their studies."""
         found = []
         with self.lock:

@@ -13,7 +13,7 @@ import numpy as np
 
 from cipa.errors import CipaError, DataError
 from cipa.files import atomic_folder, is_disk_full
-from cipa.inference.batch import Job, failure_of, read_place
+from cipa.inference.batch import Job, failure_of, read_location
 from cipa.inference.dicom_objects import FILES
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.result import Prediction
@@ -23,9 +23,9 @@ from cipa.io.dicom.slices import Slice
 from cipa.io.dicom.tags import text
 from cipa.io.studies import find_studies
 from cipa.privacy import forget
-from cipa.serve.ended import Ended
 from cipa.serve.spool import Spool, alias_of, make_folder
 from cipa.serve.stable_uids import make_uids_stable
+from cipa.serve.turn_result import TurnResult
 
 MADE = "made.json"
 """In the folder of a result: what a node that died before it could note the result reads again."""
@@ -33,7 +33,7 @@ MADE = "made.json"
 
 def segment_turn(
     job: Job, spool: Spool, study: str, images: Sequence[str], known: Sequence[str], changed: str
-) -> Ended:
+) -> TurnResult:
     """Segment a study, unless its CT and PET were segmented before.
 
     Args:
@@ -52,20 +52,21 @@ def segment_turn(
     shutil.rmtree(folder, ignore_errors=True)
     try:
         _link_images(spool, study, images, folder)
-        places = find_studies(folder)
-        if len(places) != 1:
-            return Ended("held", reason=f"{len(places)} studies among its files; send it again")
+        locations = find_studies(folder)
+        if len(locations) != 1:
+            return TurnResult("held", reason=f"{len(locations)} studies among its files; send it again")
         try:
-            ended = _segment(job, spool, study, read_place(places[0], job.study_options), known, changed)
+            pair = read_location(locations[0], job.study_options)
+            ended = _segment(job, spool, study, pair, known, changed)
         except Exception as error:
-            return Ended("held", reason=_without_path(failure_of(places[0], error), folder, alias))
-        return Ended(**{**vars(ended), "seconds": time.monotonic() - began})
+            return TurnResult("held", reason=_without_path(failure_of(locations[0], error), folder, alias))
+        return TurnResult(**{**vars(ended), "seconds": time.monotonic() - began})
     except FileNotFoundError:
-        return Ended("stale")
+        return TurnResult("stale")
     except OSError as error:
         if is_disk_full(error):
-            return Ended("full")
-        return Ended("held", reason=f"{error.strerror or type(error).__name__}; see to the spool")
+            return TurnResult("full")
+        return TurnResult("held", reason=f"{error.strerror or type(error).__name__}; see to the spool")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         forget()
@@ -80,13 +81,13 @@ def _link_images(spool: Spool, study: str, images: Sequence[str], folder: Path) 
 
 def _segment(
     job: Job, spool: Spool, study: str, pair: PetCtInput, known: Sequence[str], changed: str
-) -> Ended:
+) -> TurnResult:
     digest = digest_input(pair)
     final = spool.result_of(study, digest)
     if digest in known:
-        return Ended("known", digest)
+        return TurnResult("known", digest)
     if (final / MADE).exists():  # the node died before it could note it
-        return Ended(**json.loads((final / MADE).read_text(encoding="utf-8")))
+        return TurnResult(**json.loads((final / MADE).read_text(encoding="utf-8")))
     if known and changed == "hold":
         raise DataError("CT or PET changed after it was segmented; study.changed: again segments it anew")
     prediction = predict_study(job.predictor, pair, job.volume_options, job.progress)
@@ -98,7 +99,7 @@ def _segment(
             raise CipaError(f"no DICOM object could be made: {'; '.join(prediction.warnings)}")
         make_uids_stable(objects, (one.header for one in _slices(pair)), _seed(job, pair, digest))
         names = [path.relative_to(partial).as_posix() for path in objects]
-        ended = Ended("made", digest, names, "", _scrub(prediction), lesions=prediction.lesion_count)
+        ended = TurnResult("made", digest, names, "", _scrub(prediction), lesions=prediction.lesion_count)
         (partial / MADE).write_text(json.dumps(vars(ended)), encoding="utf-8")
     return ended
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cipa.serve.log import say, warn
 from cipa.serve.metrics import Meters
-from cipa.serve.outlet import Handed, Outlet
+from cipa.serve.outlet import Outlet, SendResult
 from cipa.serve.queue import Queue
 from cipa.serve.records import Delivery, Result
 from cipa.serve.settings import Retry
@@ -54,14 +54,15 @@ class Sender(threading.Thread):
         folder = self.queue.spool.result_of(study, digest)
         accepted = result.deliveries[name].accepted
         paths = {folder / one: one for one in result.objects if one not in accepted}
-        handed = self.outlet.hand(list(paths)) if _are_there(paths) else Handed(error="its files are gone")
+        gone = SendResult(error="its files are gone")
+        sent = self.outlet.send(list(paths)) if _are_there(paths) else gone
         now = time.time()
 
         def note(one: Delivery) -> None:
             """Note the attempt."""
             one.attempts += 1
-            one.accepted += [paths[path] for path in handed.accepted]
-            one.error = handed.error
+            one.accepted += [paths[path] for path in sent.accepted]
+            one.error = sent.error
             if len(one.accepted) == len(result.objects):
                 one.state = "accepted"
             elif now - result.made_at > self.retry.give_up_hours * 3600:

@@ -57,7 +57,7 @@ def serve(settings: Settings) -> None:
         queue = Queue(spool, settings.limits, settings.receivers)
         for study in queue.damaged:
             warn("record damaged", study=alias_of(study), reason="move its folder out of the spool")
-        for study in queue.bury_strays():
+        for study in queue.drop_unconfigured():
             warn("result given up", study=alias_of(study), reason="the destination is no longer configured")
         if not settings.receivers:
             warn("no destination", reason="results stay in the spool, and are not deleted in time")
@@ -152,7 +152,7 @@ class Running:
         for path, one in read_requests(self.queue.spool):
             verb = one.get("verb")
             if verb == "fetch" and one.get("server") in self.fetchers:
-                self.fetchers[one["server"]].ask(path, one.get("study_uid", ""))
+                self.fetchers[one["server"]].request(path, one.get("study_uid", ""))
                 continue  # the fetcher deletes it
             if verb == "retry":
                 found = self.queue.retry(one.get("study", ""))

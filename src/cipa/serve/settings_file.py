@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cipa.errors import UsageError
-from cipa.readers import check_yaml, guarded, is_number, shown
+from cipa.readers import check_yaml, excerpt, is_number, read_or_refuse
 from cipa.serve.settings import Destination, Peer, Settings, Web
 from cipa.suggest import suggestion
 from cipa.text import printable
@@ -32,7 +32,7 @@ def read_settings(path: Path) -> Settings:
     import yaml
 
     content = check_yaml(path, WAY_OUT)
-    found = guarded(path, "YAML", WAY_OUT, lambda: yaml.load(content, _strict_loader()))
+    found = read_or_refuse(path, "YAML", WAY_OUT, lambda: yaml.load(content, _strict_loader()))
     try:
         settings = _build(Settings, {} if found is None else found, "")
     except UsageError as error:
@@ -50,7 +50,7 @@ def settings_text(settings: Settings | None = None) -> str:
 def _build(kind: Any, found: Any, where: str) -> Any:
     if not isinstance(found, Mapping):
         raise UsageError(
-            f"{where.rstrip('.') or 'settings'}: {shown(found)}; give names with values; {WAY_OUT}"
+            f"{where.rstrip('.') or 'settings'}: {excerpt(found)}; give names with values; {WAY_OUT}"
         )
     types_of, known = get_type_hints(kind), {one.name: one for one in fields(kind)}
     for name in found:
@@ -75,23 +75,23 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
         return _build(kind, {} if value is None else value, f"{where}.")
     if origin is tuple:
         if not isinstance(value, list):
-            raise UsageError(f"{where}: {shown(value)}; give a list, such as [{shown(value)}]")
+            raise UsageError(f"{where}: {excerpt(value)}; give a list, such as [{excerpt(value)}]")
         return tuple(_convert(inner[0], one, f"{where}[{index}]") for index, one in enumerate(value))
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise UsageError(f"{where}: {shown(value)}; give names with values")
+            raise UsageError(f"{where}: {excerpt(value)}; give names with values")
         return {str(name): str(one) for name, one in value.items()}
     if origin is Literal:
         if value not in inner:
             guess = suggestion(str(value), map(str, inner))
-            raise UsageError(f"{where}: {shown(value)}{guess or '; choose ' + ', '.join(map(str, inner))}")
+            raise UsageError(f"{where}: {excerpt(value)}{guess or '; choose ' + ', '.join(map(str, inner))}")
         return value
     if kind is float and is_number(value):
         return float(value)
     if type(value) is kind and kind is not float:
         return value
     names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-    raise UsageError(f"{where}: {'null' if value is None else shown(value)}; give {names[kind]}")
+    raise UsageError(f"{where}: {'null' if value is None else excerpt(value)}; give {names[kind]}")
 
 
 def _lines(group: Any, depth: int) -> list[str]:
@@ -156,7 +156,7 @@ def _strict_loader() -> Any:
             names = [self.construct_object(key, deep=True) for key, _ in node.value]
             for name in names:
                 if names.count(name) > 1:
-                    raise ValueError(f"line {node.start_mark.line + 1}: {shown(name)} is given twice")
+                    raise ValueError(f"line {node.start_mark.line + 1}: {excerpt(name)} is given twice")
             return dict(super().construct_mapping(node, deep))
 
     return Strict

@@ -5,13 +5,13 @@ import time
 from typing import Any
 
 from cipa.errors import CipaError
-from cipa.serve.ended import Ended
 from cipa.serve.log import say, warn
 from cipa.serve.metrics import Meters
 from cipa.serve.queue import Queue, Turn
 from cipa.serve.records import Result
 from cipa.serve.settings import StudyRules
 from cipa.serve.spool import alias_of
+from cipa.serve.turn_result import TurnResult
 from cipa.serve.worker import Worker, WorkerDiedError
 
 PAUSE_S = 0.1
@@ -66,22 +66,22 @@ class Turns(threading.Thread):
         except WorkerDiedError as error:
             self.meters.restarts.inc()
             warn("worker ended", study=alias, reason=str(error))
-            self.queue.put_back(turn, counts=True)
+            self.queue.requeue(turn, counts=True)
             return
         except CipaError as error:  # the network could not be loaded again
             warn("worker not started", reason=str(error))
-            self.queue.put_back(turn, counts=False)
+            self.queue.requeue(turn, counts=False)
             self.stopping.wait(FULL_S)
             return
         self._note(turn, ended)
 
-    def _note(self, turn: Turn, ended: Ended) -> None:
+    def _note(self, turn: Turn, ended: TurnResult) -> None:
         alias = alias_of(turn.study)
         self.meters.studies.labels(ended.state).inc()
         if ended.state == "held":
             self._hold(turn, ended.reason)
         elif ended.state in ("full", "stale"):
-            self.queue.put_back(turn, counts=False)
+            self.queue.requeue(turn, counts=False)
             if ended.state == "full":
                 warn("no space left for a result", study=alias)
                 self.stopping.wait(FULL_S)

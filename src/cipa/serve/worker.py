@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from cipa.errors import CipaError, UsageError
-from cipa.serve.ended import Ended
 from cipa.serve.lock import lock_file
 from cipa.serve.log import mute_libraries
 from cipa.serve.queue import Turn
 from cipa.serve.settings import Segmentation
 from cipa.serve.spool import Spool
+from cipa.serve.turn_result import TurnResult
 from cipa.signals import end_with_parent, ignore_stop_signals
 
 START_S = 600.0
@@ -73,7 +73,7 @@ class Worker:
         self.end()
         raise UsageError(f"segmentation: {found}")
 
-    def segment(self, turn: Turn, changed: str, timeout_s: float) -> Ended:
+    def segment(self, turn: Turn, changed: str, timeout_s: float) -> TurnResult:
         """Segment a study.
 
         Raises:
@@ -87,7 +87,7 @@ class Worker:
         except OSError as error:
             raise WorkerDiedError("the worker has ended") from error
         found = self._receive(timeout_s)
-        assert isinstance(found, Ended)
+        assert isinstance(found, TurnResult)
         return found
 
     def end(self) -> None:

@@ -18,7 +18,7 @@ from cipa.training.config_file import write_recipe
 from cipa.training.ddp import lay_out_gradients
 from cipa.training.drop_path import sample_drop_paths
 from cipa.training.ema import average_of
-from cipa.training.graph_step import records
+from cipa.training.graph_step import uses_cuda_graph
 from cipa.training.loader import TrainingLoader, count_workers
 from cipa.training.log import TrainingLog
 from cipa.training.network import build_network
@@ -113,12 +113,12 @@ def assemble_trainer(
 
 def _prepare_model(model: nn.Module, recipe: TrainRecipe, accelerator: Accelerator) -> nn.Module:
     """Return the network in the run's arithmetic, under DDP unless its passes are captured in CUDA graphs."""
-    recorded = records(recipe, accelerator)
-    if recorded and accelerator.num_processes > 1:
+    in_graph = uses_cuda_graph(recipe, accelerator)
+    if in_graph and accelerator.num_processes > 1:
         broadcast(list(model.state_dict().values()))
     elif accelerator.num_processes > 1:
         lay_out_gradients(model)
-    return accelerator.prepare_model(model, evaluation_mode=recorded)
+    return accelerator.prepare_model(model, evaluation_mode=in_graph)
 
 
 def _sampler(recipe: TrainRecipe, pool: SlicePool, accelerator: Accelerator) -> EpochSampler:

@@ -8,7 +8,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cipa.errors import DataError, UsageError
 from cipa.files import atomic_file
-from cipa.readers import check_yaml, shown
+from cipa.readers import check_yaml, excerpt
 from cipa.training.recipe import TrainRecipe
 from cipa.version import __version__
 
@@ -38,7 +38,7 @@ def recipe_from(arguments: Namespace) -> TrainRecipe:
     augmentation = arguments.get("augmentation")
     if not isinstance(augmentation, Namespace):
         raise UsageError(
-            f"--augmentation {shown(augmentation)} is not possible: it must be a group of settings"
+            f"--augmentation {excerpt(augmentation)} is not possible: it must be a group of settings"
         )
     groups["augmentation"] = _group(default.augmentation, augmentation.as_dict())
     return TrainRecipe(**groups)
@@ -89,7 +89,7 @@ def read_recipe(path: Path) -> TrainRecipe:
     except OSError:
         raise
     except Exception as error:  # PyYAML's constructors and jsonargparse fail in ways of their own
-        raise DataError(f"{path} is not a training recipe ({shown(error, 200)}): {way_out}") from error
+        raise DataError(f"{path} is not a training recipe ({excerpt(error, 200)}): {way_out}") from error
 
 
 def _parser() -> ArgumentParser:

@@ -20,13 +20,13 @@ ALIGNMENT = 64
 """Elements. Optimisers read a gradient four numbers at a time if it begins at a multiple of that."""
 
 
-def records(recipe: TrainRecipe, accelerator: Accelerator) -> bool:
+def uses_cuda_graph(recipe: TrainRecipe, accelerator: Accelerator) -> bool:
     """Tell whether a run captures its passes in CUDA graphs: our networks on GPUs, no loss scaling."""
     return (
         recipe.running.record == "auto"
         and accelerator.device.type == "cuda"
         and accelerator.scaler is None
-        and CATALOGUE[recipe.network.filled().model or ""].family in ("CIPA", "Sigma")
+        and CATALOGUE[recipe.network.with_defaults().model or ""].family in ("CIPA", "Sigma")
     )
 
 
@@ -47,7 +47,7 @@ def gradients_in_one(parameters: Iterable[nn.Parameter]) -> Tensor:
     return whole
 
 
-class RecordedGradients:
+class GraphedGradients:
     """Adds a micro-batch's gradients to those of the parameters; inputs keep their shapes.
 
     The parameters' `grad` tensors belong to the graph: zero them in place, never set them to None.

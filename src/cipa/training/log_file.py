@@ -6,7 +6,7 @@ from io import StringIO
 from pathlib import Path
 
 from cipa.files import atomic_file
-from cipa.readers import guarded, read_text
+from cipa.readers import read_or_refuse, read_text
 
 MOST_LOG_BYTES = 256 * 2**20
 """A million steps have 80 MB."""
@@ -48,7 +48,7 @@ def _rows(path: Path, columns: list[str], last_step: int) -> list[list[str]]:
     """Return the whole rows up to a step, of each step the last one."""
     place = columns.index("step")
     content = read_text(path, "move it away, then resume", MOST_LOG_BYTES)
-    found = guarded(
+    found = read_or_refuse(
         path, "a CSV table", "move it away, then resume", lambda: list(csv.reader(StringIO(content)))
     )
     rows = [

@@ -26,8 +26,8 @@ def build_network(recipe: NetworkRecipe, seed: int) -> nn.Module:
         DataError: a weights file is missing or not readable.
     """
     if recipe.weights:
-        return _started_from(recipe.weights, recipe)
-    recipe = recipe.filled()
+        return _start_from(recipe.weights, recipe)
+    recipe = recipe.with_defaults()
     from cipa.models.registry import create_model
 
     variant, settings = _settings(recipe)
@@ -41,13 +41,13 @@ def build_network(recipe: NetworkRecipe, seed: int) -> nn.Module:
     return model
 
 
-def _started_from(weights: str, recipe: NetworkRecipe) -> nn.Module:
+def _start_from(weights: str, recipe: NetworkRecipe) -> nn.Module:
     from cipa.models.checkpoints.load import load_model
 
     model = load_model(weights)
     config = model.config
     of_weights = {name: getattr(config, name, True) for name in PUBLISHED if name != "model"}
-    recipe = recipe.filled(model=config.variant, **of_weights)
+    recipe = recipe.with_defaults(model=config.variant, **of_weights)
     variant, settings = _settings(recipe)
     free = (*LEARNT_ANEW, "slices") if recipe.change_slices else LEARNT_ANEW
     for name, wanted in {"model": variant, **settings}.items():
@@ -63,7 +63,7 @@ def _started_from(weights: str, recipe: NetworkRecipe) -> nn.Module:
     changes = {name: getattr(recipe, name) for name in free}
     if any(getattr(model.config, name) != value for name, value in changes.items()):
         tensors = model.state_dict()
-        model = type(model)(model.config.replaced(**changes))
+        model = type(model)(model.config.replace(**changes))
         model.load_state_dict(tensors)
     return model.train()
 

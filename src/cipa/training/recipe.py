@@ -13,9 +13,8 @@ from typing import Any, Literal
 
 from cipa.data.augmentation_recipe import AugmentationRecipe
 from cipa.data.folds import parse_fold
-from cipa.data.intensity import PetScaling
-from cipa.data.modalities import Inputs
 from cipa.errors import UsageError
+from cipa.modalities import Inputs, PetScaling
 from cipa.models.catalogue import CATALOGUE
 
 
@@ -116,8 +115,8 @@ class NetworkRecipe:
             not dropout or self.inputs == "ct+pet", "modality_dropout", dropout, "0 where one input is absent"
         )
 
-    def filled(self, **known: Any) -> "NetworkRecipe":
-        """Return the recipe with open fields filled from `known`, else by the published values."""
+    def with_defaults(self, **known: Any) -> "NetworkRecipe":
+        """Return the recipe with open fields with_defaults from `known`, else by the published values."""
         values = PUBLISHED | known
         return replace(self, **{name: value for name, value in values.items() if getattr(self, name) is None})
 

@@ -76,7 +76,7 @@ def train(
     """
     run = RunFolder(Path(out))
     data = Path(data)
-    recipe = _resumed_recipe(recipe, run) if resume else _new_recipe(recipe or TrainRecipe(), run, data)
+    recipe = _resume_recipe(recipe, run) if resume else _new_recipe(recipe or TrainRecipe(), run, data)
     point = None
     with devices(recipe.optimisation, recipe.running) as accelerator, stop_signals() as stop:
         recipe = _for_processes(recipe, accelerator.num_processes)
@@ -109,7 +109,7 @@ def _new_recipe(recipe: TrainRecipe, run: RunFolder, data: Path) -> TrainRecipe:
     return replace(recipe, network=network, optimisation=settle(recipe.optimisation, recipe.running))
 
 
-def _resumed_recipe(recipe: TrainRecipe | None, run: RunFolder) -> TrainRecipe:
+def _resume_recipe(recipe: TrainRecipe | None, run: RunFolder) -> TrainRecipe:
     run.check_begun()
     begun = read_recipe(run.config)
     if recipe is None:
@@ -120,7 +120,7 @@ def _resumed_recipe(recipe: TrainRecipe | None, run: RunFolder) -> TrainRecipe:
     if optimisation.dice == "auto":
         optimisation = replace(optimisation, dice=begun.optimisation.dice)
     open_fields = {name: getattr(begun.network, name) for name in PUBLISHED}
-    network = recipe.network.filled(**open_fields)
+    network = recipe.network.with_defaults(**open_fields)
     recipe = replace(recipe, network=network, optimisation=settle(optimisation, recipe.running))
     for name, wanted, before in recipe.difference(begun):
         raise UsageError(

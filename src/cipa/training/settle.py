@@ -34,7 +34,9 @@ def settle_network(recipe: NetworkRecipe, data: Path) -> NetworkRecipe:
     known = _of_data(recipe, data)
     if recipe.weights:
         known |= _of_weights(recipe, known, data)
-    return recipe.filled(**{name: value for name, value in known.items() if getattr(recipe, name) is None})
+    return recipe.with_defaults(
+        **{name: value for name, value in known.items() if getattr(recipe, name) is None}
+    )
 
 
 def _of_data(recipe: NetworkRecipe, data: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from cipa.data.pclt20k import PCLT20K, patient_of, read_ids
 from cipa.data.spacing import Spacing, SpacingUnknown, find_spacings
 from cipa.data.split import hold_out
 from cipa.errors import DataError
-from cipa.evaluation.stack import slice_places
+from cipa.evaluation.stack import slice_indices
 from cipa.evaluation.volume_dice import by_patient
 from cipa.text import plural
 from cipa.training.recipe import TrainRecipe
@@ -62,13 +62,13 @@ def read_slices(recipe: TrainRecipe, data: Path) -> Slices:
         DataError: a list or an image is missing, there are too few patients to hold one out, a training mask
             cannot be read, is not of the recipe's image_size, or none shows tumour; a fold has none.
     """
-    wanted, network = recipe.validation, recipe.network.filled()
+    wanted, network = recipe.validation, recipe.network.with_defaults()
     size, stack = network.image_size or 0, network.slices or 1
     ids, validation = read_ids(data, "train"), list[str]()
     listed = PCLT20K(data, ids, size=size, slices=stack)
     listed[0]  # so that a wrong image_size shows now, not after the run's folder is made
     tumour = dict(zip(ids, listed.tumour_pixels(), strict=True))
-    left_out = _left_out(wanted.fold, sizes_of_patients(ids, list(tumour.values())))
+    left_out = _patients_of_fold(wanted.fold, sizes_of_patients(ids, list(tumour.values())))
     training = [slice_id for slice_id in ids if patient_of(slice_id) not in left_out]
     if wanted.validation == "hold-out":
         training, validation = hold_out(training, wanted.validation_fraction, wanted.validation_seed)
@@ -84,7 +84,7 @@ def read_slices(recipe: TrainRecipe, data: Path) -> Slices:
     return Slices(learnt, held, pixels, pool, left_out, spacings, no_volumes)
 
 
-def _left_out(fold: str | None, sizes: Mapping[str, int]) -> frozenset[str]:
+def _patients_of_fold(fold: str | None, sizes: Mapping[str, int]) -> frozenset[str]:
     """Return the patients of a fold."""
     if fold is None:
         return frozenset()
@@ -102,7 +102,7 @@ def _spacings(data: Path, validation: list[str]) -> Mapping[str, Spacing] | None
 def _why_no_volumes(validation: list[str]) -> str:
     try:
         for ids in by_patient(validation).values():
-            slice_places(ids)
+            slice_indices(ids)
     except DataError as error:
         return str(error)
     return ""

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from cipa.errors import CipaError, DataError
 from cipa.files import atomic_file
 from cipa.models.checkpoints.torch_file import load_plain
-from cipa.readers import is_number, require_file, shown
+from cipa.readers import excerpt, is_number, require_file
 
 START_AGAIN = "start a new run, --weights may take RUN/last"
 
@@ -88,21 +88,21 @@ def check_state(state: Any, path: Path) -> None:
         DataError: a part is missing or of another type, or the position is none.
     """
     if not isinstance(state, dict):
-        raise _damaged(path, f"holds a {type(state).__name__}")
+        raise _damage_error(path, f"holds a {type(state).__name__}")
     for key, kinds in PARTS.items():
         if key not in state or not isinstance(state[key], kinds):
-            raise _damaged(path, f"its {key} is missing or of another type")
+            raise _damage_error(path, f"its {key} is missing or of another type")
     position = state["position"]
     if set(position) != {field.name for field in fields(Position)}:
-        raise _damaged(path, "its position has other fields")
+        raise _damage_error(path, "its position has other fields")
     steps = [position[name] for name in ("step", "validated_step", "best_step")]
     numbers = [position[name] for name in ("best_dice", "seconds")]
     if not all(type(step) is int and 0 <= step <= MOST_STEPS for step in steps) or not all(
         is_number(number) for number in numbers
     ):
-        raise _damaged(path, "its position holds values that cannot be")
+        raise _damage_error(path, "its position holds values that cannot be")
     if not all(isinstance(value, torch.Tensor) for value in state["model"].values()):
-        raise _damaged(path, "its model holds what is no tensor")
+        raise _damage_error(path, "its model holds what is no tensor")
 
 
 @contextmanager
@@ -119,10 +119,10 @@ def restoring(path: Path) -> Iterator[None]:
     except (CipaError, OSError):
         raise
     except Exception as error:  # load_state_dict of networks and optimisers fail in ways of their own
-        raise _damaged(path, shown(error)) from error
+        raise _damage_error(path, excerpt(error)) from error
 
 
-def _damaged(path: Path, how: str) -> DataError:
+def _damage_error(path: Path, how: str) -> DataError:
     return DataError(f"{path} is damaged and cannot be resumed from ({how}): {START_AGAIN}")
 
 

@@ -14,7 +14,7 @@ from accelerate.tracking import GeneralTracker, MLflowTracker, TensorBoardTracke
 
 from cipa.errors import DataError, UsageError
 from cipa.files import atomic_file
-from cipa.readers import read_json_object, shown
+from cipa.readers import excerpt, read_json_object
 from cipa.training.run_folder import RunFolder
 
 PROJECT = "cipa"
@@ -82,7 +82,7 @@ def _read_id(run: RunFolder) -> str | None:
         return None
     identity = read_json_object(run.tracker, "delete it to log to a new run").get("id")
     if not isinstance(identity, str) or not identity.isprintable():
-        raise DataError(f"{run.tracker}: id {shown(identity)} is none; delete it to log to a new run")
+        raise DataError(f"{run.tracker}: id {excerpt(identity)} is none; delete it to log to a new run")
     return identity
 
 

@@ -15,7 +15,7 @@ from cipa.data.augmentation import augment, sample
 from cipa.data.intensity import normalise
 from cipa.data.modalities import keep_inputs
 from cipa.errors import DataError, UsageError
-from cipa.training.graph_step import RecordedGradients, records
+from cipa.training.graph_step import GraphedGradients, uses_cuda_graph
 from cipa.training.log import Pace
 from cipa.training.loss import DiceKind, segmentation_loss
 from cipa.training.parts import TrainingParts
@@ -51,8 +51,8 @@ class Trainer:
         self.total_steps = self.epoch_steps * optimisation.epochs
         self.micro_batches = sampler.share // sampler.micro_batch
         self._stopping = 0
-        self._records = records(recipe, accelerator)
-        self._recorded: RecordedGradients | None = None
+        self._uses_cuda_graph = uses_cuda_graph(recipe, accelerator)
+        self._graph_step: GraphedGradients | None = None
         self._began = time.monotonic() - self.position.seconds
 
     def fit(self) -> int:
@@ -69,8 +69,8 @@ class Trainer:
         try:
             return self._fit()
         finally:
-            if self._recorded is not None:
-                self._recorded.release()
+            if self._graph_step is not None:
+                self._graph_step.release()
 
     def _fit(self) -> int:
         position = self.position
@@ -129,19 +129,19 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=self._recorded is None)
+        self.optimizer.zero_grad(set_to_none=self._graph_step is None)
         if self.average is not None:
             self.average.update_parameters(accelerator.unwrap_model(self.model))
         return mean
 
     def _add_gradients(self, samples: tuple[Tensor, Tensor, Tensor], *, last: bool) -> Tensor:
         """Add a micro-batch's gradients; return its loss."""
-        if self._records:
-            if self._recorded is None:
-                self._recorded = RecordedGradients(self._loss, samples, self.model)
-            loss = self._recorded(*samples)
+        if self._uses_cuda_graph:
+            if self._graph_step is None:
+                self._graph_step = GraphedGradients(self._loss, samples, self.model)
+            loss = self._graph_step(*samples)
             if last and self.accelerator.num_processes > 1:
-                self._recorded.average()
+                self._graph_step.average()
             return loss
         with nullcontext() if last else self.accelerator.no_sync(self.model):
             loss = self._loss(*samples)

@@ -9,7 +9,7 @@ import torch
 from cipa.data.pclt20k import PCLT20K
 from cipa.data.spacing import Spacing
 from cipa.evaluation.operating_point import Grid, OperatingPoint, choose_operating_point, quantise, score_grid
-from cipa.evaluation.stack import slice_places
+from cipa.evaluation.stack import slice_indices
 from cipa.evaluation.volume_dice import by_patient, voxel_ml
 from cipa.inference.predictor import Predictor
 from cipa.models.checkpoints.folder import write_config
@@ -55,7 +55,7 @@ def tune_best(
 
 def _grid(predictor: Predictor, data: PCLT20K, indices: list[int], spacing: Spacing | None) -> Grid:
     """Score one patient at every threshold; indices are in the order of the slice numbers."""
-    places = slice_places([data.ids[index] for index in indices])
+    places = slice_indices([data.ids[index] for index in indices])
     shape = (max(places) + 1, data.size, data.size)
     levels, truth = np.zeros(shape, np.uint8), np.zeros(shape, bool)
     for batch in predictor.batches(len(indices)):

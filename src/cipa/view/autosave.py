@@ -12,7 +12,7 @@ from typing import Any
 from cipa.errors import DataError
 from cipa.files import atomic_file
 from cipa.inference.revisions import AUTOSAVE
-from cipa.readers import guarded, open_regular
+from cipa.readers import open_regular, read_or_refuse
 from cipa.view.labels import MOST_PACKED
 from cipa.view.refusal import Refusal
 
@@ -71,7 +71,7 @@ def read_autosave(result: Path) -> tuple[Autosave, bytes] | None:
             raise ValueError("too large")
         return Autosave(int(head["revision"]), str(head["tab"]), str(head["made"]), dict(head["edits"])), body
 
-    return guarded(path, "strokes that cipa view kept", "move it away to go on without them", read)
+    return read_or_refuse(path, "strokes that cipa view kept", "move it away to go on without them", read)
 
 
 def drop_autosave(result: Path) -> None:

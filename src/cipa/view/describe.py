@@ -9,7 +9,7 @@ from typing import Any
 from cipa.errors import DataError
 from cipa.inference.revisions import RECORD, Revision
 from cipa.inference.save import MASK, RESULT
-from cipa.readers import shown
+from cipa.readers import excerpt
 from cipa.text import printable
 from cipa.view.autosave import read_autosave
 from cipa.view.catalogue import ResultPlace, require_result
@@ -46,7 +46,9 @@ def describe_result(place: ResultPlace, study: OpenStudy, revisions: Sequence[Re
         return _describe(place, study, revisions)
     except (KeyError, TypeError, AttributeError) as error:  # an entry is missing, or another thing
         found = f"{RESULT} or {RECORD}"
-        raise DataError(f"{found}: a damaged entry ({shown(error)}); restore the file from a copy") from error
+        raise DataError(
+            f"{found}: a damaged entry ({excerpt(error)}); restore the file from a copy"
+        ) from error
 
 
 def _describe(place: ResultPlace, study: OpenStudy, revisions: Sequence[Revision]) -> dict[str, Any]:

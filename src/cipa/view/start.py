@@ -6,13 +6,13 @@ import numpy as np
 
 from cipa.errors import UsageError
 from cipa.inference.dicom_objects import DEFAULT_OBJECTS
+from cipa.inference.locations import read_location
 from cipa.inference.measure import measure_labels
 from cipa.inference.options import StudyOptions
-from cipa.inference.places import read_place
 from cipa.inference.revisions import REVISIONS
 from cipa.inference.save import RESULT, read_result, refuse_foreign, write_labels
-from cipa.io.remembered import remember_place
-from cipa.io.studies import StudyPlace, find_studies
+from cipa.io.location_cache import remember_location
+from cipa.io.studies import StudyLocation, find_studies
 from cipa.report.study import write_study_report
 from cipa.view.catalogue import Catalogue
 from cipa.view.studies import prepare_study
@@ -54,18 +54,18 @@ def find_results(target: Path, out: Path | None, options: StudyOptions) -> Path:
     return _begin(studies[0], out, options)
 
 
-def _begin(place: StudyPlace, out: Path, options: StudyOptions) -> Path:
+def _begin(place: StudyLocation, out: Path, options: StudyOptions) -> Path:
     """Make the result of a study with an empty mask, unless one of the same study stands there."""
     refuse_foreign(out)
     found = read_result(out)
     if found is not None:
         if found["facts"].get("source") != place.fingerprint:
             raise UsageError(f"-o {out}: holds the result of another study; name another folder")
-        remember_place(place)
+        remember_location(place)
         return out
-    pair = read_place(place, options)
+    pair = read_location(place, options)
     labels = np.zeros_like(pair.ct.array, dtype=np.uint16)
     prediction = measure_labels(labels, pair, dict(EMPTY), prepare_study(pair).lines)
     prediction.save(out, (write_study_report, write_labels), objects=DEFAULT_OBJECTS)
-    remember_place(place)
+    remember_location(place)
     return out

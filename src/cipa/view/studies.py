@@ -7,12 +7,12 @@ from typing import Any
 
 from cipa.errors import DataError
 from cipa.inference.inputs import PetCtInput
+from cipa.inference.locations import read_location
 from cipa.inference.options import StudyOptions
-from cipa.inference.places import read_place
 from cipa.io.checks import pair_warnings
 from cipa.io.grid import same_grid
-from cipa.io.remembered import recall_place, remember_place
-from cipa.io.studies import StudyPlace, find_studies, fingerprint_of
+from cipa.io.location_cache import recall_location, remember_location
+from cipa.io.studies import StudyLocation, find_studies, fingerprint_of
 from cipa.view.page_order import PageGrid, page_grid
 from cipa.view.refusal import Refusal
 
@@ -63,14 +63,14 @@ class StudyFinder:
                 f"{given}: no study there; give a DICOM folder or zip, or a folder with CT and PET"
             )
 
-    def find(self, fingerprint: str) -> StudyPlace | None:
+    def find(self, fingerprint: str) -> StudyLocation | None:
         """Return where the study of a fingerprint lies, None where that is not known."""
         for place in self.given:
             if fingerprint and place.fingerprint == fingerprint:
                 return place
         if self.given:
             return None
-        remembered = recall_place(fingerprint)
+        remembered = recall_location(fingerprint)
         return remembered if remembered is not None and _lies_there(remembered) else None
 
 
@@ -99,16 +99,16 @@ def open_study(
             "where CT and PET of this result lie is not known on this machine: end cipa view, and start it "
             "again with --study FOLDER, the study or a folder of studies",
         )
-    pair = read_place(place, _options(facts))
+    pair = read_location(place, _options(facts))
     if not same_grid(pair.ct.affine, pair.ct.shape, affine, mask_shape, SAME_MM):
         raise Refusal(
             409, "the CT has another grid than the mask of this result: is it the CT it was made of?"
         )
-    remember_place(place)
+    remember_location(place)
     return prepare_study(pair)
 
 
-def _lies_there(place: StudyPlace) -> bool:
+def _lies_there(place: StudyLocation) -> bool:
     """Tell whether what stands where a study was read has its fingerprint still."""
     if not place.is_dicom:
         files = [file for file in (place.ct, place.pet) if file is not None]

@@ -13,6 +13,7 @@ from cipa.data.findings import Kind
 STS = Path(__file__).parents[4] / "shared" / "data" / "sts"
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.shared,
     pytest.mark.skipif(not STS.is_dir(), reason=f"no real data at {STS}"),
 ]

@@ -183,6 +183,7 @@ def test_a_slice_that_padding_cannot_hold_is_named(study, tmp_path):
     assert "130 x 130" in error.value.problems[0].detail
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_bytes_as_one(study, tmp_path):
     for name in ("A", "B", "C"):
         study.add(name)

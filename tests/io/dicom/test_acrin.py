@@ -24,7 +24,7 @@ pytestmark = [
 def pair():
     began = time.monotonic()
     found = read_pet_ct(read_study(STUDY))
-    assert time.monotonic() - began < 10  # 270 JPEG-LS files on two cores
+    assert time.monotonic() - began < 60  # 270 JPEG-LS files: 2 s on two idle cores
     return found
 
 
@@ -42,10 +42,12 @@ def test_grid_is_that_of_the_masks_drawn_on_it(pair):
 def test_lung_is_air_and_tumour_is_hot_where_the_masks_are(pair):
     lung = nibabel.load(STUDY / "lung_on_CT.nii.gz").get_fdata() > 0
     tumour = nibabel.load(STUDY / "tumour_on_CT.nii.gz").get_fdata() == 1
-    tumour[:, :, :62], tumour[:, :, 86:] = False, False  # slices with lung tumour only
-    uptake = resample(pair.pet.array, pair.pet.affine, pair.ct.affine, pair.ct.shape)
+    first, last = 62, 86  # slices with lung tumour
+    affine = pair.ct.affine.copy()
+    affine[:3, 3] += first * affine[:3, 2]
+    uptake = resample(pair.pet.array, pair.pet.affine, affine, (*pair.ct.shape[:2], last - first))
     assert np.median(pair.ct.array[lung]) < -600
-    assert np.median(uptake[tumour]) > 3 * np.median(uptake[lung])
+    assert np.median(uptake[tumour[:, :, first:last]]) > 3 * np.median(uptake[lung[:, :, first:last]])
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def test_every_dialect_of_a_bare_state_dict_is_read(saved, nano, pair, dialect):
 
 
 def test_a_published_sigma_is_the_network_it_was(tmp_path, sigma_nano, publish, pair):
-    sigma_nano.config = sigma_nano.config.replaced(image_size=512)  # which its tensors do not tell
+    sigma_nano.config = sigma_nano.config.replace(image_size=512)  # which its tensors do not tell
     torch.save({"model": publish(sigma_nano)}, tmp_path / "sigma.pth")
     assert_same_network(cipa.load_model(tmp_path / "sigma.pth"), sigma_nano, pair)
 

@@ -1,4 +1,4 @@
-"""One small network, exported once for a file of tests: a program (quick), or ONNX (slow)."""
+"""One small network, exported once for a file of tests, which takes half a minute: they are slow."""
 
 import pytest
 import torch

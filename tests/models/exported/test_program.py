@@ -36,12 +36,14 @@ def rewritten(source, target, change):
     return target
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 2, 5])
 def test_a_program_answers_as_the_network_whatever_the_batch(exported, network, batch):
     with torch.inference_mode():
         torch.testing.assert_close(exported(*pair(batch)), network(*pair(batch)), rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_settings_travel_inside_the_file(exported, network):
     assert exported.config == network.config
 
@@ -59,6 +61,7 @@ def test_bare_pytorch_reads_the_file_after_importing_cipa(program_file):
     assert done.stdout.strip() == "(1, 1, 128, 128)"
 
 
+@pytest.mark.slow
 def test_a_program_holds_no_path_of_the_machine_it_was_made_on(program_file):
     folder = cipa.__file__.rpartition("/")[0].encode()
     with zipfile.ZipFile(program_file) as archive:
@@ -74,6 +77,7 @@ def test_a_predictor_takes_the_file_with_its_threshold_and_survives_pickling(pro
     torch.testing.assert_close(predictor.predict_slices(ct, pet), expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_images_of_another_size_are_refused(exported):
     with pytest.raises(
         DataError, match=r"images are 256 x 256: network.pt2 was exported for 128 x 128; resize"
@@ -81,11 +85,13 @@ def test_images_of_another_size_are_refused(exported):
         exported(*pair(1, side=256))
 
 
+@pytest.mark.slow
 def test_autocast_is_refused_as_a_program_computes_in_float32(exported):
     with torch.autocast("cpu", torch.bfloat16), pytest.raises(UsageError, match="leave --precision out"):
         exported(*pair(1))
 
 
+@pytest.mark.slow
 def test_weights_that_can_be_trained_are_asked_for_where_a_program_is_given(program_file):
     with pytest.raises(DataError, match="an exported network, which runs and cannot be trained"):
         cipa.load_model(program_file)
@@ -119,6 +125,7 @@ def test_a_file_that_does_not_agree_is_not_kept(network, tmp_path, monkeypatch):
     assert (tmp_path / "network.pt2").read_text() == "earlier"
 
 
+@pytest.mark.slow
 def test_a_truncated_file_is_refused(program_file, tmp_path):
     path = tmp_path / "cut.pt2"
     path.write_bytes(program_file.read_bytes()[:-100_000])
@@ -126,6 +133,7 @@ def test_a_truncated_file_is_refused(program_file, tmp_path):
         load_exported(path)
 
 
+@pytest.mark.slow
 def test_a_changed_byte_is_refused(program_file, tmp_path):
     content = bytearray(program_file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -135,6 +143,7 @@ def test_a_changed_byte_is_refused(program_file, tmp_path):
         load_exported(path)
 
 
+@pytest.mark.slow
 def test_a_program_of_another_tool_is_refused(program_file, tmp_path):
     path = rewritten(
         program_file, tmp_path / "other.pt2", lambda name, x: None if name == f"extra/{KEY}" else x
@@ -143,6 +152,7 @@ def test_a_program_of_another_tool_is_refused(program_file, tmp_path):
         load_exported(path)
 
 
+@pytest.mark.slow
 def test_a_file_of_a_later_format_is_refused(program_file, tmp_path):
     def later(name, content):
         if name != f"extra/{KEY}":
@@ -154,6 +164,7 @@ def test_a_file_of_a_later_format_is_refused(program_file, tmp_path):
         load_exported(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -5,8 +5,8 @@ import pytest
 
 from browser_hand import Hand
 from browser_study import CENTRE_LPS, LPS, SHAPE, grid_lps
+from cipa.inference.locations import read_location
 from cipa.inference.options import StudyOptions
-from cipa.inference.places import read_place
 from cipa.io.grid import resample
 from cipa.io.nifti import read_volume
 from cipa.io.studies import find_studies
@@ -26,7 +26,7 @@ def on_ct_grid(path):
 
 def suv_on_ct(folder):
     """Return SUV at the CT's voxels, by the interpolation that measures lesions."""
-    pair = read_place(find_studies(folder)[0], StudyOptions())
+    pair = read_location(find_studies(folder)[0], StudyOptions())
     lps = np.diag([-1.0, -1, 1, 1]) @ LPS
     return resample(pair.pet.array, pair.pet.affine, lps, SHAPE)
 

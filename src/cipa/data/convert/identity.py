@@ -44,7 +44,7 @@ def hide_identities(sources: Sources, keep_names: bool = False) -> Sources:
 
 
 @contextmanager
-def scrubbed_errors(secrets: Secrets) -> Iterator[None]:
+def scrub_errors(secrets: Secrets) -> Iterator[None]:
     """Raise what goes wrong without the patient's identity.
 
     Raises:
@@ -62,6 +62,6 @@ def scrubbed_errors(secrets: Secrets) -> Iterator[None]:
 def _identity_of(paths: Iterable[Path]) -> tuple[Secrets, str]:
     """Return the secrets of DICOM folders and zips, and an alias of their study, empty of other files."""
     there = dict.fromkeys(path for path in paths if path.is_dir() or path.suffix.lower() == ".zip")
-    places = [place for path in there for place in find_studies(path) if place.is_dicom]
-    secrets = reduce(or_, (place.secrets for place in places), NO_SECRETS)
-    return secrets, next((place.fingerprint for place in places if place.fingerprint), "")
+    locations = [location for path in there for location in find_studies(path) if location.is_dicom]
+    secrets = reduce(or_, (location.secrets for location in locations), NO_SECRETS)
+    return secrets, next((location.fingerprint for location in locations if location.fingerprint), "")

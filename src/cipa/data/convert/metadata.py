@@ -28,7 +28,7 @@ from cipa.data.spacing import KEY, Spacing
 from cipa.errors import DataError
 from cipa.io.grid_record import check_grid_record
 from cipa.io.plane import PlaneFit
-from cipa.readers import read_json, shown
+from cipa.readers import excerpt, is_number, read_json
 from cipa.version import __version__
 
 SCHEMA = 1
@@ -124,14 +124,14 @@ def read_metadata(root: str | os.PathLike[str]) -> dict[str, PatientRecord]:
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
         raise DataError(
-            f"{path}: schema {shown(schema)}, this version reads {SCHEMA}; convert the volumes again"
+            f"{path}: schema {excerpt(schema)}, this version reads {SCHEMA}; convert the volumes again"
         )
     try:
         size = _whole(document["size"], 1, MOST_SIDE)
         return {patient: _record(patient, size, entry) for patient, entry in document["patients"].items()}
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, DataError) as error:
         raise DataError(
-            f"{path}: a damaged entry ({type(error).__name__}: {shown(error)}); convert the volumes again"
+            f"{path}: a damaged entry ({type(error).__name__}: {excerpt(error)}); convert the volumes again"
         ) from error
 
 
@@ -140,7 +140,7 @@ def _record(patient: str, size: int, entry: dict[str, Any]) -> PatientRecord:
         raise ValueError(f"{patient!r} is no patient's id")
     height, width = (_whole(length, 1, MOST_SIDE) for length in entry["source_shape"])
     rows, columns = (_whole(length, 1, size) for length in entry["content_shape"])
-    z, y, x = (float(edge) for edge in entry[KEY])
+    z, y, x = (_edge(value) for value in entry[KEY])
     return PatientRecord(
         patient=patient,
         name=str(entry["name"]),
@@ -159,6 +159,12 @@ def _whole(value: Any, lowest: int, highest: int) -> int:
     if type(value) is not int or not lowest <= value <= highest:
         raise ValueError(f"{value!r} is no whole number from {lowest} to {highest}")
     return value
+
+
+def _edge(value: Any) -> float:
+    if not is_number(value) or value <= 0:
+        raise ValueError(f"{value!r} is no length in mm")
+    return float(value)
 
 
 def _optional_count(value: Any) -> int | None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.data.convert.sources import Triple
-from cipa.data.intensity import CT_WINDOW, SUV_MAX, window_ct, window_pet
+from cipa.data.intensity import window_ct, window_pet
 from cipa.data.layout import FOREGROUND, Image
 from cipa.data.mask_file import read_mask_file
 from cipa.errors import DataError, UsageError
@@ -22,6 +22,7 @@ from cipa.io.nifti import read_volume
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.plane import FIELD_OF_VIEW_MM, PlaneFit, fit_plane
 from cipa.io.volume import Volume
+from cipa.modalities import CT_WINDOW, SUV_MAX
 
 Slice = dict[Image, npt.NDArray[np.uint8]]
 """CT, PET and mask of one slice, uint8 (size, size)."""

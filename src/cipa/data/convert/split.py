@@ -35,7 +35,7 @@ class SplitRule:
             DataError: a share is asked for of one patient.
         """
         if self.patients is not None:
-            return {_known(patient, sources) for patient in self.patients}
+            return {_resolve_patient(patient, sources) for patient in self.patients}
         ids = sorted(set(sources.ids.values()))
         if self.last is None:
             return set(hold_out(ids, self.fraction, self.seed)[1])
@@ -46,7 +46,7 @@ class SplitRule:
         return set(ids[len(ids) - self.last :])
 
 
-def _known(name: str, sources: Sources) -> str:
+def _resolve_patient(name: str, sources: Sources) -> str:
     patient, ids = sources.aliases.get(name, name), sources.ids
     if patient in ids.values():
         return patient

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from cipa.data.convert.identity import hide_identities, scrubbed_errors
+from cipa.data.convert.identity import hide_identities, scrub_errors
 from cipa.data.convert.metadata import PatientRecord, write_metadata
 from cipa.data.convert.outcome import Problem, gather
 from cipa.data.convert.patient import Recipe, SlicedPatient, open_patient, require_tumour
@@ -95,7 +95,7 @@ def slice_id(patient: str, number: int) -> str:
 
 def _write_patient(folder: Path, recipe: Recipe, test: set[str], root: Path, triple: Triple) -> PatientRecord:
     scrub = triple.secrets.scrub
-    with scrubbed_errors(triple.secrets), _noted_warnings() as noted:
+    with scrub_errors(triple.secrets), _collect_warnings() as noted:
         patient = open_patient(triple, recipe)
         tumour = _write_slices(folder, triple.patient, patient)
         try:
@@ -107,7 +107,7 @@ def _write_patient(folder: Path, recipe: Recipe, test: set[str], root: Path, tri
         patient=triple.patient,
         name=triple.name,
         split="test" if triple.patient in test else "train",
-        sources={kind: scrub(_shown(triple, kind, root)) for kind in KINDS},
+        sources={kind: scrub(_source_name(triple, kind, root)) for kind in KINDS},
         spacing=patient.spacing,
         plane=patient.plane,
         numbers=tuple(tumour),
@@ -148,7 +148,7 @@ def _write_lists(folder: Path, records: Sequence[PatientRecord]) -> None:
         list_path(folder, name).write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
-def _shown(triple: Triple, kind: str, root: Path) -> str:
+def _source_name(triple: Triple, kind: str, root: Path) -> str:
     """Return what metadata.json calls a file."""
     return (
         triple.fingerprint if triple.fingerprint and kind != "mask" else _below(getattr(triple, kind), root)
@@ -161,7 +161,7 @@ def _below(path: Path, root: Path) -> str:
 
 
 @contextmanager
-def _noted_warnings() -> Iterator[list[str]]:
+def _collect_warnings() -> Iterator[list[str]]:
     """Collect the text of each `VolumeWarning`; let other warnings through."""
     noted: list[str] = []
     with warnings.catch_warnings(record=True) as caught:

@@ -38,6 +38,10 @@ CODECS = {
 }
 """imagecodecs' decoder of each transfer syntax (PS3.5, A.4); OpenJPEG's reads high throughput too."""
 
+END_OF_IMAGE = b"\xff\xd9"
+"""Marker that ends a JPEG-LS stream. Where the stream breaks off within a code, CharLS 2.4 looks for the rest
+of it for 15 s, unless a marker follows; one after the stream's own is passed over."""
+
 DECODER_DEPENDENCIES = dict.fromkeys(CODECS, ("numpy", NAME))
 """What pydicom says is missing where the plugin cannot be used."""
 
@@ -72,8 +76,9 @@ def decode_frame(source: bytes, runner: DecodeRunner) -> bytes:
     header, expected = read_frame_header(source), (runner.rows, runner.columns)
     if header is None or (header.rows, header.columns) != expected:
         raise RuntimeError(f"compressed frame {header}: must be of {expected[0]} x {expected[1]} pixels")
-    decode: Callable[[bytes], Any] = getattr(imagecodecs, f"{CODECS[runner.transfer_syntax]}_decode")
-    pixels = decode(source)
+    codec = CODECS[runner.transfer_syntax]
+    decode: Callable[[bytes], Any] = getattr(imagecodecs, f"{codec}_decode")
+    pixels = decode(source + END_OF_IMAGE if codec == "jpegls" else source)
     if pixels.shape != expected:
         raise RuntimeError(f"compressed frame of shape {pixels.shape}: must be grey")
     runner.set_option("bits_allocated", 8 * pixels.itemsize)

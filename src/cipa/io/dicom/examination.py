@@ -14,7 +14,7 @@ from cipa.errors import DataError
 from cipa.io.dicom.clock import parse_date
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.suv_tags import find_dose, find_tracer, find_weight
-from cipa.io.dicom.tags import MalformedTag, given_once, name_of, number, read_number, text
+from cipa.io.dicom.tags import MalformedTag, name_of, number, read_number, text, value_as_written
 from cipa.io.dicom.volumes import PetCt
 
 HEIGHT_M = (0.3, 2.6)
@@ -87,7 +87,7 @@ def read_body_size(
         return found
 
     headers = (pet[0], ct)
-    has_weight = weight_kg is not None or bool(given_once(pet[0], "PatientWeight"))
+    has_weight = weight_kg is not None or bool(value_as_written(pet[0], "PatientWeight"))
     return BodySize(
         weight_kg=_keep(
             "weight_kg",

@@ -17,7 +17,7 @@ from pydicom.multival import MultiValue
 
 from cipa.io.dicom.clock import parse_date
 from cipa.io.dicom.silence import quiet
-from cipa.io.dicom.tags import given, raw_bytes, text, value
+from cipa.io.dicom.tags import raw_bytes, text, value, values_as_written
 from cipa.privacy import remember
 
 NAMES = ("PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName")
@@ -154,8 +154,9 @@ def _secrets_of(header: Dataset) -> Secrets:
     names = {part for keyword in NAMES for whole in _readings(header, keyword) for part in _parts(whole)}
     declared = {part for keyword in NAMES for part in _parts(text(header, keyword))}
     names = {part for part in names if part in declared or not part.isascii()}  # no bits of wrong readings
-    dates = {f"{day:%Y%m%d}" for one in given(header, "PatientBirthDate") if (day := parse_date(one))}
-    odd = {one for one in given(header, "PatientBirthDate") if parse_date(one) is None}
+    born = values_as_written(header, "PatientBirthDate")
+    dates = {f"{day:%Y%m%d}" for one in born if (day := parse_date(one))}
+    odd = {one for one in born if parse_date(one) is None}
     is_number = {number for number in numbers | odd if len(number) > 1}
     return Secrets(frozenset(names), frozenset(is_number), frozenset(dates))
 

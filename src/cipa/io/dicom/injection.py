@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
 from cipa.io.dicom.clock import Clock, Stamp, join, parse_date
-from cipa.io.dicom.tags import MalformedTag, given_once, name_of
+from cipa.io.dicom.tags import MalformedTag, name_of, value_as_written
 from cipa.io.dicom.time_tags import read_clock, read_stamp, zone_between
 from cipa.io.dicom.times import DAY, HALF_DAY, Moment
 
@@ -112,7 +112,7 @@ def _of_clock(
 
 def _day_alone(tracer: Dataset) -> date | None:
     with suppress(MalformedTag):
-        found = given_once(tracer, DATE_TIME)
+        found = value_as_written(tracer, DATE_TIME)
         return parse_date(found) if found else None
     return None
 

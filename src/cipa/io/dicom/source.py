@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 from cipa.errors import DataError
 from cipa.io.dicom.folders import show_name, walk_folders
 from cipa.io.dicom.preamble import begins_like_dicom
-from cipa.readers import guarded, is_zip, open_regular, shown
+from cipa.readers import excerpt, is_zip, open_regular, read_or_refuse
 
 DICOM_SUFFIXES = (".dcm", ".ima", ".dicom")
 """A file so named was meant to be DICOM; any other that does not begin like it is left out in silence."""
@@ -92,7 +92,7 @@ def _files_of_folder(root: Path, wanted: set[Path] | None) -> list[Entry]:
 
 
 def _files_of_zip(path: Path) -> list[Entry]:
-    archive = guarded(path, "a zip, or a damaged one", "copy it again", lambda: zipfile.ZipFile(path))
+    archive = read_or_refuse(path, "a zip, or a damaged one", "copy it again", lambda: zipfile.ZipFile(path))
     if not all(member.filename for member in archive.infolist()):
         raise DataError(f"{path}: holds a file without a name; copy or pack it again")
     members = [member for member in archive.infolist() if not member.is_dir()]
@@ -175,7 +175,7 @@ class _Beginning(io.RawIOBase):
 
 def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
     for member in members:
-        name = repr(shown(member.filename))
+        name = repr(excerpt(member.filename))
         if _leaves(member.filename):
             raise DataError(f"{path}: {name} is a path that leaves the archive; do not trust it")
         if member.flag_bits & 1:

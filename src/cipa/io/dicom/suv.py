@@ -34,7 +34,7 @@ from cipa.io.dicom.suv_tags import (
     find_tracer,
     find_weight,
     read_frame_seconds,
-    shared_text,
+    require_same_text,
 )
 from cipa.io.dicom.tags import name_of, private_number, text
 from cipa.io.dicom.time_tags import find_zone
@@ -83,7 +83,7 @@ def compute_suv_scale(
         DataError: a tag that is needed is missing, malformed or cannot be, named with what to do; Units are
             none of BQML, CNTS and GML; GML stands for another SUV than that by body weight.
     """
-    units = shared_text(headers, "Units").upper()
+    units = require_same_text(headers, "Units").upper()
     if units == "GML":
         return _about_tracer(_already_suv(headers), headers, series)
     if units == "CNTS":
@@ -135,7 +135,7 @@ def _from_activity(
     weight, dose = find_weight(headers, weight_kg), find_dose(item, dose_mbq)
     grams = 1000 * weight
     given = f"weight {weight:g} kg{_by_user(weight_kg)}, dose {dose / 1e6:g} MBq{_by_user(dose_mbq)}"
-    correction = shared_text(headers, "DecayCorrection").upper()
+    correction = require_same_text(headers, "DecayCorrection").upper()
     warnings = series_warnings(headers[0], series is not None) + dose_warnings(headers[0], weight, dose)
     if correction == "ADMIN":
         scale = SuvScale(

@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
 from cipa.io.dicom.raw_values import find_element
-from cipa.io.dicom.tags import MalformedTag, given, name_of, raw_bytes, read_number, text, value
+from cipa.io.dicom.tags import MalformedTag, name_of, raw_bytes, read_number, text, value, values_as_written
 
 WEIGHT_KG = (0.3, 500.0)
 """Weights believed to be kilograms: below are headers in tonnes or placeholders, above grams."""
@@ -42,7 +42,7 @@ def find_tracer(headers: Sequence[Dataset]) -> Dataset:
         distinct.setdefault(raw if isinstance(raw, bytes) else index, header)  # parsed only if it differs
     items = [_find_item(header) for header in distinct.values()]
     for keyword in MUST_BE_SHARED:
-        if len({given(item, keyword) for item in items}) > 1:
+        if len({values_as_written(item, keyword) for item in items}) > 1:
             raise DataError(f"{name_of(keyword)} differs between slices; export one series")
     return items[0]
 
@@ -132,7 +132,7 @@ def read_frame_seconds(header: Dataset) -> float:
     return milliseconds / 1000
 
 
-def shared_text(headers: Sequence[Dataset], keyword: str) -> str:
+def require_same_text(headers: Sequence[Dataset], keyword: str) -> str:
     """Return a tag's value.
 
     Raises:

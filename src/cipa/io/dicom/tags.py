@@ -1,7 +1,7 @@
 """Values of a DICOM header as numbers and words.
 
 A tag is absent (or empty, which DICOM means by it), malformed, or used. Where that makes a difference,
-`given` tells what stands there as written, and `read_number` and the readers of times refuse what is
+`values_as_written` tells what stands there, and `read_number` and the readers of times refuse what is
 malformed; the plain readers `text`, `number` and `words` give nothing for both.
 """
 
@@ -34,7 +34,7 @@ def name_of(keyword: str) -> str:
     return f"{dictionary_description(tag)} ({tag.group:04X},{tag.element:04X})"
 
 
-def malformed(keyword: str, found: str, wanted: str) -> MalformedTag:
+def tag_error(keyword: str, found: str, wanted: str) -> MalformedTag:
     """Return the error that a tag does not hold, say, `a time`; its value is quoted if it holds no words."""
     return MalformedTag(f"{name_of(keyword)} is {quote(found)}, which is not {wanted}; correct that tag")
 
@@ -91,7 +91,7 @@ def raw_bytes(header: Dataset, keyword: str) -> bytes:
     return plain.encode("utf-8", "replace")
 
 
-def given(header: Dataset, keyword: str) -> tuple[str, ...]:
+def values_as_written(header: Dataset, keyword: str) -> tuple[str, ...]:
     """Return the values of a tag of numbers, dates or times as written, without padding and what is empty."""
     item = find_element(header, keyword)
     if item is None:
@@ -106,13 +106,13 @@ def given(header: Dataset, keyword: str) -> tuple[str, ...]:
     return tuple(plain for one in found if (plain := str(one).strip(PADDING)))
 
 
-def given_once(header: Dataset, keyword: str) -> str:
+def value_as_written(header: Dataset, keyword: str) -> str:
     """Return the one value of a tag as written, empty where it is absent.
 
     Raises:
         MalformedTag: it holds several that differ.
     """
-    found = set(given(header, keyword))
+    found = set(values_as_written(header, keyword))
     if len(found) > 1:
         values = ", ".join(quote(one) for one in sorted(found))
         raise MalformedTag(
@@ -127,10 +127,10 @@ def read_number(header: Dataset, keyword: str) -> float | None:
     Raises:
         MalformedTag: it is there and is no number.
     """
-    found = given_once(header, keyword)
+    found = value_as_written(header, keyword)
     converted = _as_number(found) if found else None
     if found and converted is None:
-        raise malformed(keyword, found, "a number")
+        raise tag_error(keyword, found, "a number")
     return converted
 
 
@@ -185,6 +185,8 @@ def _private_element(header: Dataset, group: int, creator: str, offset: int) -> 
 
 
 def _as_number(found: Any) -> float | None:
+    if isinstance(found, str) and "_" in found:  # which Python reads as 1000 where 1_000 stands
+        return None
     try:
         converted = float(found)
     except (TypeError, ValueError):

@@ -128,22 +128,23 @@ def _describe(frames: list[tuple[Slice, ...]]) -> tuple[TimeFrame, ...]:
     found = []
     for index, members in enumerate(frames):
         start = (min(known[index]) - first).total_seconds() if is_timed else None
-        milliseconds = _shared(members, "ActualFrameDuration")
-        phases = (_shared(members, f"NominalPercentageOf{what}Phase") for what in ("Cardiac", "Respiratory"))
+        milliseconds = _shared_number(members, "ActualFrameDuration")
+        names = (f"NominalPercentageOf{what}Phase" for what in ("Cardiac", "Respiratory"))
+        phases = (_shared_number(members, name) for name in names)
         found.append(
             TimeFrame(
                 index + 1,
                 members,
                 start,
                 None if not milliseconds else milliseconds / 1000,
-                _shared(members, "TriggerTime"),
+                _shared_number(members, "TriggerTime"),
                 next((phase for phase in phases if phase is not None), None),
             )
         )
     return tuple(found)
 
 
-def _shared(members: Sequence[Slice], keyword: str) -> float | None:
+def _shared_number(members: Sequence[Slice], keyword: str) -> float | None:
     found = {number(one.header, keyword) for one in members}
     return found.pop() if len(found) == 1 else None
 

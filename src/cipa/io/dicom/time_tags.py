@@ -14,7 +14,7 @@ from cipa.io.dicom.clock import (
     parse_offset,
     parse_time,
 )
-from cipa.io.dicom.tags import given_once, malformed
+from cipa.io.dicom.tags import tag_error, value_as_written
 
 QUARTER = timedelta(minutes=15)
 """All time zones are whole multiples of it from UTC."""
@@ -26,10 +26,10 @@ def read_day(header: Dataset, keyword: str) -> date | None:
     Raises:
         MalformedTag: it is there and is no date.
     """
-    found = given_once(header, keyword)
+    found = value_as_written(header, keyword)
     day = parse_date(found) if found else None
     if found and day is None:
-        raise malformed(keyword, found, "a date YYYYMMDD")
+        raise tag_error(keyword, found, "a date YYYYMMDD")
     return day
 
 
@@ -39,10 +39,10 @@ def read_clock(header: Dataset, keyword: str) -> Clock | None:
     Raises:
         MalformedTag: it is there and is no time.
     """
-    found = given_once(header, keyword)
+    found = value_as_written(header, keyword)
     clock = parse_time(found) if found else None
     if found and clock is None:
-        raise malformed(keyword, found, "a time HHMMSS")
+        raise tag_error(keyword, found, "a time HHMMSS")
     return clock
 
 
@@ -52,10 +52,10 @@ def read_stamp(header: Dataset, keyword: str) -> Stamp | None:
     Raises:
         MalformedTag: it is there and is neither date and time nor date.
     """
-    found = given_once(header, keyword)
+    found = value_as_written(header, keyword)
     stamp = parse_date_time(found) if found else None
     if found and stamp is None and parse_date(found) is None:
-        raise malformed(keyword, found, "a date and time YYYYMMDDHHMMSS")
+        raise tag_error(keyword, found, "a date and time YYYYMMDDHHMMSS")
     return stamp
 
 
@@ -83,11 +83,11 @@ def find_zone(header: Dataset) -> timedelta | None:
     Raises:
         MalformedTag: the offset is there and is none.
     """
-    found = given_once(header, "TimezoneOffsetFromUTC")
+    found = value_as_written(header, "TimezoneOffsetFromUTC")
     if found:
         zone = parse_offset(found)
         if zone is None:
-            raise malformed("TimezoneOffsetFromUTC", found, "an offset &ZZXX")
+            raise tag_error("TimezoneOffsetFromUTC", found, "an offset &ZZXX")
         return zone
     stamp = read_stamp(header, "AcquisitionDateTime")
     day, clock = read_day(header, "AcquisitionDate"), read_clock(header, "AcquisitionTime")

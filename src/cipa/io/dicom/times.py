@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
 from cipa.io.dicom.clock import Stamp, join, parse_date_time
-from cipa.io.dicom.tags import given_once, name_of, private
+from cipa.io.dicom.tags import name_of, private, value_as_written
 from cipa.io.dicom.time_tags import find_zone, read_clock, read_day, read_local
 
 GE_SCAN_TIME = (0x0009, "GEMS_PETD_01", 0x0D)
@@ -91,7 +91,7 @@ def find_reference(headers: Sequence[Dataset], acquired: Acquisition) -> tuple[M
     Raises:
         DataError: it differs between slices, or as `find_scan_start` and `read_local`.
     """
-    if len({given_once(header, REFERENCE) for header in headers}) > 1:
+    if len({value_as_written(header, REFERENCE) for header in headers}) > 1:
         raise DataError(f"{name_of(REFERENCE)} differs between slices; export one series")
     named = read_local(headers[0], REFERENCE, find_zone(headers[0]))
     return (

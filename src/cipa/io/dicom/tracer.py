@@ -119,12 +119,12 @@ UNKNOWN = Tracer("", "", None)
 
 def read_tracer(item: Dataset) -> Tracer:
     """Read what an item of the Radiopharmaceutical Information Sequence says was injected."""
-    codes = _coded(item, "RadiopharmaceuticalCodeSequence")
+    codes = _read_code(item, "RadiopharmaceuticalCodeSequence")
     name = next((one for one in (text(item, "Radiopharmaceutical"), codes[1], codes[0]) if one), "")
     is_fdg = codes[0] in FDG_CODES or any(
         FDG_WORDS.search(one) for one in (text(item, "Radiopharmaceutical"), codes[1])
     )
-    code, meaning = _coded(item, "RadionuclideCodeSequence")
+    code, meaning = _read_code(item, "RadionuclideCodeSequence")
     nuclide = NUCLIDE_CODES.get(code) or _nuclide_in(meaning) or _nuclide_in(name)
     return Tracer(name, nuclide, is_fdg if name else None)
 
@@ -190,7 +190,7 @@ def _compare(half_life: float, known: float, nuclide: str) -> tuple[str, ...]:
     return (f"{line}; the header's is taken",) if apart > SAME else ()
 
 
-def _coded(item: Dataset, keyword: str) -> tuple[str, str]:
+def _read_code(item: Dataset, keyword: str) -> tuple[str, str]:
     """Return code and meaning of the first item of a code sequence, empty where there is none."""
     items = value(item, keyword)
     return ("", "") if items is None else (text(items[0], "CodeValue"), text(items[0], "CodeMeaning"))

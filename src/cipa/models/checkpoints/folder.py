@@ -15,7 +15,7 @@ from cipa.files import atomic_file
 from cipa.models.checkpoints.torch_file import require_content
 from cipa.models.config import NetworkConfig
 from cipa.models.variants import config_class
-from cipa.readers import guarded, is_number, read_json_object, shown
+from cipa.readers import excerpt, is_number, read_json_object, read_or_refuse
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -55,18 +55,18 @@ def parse_config(values: Mapping[str, Any], path: Path, again: str = AGAIN) -> N
     if not isinstance(variant, str):
         raise DataError(f"{path} names no network (variant): {again}")
     try:
-        kind = config_class(shown(variant))
+        kind = config_class(excerpt(variant))
     except CipaError as error:
         raise DataError(f"{path}: {error}") from error
     names = {field.name for field in fields(kind)}
     if names != set(values) | LATER:
-        odd = ", ".join(shown(name) for name in sorted(names ^ (set(values) | LATER))[:3])
+        odd = ", ".join(excerpt(name) for name in sorted(names ^ (set(values) | LATER))[:3])
         raise DataError(f"{path} has missing or unknown fields ({odd}): {again}")
     hints = get_type_hints(kind)
     try:
-        return kind(**{name: _typed(name, value, hints[name]) for name, value in values.items()})
+        return kind(**{name: _cast(name, value, hints[name]) for name, value in values.items()})
     except (CipaError, ValueError, OverflowError) as error:
-        raise DataError(f"{path}: {shown(error, 300)}") from error
+        raise DataError(f"{path}: {excerpt(error, 300)}") from error
 
 
 def write_config(folder: Path, config: NetworkConfig) -> None:
@@ -86,7 +86,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         DataError: missing, a Git-LFS pointer, truncated or damaged.
     """
     require_content(path)
-    return guarded(
+    return read_or_refuse(
         path,
         "a safetensors file, or one truncated or damaged",
         "copy or save it again",
@@ -124,7 +124,7 @@ def require_replaceable(folder: Path) -> None:
         raise DataError(f"{folder} holds other files ({others[0]}, ...): choose a new or an empty folder")
 
 
-def _typed(name: str, value: Any, hint: Any) -> Any:
+def _cast(name: str, value: Any, hint: Any) -> Any:
     """Return a value from JSON as a field's type has it.
 
     Raises:
@@ -134,12 +134,12 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         each = get_args(hint)
         count = len(value) if each[-1] is Ellipsis and isinstance(value, list) else len(each)
         if not isinstance(value, list) or len(value) != count:
-            raise ValueError(f"{name} {shown(value)}: must be a list of {count} numbers")
+            raise ValueError(f"{name} {excerpt(value)}: must be a list of {count} numbers")
         kinds = [each[0]] * count if each[-1] is Ellipsis else each
-        return tuple(_typed(name, item, kind) for item, kind in zip(value, kinds, strict=True))
+        return tuple(_cast(name, item, kind) for item, kind in zip(value, kinds, strict=True))
     if hint is float and is_number(value):
         return float(value)
     if hint is not float and type(value) is hint:
         return value
     kind = {int: "a whole number", float: "a finite number", bool: "true or false"}.get(hint, "text")
-    raise ValueError(f"{name} {shown(value)}: must be {kind}")
+    raise ValueError(f"{name} {excerpt(value)}: must be {kind}")

@@ -69,7 +69,7 @@ def _read(path: Path) -> PretrainedFolder:
 
 
 def _at_size(model: PretrainedFolder, image_size: int, resample_crm: bool, path: Path) -> PretrainedFolder:
-    config = model.config.replaced(image_size=image_size)
+    config = model.config.replace(image_size=image_size)
     if not isinstance(config, CIPAConfig) or not config.crm:
         return _build(config, model.state_dict(), path, named=str)
     if not resample_crm:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cipa.errors import DataError
-from cipa.readers import shown
+from cipa.readers import excerpt
 
 LISTED = 3
 """Names an error message shows before it only counts."""
@@ -68,11 +68,11 @@ def require_match(
     sound = [name for name in both if name not in shapes | types]
     complaints = [
         _list("missing", [named(name) for name in expected if name not in tensors]),
-        _list("left over", [shown(named(name)) for name in tensors if name not in expected]),
+        _list("left over", [excerpt(named(name)) for name in tensors if name not in expected]),
         _list(
             "of a wrong shape",
             [
-                f"{named(name)} {shown(list(tensors[name].shape))}, must be {list(expected[name].shape)}"
+                f"{named(name)} {excerpt(list(tensors[name].shape))}, must be {list(expected[name].shape)}"
                 for name in both
                 if name in shapes
             ],

@@ -13,7 +13,7 @@ from cipa.models.checkpoints.names import canonical, canonical_imagenet, to_ours
 from cipa.models.checkpoints.torch_file import read_torch_file
 from cipa.models.config import VMambaConfig
 from cipa.models.pretrained import PretrainedFolder
-from cipa.readers import shown
+from cipa.readers import excerpt
 
 DIRECTIONS = ((re.compile(r"\.channel_weights\."), 1), (re.compile(r"\.channel_attn_mamba\.\d+\.op\."), 2))
 """Modules whose scans have another number of directions than SS2D's 4: CIPA's CRM, Sigma's Concat Mamba."""
@@ -72,7 +72,7 @@ def _rename(published: Sequence[tuple[str, Tensor]], path: Path) -> dict[str, Te
         new = to_ours(name) or name
         if new in ours:
             raise DataError(
-                f"{path} has {shown(name)} twice, once by another name: keep one and save it again"
+                f"{path} has {excerpt(name)} twice, once by another name: keep one and save it again"
             )
         ours[new] = _in_our_shape(name, tensor)
     return ours

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cipa.errors import DataError
 from cipa.models.checkpoints.names import unwrap_names
-from cipa.readers import guarded, is_zip, require_file, shown
+from cipa.readers import excerpt, is_zip, read_or_refuse, require_file
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _ZIP_START = b"PK\x03\x04"
@@ -116,7 +116,7 @@ def read_torch_file(path: Path) -> dict[str, Tensor]:
     doubled = [name for name, count in Counter(names.values()).items() if count > 1]
     if doubled:
         raise DataError(
-            f"{path} has {shown(doubled[0])} twice, once in a wrapper: keep one and save it again"
+            f"{path} has {excerpt(doubled[0])} twice, once in a wrapper: keep one and save it again"
         )
     return {new: state[name].detach() for name, new in names.items()}
 
@@ -149,7 +149,9 @@ def load_plain(path: Path) -> Any:
     if not is_archive and _starts_with(path, _ZIP_START):
         raise DataError(f"{path} is truncated ({path.stat().st_size} bytes): copy or download it again")
     if is_archive:
-        guarded(path, "a whole PyTorch file", "copy or download it again", lambda: _check_records(path))
+        read_or_refuse(
+            path, "a whole PyTorch file", "copy or download it again", lambda: _check_records(path)
+        )
     try:
         with torch.serialization.safe_globals(_ALLOWED), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickle protocols and storages: nothing a user can act on
@@ -162,7 +164,7 @@ def load_plain(path: Path) -> Any:
     except Exception as error:  # a damaged pickle makes the reader fail in any way there is
         if refused := _REFUSED_NAME.search(str(error)):
             raise DataError(
-                f"{path} refers to {shown(refused[1])}, which could run code when loaded: not read; "
+                f"{path} refers to {excerpt(refused[1])}, which could run code when loaded: not read; "
                 "ask its author for a file that holds tensors only"
             ) from error
         raise DataError(f"{path} is damaged or no PyTorch file: copy or download it again") from error
@@ -187,7 +189,7 @@ def _check_records(path: Path) -> None:
             raise ValueError("a pickle larger than that of any network")
         damaged = archive.testzip()
     if damaged is not None:
-        raise ValueError(f"the checksum of {shown(damaged)} is wrong")
+        raise ValueError(f"the checksum of {excerpt(damaged)} is wrong")
 
 
 def _find_state(content: Any, path: Path, depth: int = 0) -> dict[str, Tensor] | None:
@@ -221,7 +223,7 @@ def _describe(content: Any) -> str:
     if not isinstance(content, dict):
         return f"a {type(content).__name__}"
     keys = [
-        shown(key, 30) if isinstance(key, str | int) else f"a {type(key).__name__}"
+        excerpt(key, 30) if isinstance(key, str | int) else f"a {type(key).__name__}"
         for key in list(content)[:6]
     ]
     return f"the keys {', '.join(keys)}" if content else "an empty dict"

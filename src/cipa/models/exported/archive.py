@@ -15,7 +15,7 @@ from typing import Any
 from cipa.errors import DataError
 from cipa.models.checkpoints.torch_file import require_content
 from cipa.models.exported.metadata import AGAIN
-from cipa.readers import guarded, is_zip, shown
+from cipa.readers import excerpt, is_zip, read_or_refuse
 
 TARGET = re.compile(r"torch\.ops\.(aten|cipa)\.\w+\.\w+|_operator\.(mul|add|sub|floordiv|getitem|eq|ge|le)")
 FORMULA = re.compile(
@@ -35,7 +35,7 @@ def check_archive(path: Path) -> None:
     require_content(path)
     if not is_zip(path):
         raise DataError(f"{path}: damaged or no .pt2 file; {AGAIN}")
-    guarded(path, "a .pt2 file, or one damaged", AGAIN, lambda: _check(path))
+    read_or_refuse(path, "a .pt2 file, or one damaged", AGAIN, lambda: _check(path))
 
 
 def _check(path: Path) -> None:
@@ -47,7 +47,7 @@ def _check(path: Path) -> None:
             raise ValueError("its records are larger than the file")
         damaged = archive.testzip()
         if damaged is not None:
-            raise ValueError(f"the checksum of {shown(damaged)} is wrong")
+            raise ValueError(f"the checksum of {excerpt(damaged)} is wrong")
         inner = {record.filename.partition("/")[2]: record for record in records}
         if not any(name.startswith("models/") for name in inner):
             raise DataError(f"{path}: holds no program, so it is no .pt2 file; {AGAIN}")
@@ -57,7 +57,7 @@ def _check(path: Path) -> None:
                     raise ValueError(f"{name} is larger than that of any network")
                 _check_values(json.loads(archive.read(record)), path)
             elif re.fullmatch(r"data/constants/(custom_obj|opaque|opaque_obj)_.*", name):
-                raise _refused(path, name)
+                raise _unsafe_error(path, name)
 
 
 def _check_values(content: Any, path: Path) -> None:
@@ -65,7 +65,7 @@ def _check_values(content: Any, path: Path) -> None:
         odd_target = key == "target" and isinstance(value, str) and not TARGET.fullmatch(value)
         odd_formula = key == "expr_str" and not FORMULA.fullmatch(str(value))
         if odd_target or odd_formula or (key == "use_pickle" and value):
-            raise _refused(path, value if key != "use_pickle" else "a pickled tensor")
+            raise _unsafe_error(path, value if key != "use_pickle" else "a pickled tensor")
 
 
 def _pairs(content: Any) -> Iterator[tuple[str, Any]]:
@@ -80,5 +80,5 @@ def _pairs(content: Any) -> Iterator[tuple[str, Any]]:
             left.extend(item)
 
 
-def _refused(path: Path, what: object) -> DataError:
-    return DataError(f"{path}: holds {shown(what)}, which could run code when loaded: not read; {AGAIN}")
+def _unsafe_error(path: Path, what: object) -> DataError:
+    return DataError(f"{path}: holds {excerpt(what)}, which could run code when loaded: not read; {AGAIN}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from cipa.errors import DataError
 from cipa.models.checkpoints.folder import parse_config
 from cipa.models.config import NetworkConfig
-from cipa.readers import guarded
+from cipa.readers import read_or_refuse
 from cipa.version import __version__
 
 KEY = "cipa.json"
@@ -40,7 +40,7 @@ def read_metadata(text: str | None, path: Path) -> NetworkConfig:
     """
     if not text:
         raise DataError(f"{path}: holds no {KEY}, so cipa did not export it; {AGAIN}")
-    values = guarded(path, "an exported network", AGAIN, lambda: json.loads(text))
+    values = read_or_refuse(path, "an exported network", AGAIN, lambda: json.loads(text))
     if not isinstance(values, dict) or not isinstance(values.get("config"), dict):
         raise DataError(f"{path}: its {KEY} is damaged; {AGAIN}")
     if values.get("format") != FORMAT:

@@ -22,7 +22,7 @@ from cipa.models.config import NetworkConfig
 from cipa.models.exported.metadata import AGAIN, KEY, read_metadata, write_metadata
 from cipa.models.exported.network import ExportedNetwork
 from cipa.models.exported.program import SCAN
-from cipa.readers import guarded
+from cipa.readers import read_or_refuse
 
 OPSET = 18
 """The exporter's own; every onnxruntime since 1.14 reads it."""
@@ -102,7 +102,7 @@ class OnnxNetwork(ExportedNetwork):
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
-        session: Any = guarded(
+        session: Any = read_or_refuse(
             path,
             "an ONNX model",
             AGAIN,

@@ -20,7 +20,7 @@ from cipa.models.exported.archive import check_archive
 from cipa.models.exported.metadata import AGAIN, KEY, read_metadata, write_metadata
 from cipa.models.exported.network import ExportedNetwork
 from cipa.ops.backend import use_backend
-from cipa.readers import guarded
+from cipa.readers import read_or_refuse
 
 SCAN = torch.ops.cipa.ss2d_forward.default
 BACKEND = 8
@@ -81,7 +81,7 @@ class ProgramNetwork(ExportedNetwork):
             with path.open("rb") as file, _quiet():
                 return torch.export.load(cast(Any, file), extra_files=cast(Any, extra))
 
-        program = guarded(path, "a program of this version of PyTorch", AGAIN, read)
+        program = read_or_refuse(path, "a program of this version of PyTorch", AGAIN, read)
         super().__init__(path, read_metadata(extra[KEY], path))
         self.program = program.module()
 

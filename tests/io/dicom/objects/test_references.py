@@ -37,7 +37,8 @@ def written(enhanced, tmp_path):
 
 def heights(pair):
     """Height of each frame of the CT's file, by its number."""
-    file = dcmread(pair.ct_slices[0].entry.open())
+    with pair.ct_slices[0].entry.open() as stream:
+        file = dcmread(stream)
     places = (
         one.PlanePositionSequence[0].ImagePositionPatient for one in file.PerFrameFunctionalGroupsSequence
     )

@@ -50,7 +50,7 @@ class _Malformed(ValueError):
 
 def _split(one: Slice) -> list[Slice]:
     items = _items(one.header)
-    shared = _shared(one.header)
+    shared = _shared_groups(one.header)
     dimensions = len(value(one.header, "DimensionIndexSequence") or ())
     base = strip_groups(one.header)
     is_pet = text(base, "SOPClassUID") in PET
@@ -85,7 +85,7 @@ def _items(header: Dataset) -> Sequence[Dataset]:
     return found
 
 
-def _shared(header: Dataset) -> Dataset:
+def _shared_groups(header: Dataset) -> Dataset:
     items: Sequence[Dataset] | None = value(header, "SharedFunctionalGroupsSequence")
     return items[0] if items else Dataset()
 

@@ -14,7 +14,7 @@ from cipa.io.dicom.objects.rtstruct import SOP_CLASS as RTSTRUCT
 from cipa.io.dicom.silence import quiet
 from cipa.io.dicom.tags import text
 from cipa.io.volume import Volume
-from cipa.readers import guarded, require_file
+from cipa.readers import read_or_refuse, require_file
 
 SEGS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """SOP classes Segmentation and Label Map Segmentation."""
@@ -45,7 +45,7 @@ def read_regions(
             reference, has fractional values, or contours that are open or lie in no slice.
     """
     require_file(path, "give a DICOM SEG or RTSTRUCT file")
-    return guarded(
+    return read_or_refuse(
         path,
         "a DICOM SEG or RTSTRUCT, or a damaged one",
         "export it again",

@@ -5,7 +5,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Ended:
+class TurnResult:
     """What became of a study's turn.
 
     Attributes:

@@ -13,7 +13,7 @@ from typing import Any
 
 from cipa.errors import DataError
 from cipa.files import atomic_file, cache_folder
-from cipa.io.studies import StudyPlace
+from cipa.io.studies import StudyLocation
 from cipa.readers import read_json_object
 
 FOLDER = "CIPA_SOURCES"
@@ -22,46 +22,46 @@ FOLDER = "CIPA_SOURCES"
 _FINGERPRINT = re.compile(r"(study|files)-[0-9a-f]{10}")
 
 
-def remember_place(place: StudyPlace) -> None:
+def remember_location(location: StudyLocation) -> None:
     """Remember where a study lies; a cache that cannot be written costs nothing but this."""
     folder = _folder()
-    if folder is None or not _FINGERPRINT.fullmatch(place.fingerprint):
+    if folder is None or not _FINGERPRINT.fullmatch(location.fingerprint):
         return
     record = {
-        "name": place.name,
-        "ct": str(place.ct.resolve()),
-        "pet": None if place.pet is None else str(place.pet.resolve()),
-        "folders": None if place.folders is None else [str(one.resolve()) for one in place.folders],
-        "alone": place.alone,
+        "name": location.name,
+        "ct": str(location.ct.resolve()),
+        "pet": None if location.pet is None else str(location.pet.resolve()),
+        "folders": None if location.folders is None else [str(one.resolve()) for one in location.folders],
+        "alone": location.alone,
     }
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with atomic_file(folder / f"{place.fingerprint}.json") as partial:
+        with atomic_file(folder / f"{location.fingerprint}.json") as partial:
             partial.chmod(0o600)
             partial.write_text(json.dumps(record), encoding="utf-8")
     except OSError as error:
-        logging.getLogger(__name__).debug("the study's place is not remembered", exc_info=error)
+        logging.getLogger(__name__).debug("the study's location is not remembered", exc_info=error)
 
 
-def recall_place(fingerprint: str) -> StudyPlace | None:
+def recall_location(fingerprint: str) -> StudyLocation | None:
     """Return where a study lay when it was last read, None where that is not known.
 
     Args:
-        fingerprint: as `StudyPlace.fingerprint`, `facts.source` of a result.
+        fingerprint: as `StudyLocation.fingerprint`, `facts.source` of a result.
     """
     folder = _folder()
     if folder is None or not _FINGERPRINT.fullmatch(fingerprint):
         return None
     try:
         record = read_json_object(folder / f"{fingerprint}.json", "open the result with --study")
-        return _place(record, fingerprint)
+        return _parse(record, fingerprint)
     except (OSError, DataError, KeyError, TypeError):
         return None
 
 
-def _place(record: dict[str, Any], fingerprint: str) -> StudyPlace:
+def _parse(record: dict[str, Any], fingerprint: str) -> StudyLocation:
     pet, folders = record["pet"], record["folders"]
-    return StudyPlace(
+    return StudyLocation(
         str(record["name"]),
         Path(record["ct"]),
         None if pet is None else Path(pet),
