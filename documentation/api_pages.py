@@ -18,6 +18,8 @@ ROOMS = {
     "lesions": "Labelling, measuring, plausibility",
     "phantom": "Synthetic patients",
     "report": "Pictures and pages",
+    "view": "The viewer's server",
+    "serve": "The DICOM node and its queue",
 }
 """Rooms with a page of their own; the modules beside them share the page of the general rooms."""
 

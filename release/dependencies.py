@@ -27,12 +27,14 @@ Made by `make dependencies` from an environment with PyTorch's CPU build, Python
 build for NVIDIA GPUs adds NVIDIA's libraries and Triton (4 GB). Sizes are of the installed files. Extras
 (`onnx`, `baselines`, ...) are not counted.
 
-**{total} packages, {size:.0f} MB: PyTorch and the {torch} it brings, {direct} that this project names,
-{others} that those bring.** Of the {direct}, {shared} would come without being named, but what is imported is
-named: {names}.
+**{total} packages, {size:.0f} MB. PyTorch and the {torch} that it brings are {torch_size:.0f} MB of them.
+Without these, this project names {direct} packages, and they bring {others} more: {own} in all,
+{own_size:.0f} MB.** Of those named, {shared} would come without being named, but what is imported is named:
+{names}.
 
-The aim was PyTorch and {allowed} more. Named are {direct}; with all that they bring they are {own}, of which
-matplotlib brings {matplotlib} and huggingface-hub, which accelerate needs too, {hub}.
+The aim was {allowed} packages beside PyTorch. It holds for those named; with what they bring it does not.
+Most of these come with two: accelerate brings {accelerate} that nothing else asks for, through
+huggingface-hub, and matplotlib {matplotlib}.
 
 | package | version | licence | MB | asked for by |
 |---|---|---|---|---|
@@ -51,6 +53,16 @@ def closure(root: str) -> dict[str, set[str]]:
         if not known:
             left += [(needed, name) for needed in requirements(name, requirement.extras)]
     return found
+
+
+def alone(name: str, everything: dict[str, set[str]]) -> set[str]:
+    """Return the packages that would not come if one that `cipa` names did not, itself left out."""
+    lost = {name}
+    while True:
+        more = {one for one, askers in everything.items() if askers <= lost} - lost
+        if not more:
+            return lost - {name}
+        lost |= more
 
 
 def requirements(name: str, extras: set[str]) -> list[Requirement]:
@@ -103,14 +115,16 @@ def page() -> str:
         total=len(everything),
         size=sum(map(megabytes, everything)),
         torch=len(torch - named),
+        torch_size=sum(map(megabytes, torch - named | {"torch"})),
         direct=len(named),
         others=len(own - named),
         shared=len(shared),
         names=", ".join(shared),
         own=len(own),
+        own_size=sum(map(megabytes, own)),
         allowed=ALLOWED,
-        matplotlib=len(set(closure("matplotlib")) - named),
-        hub=len(set(closure("huggingface-hub")) - named - torch),
+        accelerate=len(alone("accelerate", everything)),
+        matplotlib=len(alone("matplotlib", everything)),
     )
     return head + "\n".join(rows) + "\n"
 

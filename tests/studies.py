@@ -25,6 +25,19 @@ def write_study(folder, lps=LPS, box=BOX, **tags):
     return folder
 
 
+def write_dynamic_study(folder, suvs, box=BOX):
+    """Write the same CT and a PET of time frames of 10 minutes, whose hot boxes have these SUVs."""
+    write_study(folder)
+    for file in (folder / "pet").iterdir():
+        file.unlink()
+    for frame, hot in enumerate(suvs):
+        pet = np.zeros((32, 32, 5))
+        pet[box] = hot / SUV_PER_BQML
+        times = {"AcquisitionTime": f"10{frame}000", "ActualFrameDuration": 600_000}
+        write_series(folder / "pet" / f"frame{frame}", "PT", pet.round(), LPS, **times)
+    return folder
+
+
 def spoil(study):
     """Leave one slice of the PET."""
     for file in sorted((study / "pet").iterdir())[1:]:

@@ -71,6 +71,19 @@ def test_results_are_compared_with_their_studies(studies, tmp_path, capsys):
     assert "give --before-liver-mm" in " ".join(found["percist"]["why"])
 
 
+def test_percist_goes_by_the_blood_pool_where_no_liver_is_given(compare, tmp_path, capsys):
+    places = [word.replace("liver", "blood-pool") for word in LIVER]
+    assert compare(*places) == 0
+    assert (
+        "note: by the blood pool, as the liver of the first study was not measured" in capsys.readouterr().out
+    )
+    found = json.loads((tmp_path / "out" / "followup.json").read_text())
+    region = found["before"]["facts"]["reference"]["blood_pool"]
+    expected = 2 * region["mean_sul"] + 2 * region["sd_sul"]
+    assert found["percist"]["threshold_sul"] == pytest.approx(expected)
+    assert found["percist"]["category"] == "PMD"
+
+
 def test_another_patient_is_refused_unless_allowed(studies, compare, tmp_path, capsys):
     write_dicom_study(studies / "c", [HERE], 9.0, PatientID="P2", StudyDate="20240601")
     assert compare(second="c") == 1

@@ -89,6 +89,8 @@ def test_warnings_are_one_line_each(study, tmp_path, capsys):
         (["ROOT", *PATTERNS, "--test-patients", "P_9"], "no such patient; names are as P_1"),
         (["ROOT", *PATTERNS, "--image-size", "100"], "multiple of 128"),
         (["ROOT", *PATTERNS, "--workers", "0"], "--workers 0"),
+        (["ROOT", *PATTERNS, "--frame", "0"], "--frame 0: frames are counted from 1"),
+        (["--results", "RESULTS", "--sum", "1-2"], "--results: does not go with --sum"),
     ],
 )
 def test_options_that_make_no_sense_are_one_line_and_exit_code_2(study, tmp_path, capsys, words, complaint):
@@ -97,6 +99,12 @@ def test_options_that_make_no_sense_are_one_line_and_exit_code_2(study, tmp_path
     (line,) = capsys.readouterr().err.splitlines()
     assert complaint in line
     assert not (tmp_path / "out").exists()
+
+
+def test_time_frames_of_nifti_are_refused(study, tmp_path, capsys):
+    assert main(["convert", str(study), *PATTERNS, "--frame", "2", "-o", str(tmp_path / "o"), *SMALL]) == 1
+    assert "--frame 2" in (line := capsys.readouterr().err.splitlines()[0])
+    assert "is no DICOM study, whose time frames it chooses" in line
 
 
 def test_a_data_set_of_tumour_slices_alone_is_warned_of(study, tmp_path, capsys):

@@ -11,9 +11,8 @@ from cipa.inference.predictor import Predictor
 from cipa.io.dicom.study import read_study
 from cipa.io.dicom.volumes import read_pet_ct
 from cipa.report.dicom import WRITERS
-from dicom_files import write_series
 from enhanced_files import enhance_folder
-from studies import BOX, LPS, SUV_PER_BQML, box_mask, write_study
+from studies import BOX, LPS, box_mask, write_dynamic_study, write_study
 
 
 @pytest.fixture
@@ -196,13 +195,7 @@ def test_an_enhanced_study_is_segmented_as_the_classic_one_with_its_objects_and_
 
 
 def test_a_dynamic_study_is_segmented_by_the_frame_or_the_mean_that_is_named(study, predictor):
-    dynamic = study.parent / "dynamic"
-    for frame, hot in enumerate((5.0, 18.0, 14.0)):
-        pet = np.zeros((32, 32, 5))
-        pet[BOX] = hot / SUV_PER_BQML
-        times = {"AcquisitionTime": f"10{frame}000", "ActualFrameDuration": 600_000}
-        write_series(dynamic / f"pet{frame}", "PT", pet.round(), LPS, **times)
-    shutil.copytree(study / "ct", dynamic / "ct")
+    dynamic = write_dynamic_study(study.parent / "dynamic", (5, 18, 14))
     with pytest.raises(
         DataError, match=r"3 time frames \(1-3 from 0:00 for 600 s each\); choose with --frame N"
     ):

@@ -3,7 +3,7 @@ import pytest
 
 from cipa.errors import DataError
 from cipa.io.volume import Volume
-from cipa.lesions.reference import measure_reference, percist_threshold
+from cipa.lesions.reference import measure_reference, percist_region, percist_threshold
 
 AFFINE = np.array([[-4.0, 0, 0, 100], [0, -4.0, 0, 100], [0, 0, 4.0, -100], [0, 0, 0, 1.0]])
 """Columns to the patient's left, rows to the back: LPS is -RAS in x and y."""
@@ -39,7 +39,11 @@ def test_a_cylinder_of_one_by_two_centimetres_lies_along_the_body(images):
 
 
 def test_percist_asks_for_one_and_a_half_liver_means_and_two_deviations():
-    assert percist_threshold(2.0, 0.25) == 3.5
+    assert percist_threshold("liver", 2.0, 0.25) == 3.5
+    assert percist_threshold("blood_pool", 1.5, 0.25) == 3.5
+    assert percist_region(["blood_pool", "liver"]) == "liver"
+    assert percist_region(["blood_pool"]) == "blood_pool"
+    assert percist_region([]) is None
 
 
 @pytest.mark.parametrize(

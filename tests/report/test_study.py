@@ -146,6 +146,7 @@ ABOUT = {
             "mean_sul": 1.4,
             "sd_sul": 0.14,
         },
+        "percist_region": "liver",
         "percist_threshold_suv": 3.4,
         "percist_threshold_sul": 2.38,
     },
@@ -167,6 +168,17 @@ def test_the_head_of_the_page_is_what_a_department_files_by(tmp_path):
     ):
         assert entry in values
     assert ("Blood pool, cylinder of 1 × 2 cm", "not measured: --blood-pool-mm says where it is") in values
+
+
+def test_a_threshold_by_the_blood_pool_is_said_to_be_one(tmp_path):
+    region = ABOUT["reference"]["liver"] | {"mean_sul": 1.1, "sd_sul": 0.1}
+    found = {"blood_pool": region, "percist_region": "blood_pool", "percist_threshold_suv": 3.4}
+    page = page_of(
+        predict([LARGE], **ABOUT | {"reference": found | {"percist_threshold_sul": 2.4}}), tmp_path
+    )
+    assert (
+        "SULpeak 2.40 (2 × blood pool mean + 2 SD, which PERCIST takes where the liver is diseased)" in page
+    )
 
 
 def test_what_no_header_says_is_not_stated_and_no_reference_is_guessed(tmp_path):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cipa import privacy
 from cipa.cli.main import main
-from studies import write_study
+from studies import write_dynamic_study, write_study
 from view_client import LESIONS, Client, make_result
 
 SIZE = ("--image-size", "128", "--fit", "pad", "--workers", "1")
@@ -95,6 +95,23 @@ def test_what_was_given_by_hand_is_used_again(tmp_path, monkeypatch):
     assert main([*words, *SIZE]) == 0
     pets = [np.asarray(Image.open(one)).max() for one in (tmp_path / "data").rglob("*_PET.png")]
     assert max(pets) == 255  # 15 would be grey 191
+
+
+def test_a_dynamic_study_is_read_by_the_frames_of_its_result(tmp_path, monkeypatch):
+    from cipa.inference.inputs import read_input
+    from cipa.inference.options import StudyOptions
+
+    study = write_dynamic_study(tmp_path / "study", (5, 15, 10))
+    pair = read_input(study, options=StudyOptions(sum_frames=(2, 3)))
+    monkeypatch.setattr("view_client.read_input", lambda *_: pair)
+    monkeypatch.setattr("cipa.view.save.write_study_report", lambda *_: None)
+    client = Client(make_result(study, tmp_path / "result", LESIONS[:1], objects=()))
+    saved = client.send(client.labels()).json()
+    assert saved["lesions"][0]["suv_max"] == pytest.approx(12.5, rel=1e-3)
+    words = ["--results", str(tmp_path / "result"), "-o", str(tmp_path / "data"), "--test-last", "0"]
+    assert main(["convert", *words, *SIZE]) == 0
+    pets = [np.asarray(Image.open(one)).max() for one in (tmp_path / "data").rglob("*_PET.png")]
+    assert max(pets) == round(12.5 / 20 * 255)
 
 
 def test_a_study_that_is_not_found_is_named(results, monkeypatch, tmp_path, capsys):

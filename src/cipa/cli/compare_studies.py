@@ -2,11 +2,12 @@
 
 BEFORE and AFTER are folders of `cipa predict` or `cipa measure`, with --studies, as they hold no images; or
 two studies, with --masks. CTs are aligned rigidly (SimpleITK, `pip install 'cipa[compare]'`) unless both lie
-in one frame of reference. Numbers of lesions are those of each study's own result. Without the liver's uptake
-no PERCIST category is stated.
+in one frame of reference. Numbers of lesions are those of each study's own result. PERCIST needs the liver's
+uptake, or the blood pool's where the liver is diseased; without it no category is stated.
 """
 
 from argparse import Namespace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ cipa compare-studies STUDY_1 STUDY_2 --masks mask_1.nii.gz seg_2.dcm -o OUT
 cipa compare-studies A B --studies SA SB --before-liver-mm -70 5 -110 --after-liver-mm -72 9 -95 -o OUT
 """
 
+REGIONS = {"liver": "3 cm sphere in healthy liver", "blood-pool": "1 x 2 cm cylinder in the descending aorta"}
+"""What PERCIST compares with, by the name in options."""
+
 
 def add_arguments(parser: Parser) -> None:
     """Declare the options of `cipa compare-studies`."""
@@ -40,13 +44,13 @@ def add_arguments(parser: Parser) -> None:
         metavar="NAME",
         help="segments or ROIs that are tumour, as 'GTV*' (default: the only one)",
     )
-    for name in ("before", "after"):
+    for name, (region, what) in product(("before", "after"), REGIONS.items()):
         add(
-            f"--{name}-liver-mm",
+            f"--{name}-{region}-mm",
             nargs=3,
             type=float,
             metavar=("X", "Y", "Z"),
-            help=f"centre of a sphere of 3 cm in healthy liver of {name.upper()}, LPS",
+            help=f"centre of a {what} of {name.upper()}, LPS",
         )
     add = parser.add_argument_group("comparison").add_argument
     add("--align", choices=("auto", "none"), default="auto", help="none: take both studies as they lie")
@@ -102,11 +106,13 @@ def run(arguments: Namespace) -> int:
 def _source(arguments: Namespace, index: int) -> "Source":
     from cipa.inference.followup.time_point import Source
 
-    liver = (arguments.before_liver_mm, arguments.after_liver_mm)[index]
+    side = ("before", "after")[index]
+    names = [f"{region.replace('-', '_')}_mm" for region in REGIONS]
+    given = {name: getattr(arguments, f"{side}_{name}") for name in names}
     return Source(
         place=Path((arguments.before, arguments.after)[index]),
         study=Path(arguments.studies[index]) if arguments.studies else None,
         mask=Path(arguments.masks[index]) if arguments.masks else None,
         regions=tuple(arguments.region),
-        liver_mm=tuple(liver) if liver else None,
+        **{name: tuple(place) for name, place in given.items() if place},
     )

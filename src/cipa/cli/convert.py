@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cipa.cli.parser import Parser
 from cipa.cli.study_names import HIDDEN, add_keep_names
+from cipa.cli.study_options import add_frame_options, check_frame_options
 from cipa.cli.terminal import print_error, warn
 from cipa.errors import UsageError
 from cipa.progress import progress_bar
@@ -28,7 +29,11 @@ _PATTERNS = ("ct", "pet", "mask", "study")
 _WHOLE = (["ct", "pet", "mask"], ["mask", "study"])
 """Patterns that together name all of a patient."""
 
-_FORWARD = ("root", "table", "results", *_PATTERNS, "weights", "test_patients", "test_fraction", "test_last")
+_FRAMES = ("frame", "sum_frames")
+
+_SPLITS = ("test_patients", "test_fraction", "test_last")
+
+_FORWARD = ("root", "table", "results", *_PATTERNS, *_FRAMES, "weights", *_SPLITS)
 
 _IMAGES = ("image_size", "ct_window", "suv_max", "pet_scaling")
 """Options that must be as the weights have them which are trained, or predict, on the data set."""
@@ -37,6 +42,7 @@ _IMAGES = ("image_size", "ct_window", "suv_max", "pet_scaling")
 EXAMPLES = """
 cipa convert ROOT --ct '*/CT.nii.gz' --pet '*/SUV.nii.gz' --mask '*/tumour.nii.gz' -o DATA
 cipa convert ROOT --study '*/dicom' --mask '*/rtstruct.dcm' --region 'GTV*' -o DATA
+cipa convert ROOT --study '*/dynamic' --mask '*/mask.nii.gz' --sum 8-12 -o DATA
 cipa convert --table studies.csv --test-last 8 -o DATA
 cipa convert --results RESULTS --weights bundled -o DATA
 cipa convert --back EVALUATION/masks --data DATA -o OUT
@@ -66,6 +72,7 @@ def add_arguments(parser: Parser) -> None:
         "--label", type=int, metavar="N", help="value of the mask that is tumour (default: whatever is not 0)"
     )
     add("--skip-bad", action="store_true", help="leave out patients that cannot be converted")
+    add_frame_options(parser)
     _add_image_options(parser)
     add = parser.add_argument_group("who is in test.txt").add_argument
     add("--test-patients", nargs="+", metavar="NAME", help="these patients")
@@ -116,6 +123,7 @@ def run(arguments: Namespace) -> int:
     """
     if arguments.workers is not None and arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: give 1 or more")
+    check_frame_options(arguments)
     _refuse_mixtures(arguments)
 
     from cipa.data.convert import ConversionError
@@ -148,17 +156,14 @@ def _refuse_mixtures(arguments: Namespace) -> None:
             "nothing to convert: give ROOT with --ct, --pet and --mask (DICOM: --study and --mask), or "
             "--table, or --results, or --back with --data"
         )
-    chosen = [
-        name
-        for name in ("test_patients", "test_last", "test_fraction")
-        if getattr(arguments, name) is not None
-    ]
+    chosen = [name for name in _SPLITS if getattr(arguments, name) is not None]
     if len(chosen) > 1:
         raise UsageError(f"give one of {' and '.join(map(_flag, chosen))}: each says who is in test.txt")
 
 
 def _refuse_beside_results(arguments: Namespace, patterns: list[str]) -> None:
-    others = [name for name in ("root", "table", "region", "label") if getattr(arguments, name)] + patterns
+    beside = ("root", "table", "region", "label", *_FRAMES)
+    others = [name for name in beside if getattr(arguments, name)] + patterns
     if arguments.results and others:
         raise UsageError(f"--results: does not go with {_flag(others[0])}: the results say it")
     if arguments.studies and not arguments.results:
@@ -168,7 +173,8 @@ def _refuse_beside_results(arguments: Namespace, patterns: list[str]) -> None:
 
 
 def _flag(option: str) -> str:
-    return "ROOT" if option == "root" else "--" + option.replace("_", "-")
+    words = {"root": "ROOT", "sum_frames": "--sum"}
+    return words.get(option, "--" + option.replace("_", "-"))
 
 
 def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
@@ -182,6 +188,8 @@ def _forward(arguments: Namespace) -> "tuple[Problem, ...]":
         **_scale(arguments),
         label=arguments.label,
         regions=tuple(arguments.region),
+        frame=arguments.frame,
+        sum_frames=arguments.sum_frames,
     )
     with progress_bar("converting patients") as progress:
         done = convert_volumes(

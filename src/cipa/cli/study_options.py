@@ -19,6 +19,11 @@ def add_study_options(parser: ArgumentParser) -> None:
     add("--pet-series", metavar="NUMBER", help="series number or UID of the PET")
     add("--weight-kg", metavar="KG", type=float, help="the patient's weight, in place of the header's")
     add("--dose-mbq", metavar="MBQ", type=float, help="activity at injection, in place of the header's")
+    add_frame_options(parser)
+
+
+def add_frame_options(parser: ArgumentParser) -> None:
+    """Declare how a user chooses among the time frames of a series."""
     choice = parser.add_argument_group("dynamic and gated series").add_mutually_exclusive_group()
     choice.add_argument("--frame", metavar="N", type=int, help="time frame to take; cipa info lists them")
     choice.add_argument(
@@ -87,6 +92,15 @@ def check_study_options(arguments: Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and not value > 0:
             raise UsageError(f"--{name.replace('_', '-')} {value:g}: give a number above 0")
+    check_frame_options(arguments)
+
+
+def check_frame_options(arguments: Namespace) -> None:
+    """Check the options that `add_frame_options` declared.
+
+    Raises:
+        UsageError: a number is below 1, or the last of the frames comes before the first.
+    """
     if arguments.frame is not None and arguments.frame < 1:
         raise UsageError(f"--frame {arguments.frame}: frames are counted from 1")
     if arguments.sum_frames is not None and not 1 <= arguments.sum_frames[0] < arguments.sum_frames[1]:

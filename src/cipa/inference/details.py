@@ -17,7 +17,7 @@ from cipa.lesions.body import Body, body_of
 from cipa.lesions.details import add_details
 from cipa.lesions.grown import cut_warnings
 from cipa.lesions.measure import Lesion
-from cipa.lesions.reference import Reference, measure_reference, percist_threshold
+from cipa.lesions.reference import Reference, measure_reference, percist_region, percist_threshold
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _with_instances(lesions: list[Lesion], source: PetCt) -> list[Lesion]:
 def measure_references(
     pair: PetCtInput, labels: npt.NDArray[np.generic] | None = None
 ) -> tuple[dict[str, Any], list[str]]:
-    """Measure the regions that the user pointed to, and what PERCIST makes of the liver.
+    """Measure the regions that the user pointed to, and what PERCIST makes of them.
 
     Args:
         pair: the study.
@@ -112,8 +112,10 @@ def measure_references(
     for kind, one in regions.items():
         facts[kind] = one.facts() | {"mean_sul": None if factor is None else one.mean_suv * factor}
         facts[kind] |= {"sd_sul": None if factor is None else one.sd_suv * factor}
-    if "liver" in regions:
-        suv = percist_threshold(regions["liver"].mean_suv, regions["liver"].sd_suv)
+    by = percist_region(regions)
+    if by is not None:
+        suv = percist_threshold(by, regions[by].mean_suv, regions[by].sd_suv)
+        facts["percist_region"] = by
         facts["percist_threshold_suv"] = suv
         facts["percist_threshold_sul"] = None if factor is None else suv * factor
     return ({"reference": facts} if facts else {}), lines

@@ -210,6 +210,7 @@ class Prediction:
             "sul_peak": self.sul_peak,
             "dmax_mm": self.dmax_mm,
             **grown_row(self.grown),
+            "percist_region": percist.get("percist_region"),
             "percist_threshold_suv": percist.get("percist_threshold_suv"),
             "percist_threshold_sul": percist.get("percist_threshold_sul"),
             "left_out": len(self.left_out),

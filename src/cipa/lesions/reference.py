@@ -6,6 +6,7 @@ points there. PET's own voxels count whose centres lie in the region, as interpo
 standard deviation.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,9 +129,18 @@ def measure_reference(
     return Reference(kind, centre_mm, len(values), mean, deviation), lines
 
 
-def percist_threshold(liver_mean: float, liver_sd: float) -> float:
-    """Return the least SULpeak that PERCIST 1.0 asks of a lesion to be measured: 1.5 means plus 2 SD."""
-    return 1.5 * liver_mean + 2 * liver_sd
+PERCIST_MEANS = {"liver": 1.5, "blood_pool": 2.0}
+"""Means that, with 2 SD more, a lesion must exceed; blood counts where the liver is diseased."""
+
+
+def percist_region(found: Collection[str]) -> str | None:
+    """Return the region that PERCIST 1.0 goes by among those found: the liver, else the blood pool."""
+    return next((kind for kind in PERCIST_MEANS if kind in found), None)
+
+
+def percist_threshold(kind: str, mean: float, sd: float) -> float:
+    """Return the SULpeak above which PERCIST 1.0 measures a lesion, of a region's mean and SD."""
+    return PERCIST_MEANS[kind] * mean + 2 * sd
 
 
 def _voxels_of(

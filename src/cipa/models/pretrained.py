@@ -1,33 +1,35 @@
-"""Save a network as a folder and build it from one: `config.json` and `model.safetensors`.
+"""Save a network as a folder and build it from one: `config.json`, `model.safetensors` and a card.
 
-The interface is huggingface_hub's, so that such a folder can be pushed as a model repository of its Hub.
-Loading reads folders only: nothing is downloaded at run time.
+Such a folder is a model repository as Hugging Face's Hub has them: `hf upload` takes it as it is. Loading
+reads folders only: nothing is downloaded at run time.
 """
 
 from pathlib import Path
 from typing import Any, Self, cast, get_type_hints
 
-from huggingface_hub import ModelHubMixin
 from torch import nn
 
 from cipa.errors import DataError
 from cipa.files import atomic_folder
 from cipa.models.checkpoints.folder import (
+    CARD_NAME,
     CONFIG_NAME,
     WEIGHTS_NAME,
     read_config,
     read_tensors,
     require_replaceable,
+    write_config,
     write_tensors,
 )
 from cipa.models.checkpoints.match import build
 from cipa.models.config import NetworkConfig
 
 CARD = """---
-{{ card_data }}
+library_name: cipa
+license: apache-2.0
 ---
 
-{{ network }} for tumour segmentation in PET-CT,
+{network} for tumour segmentation in PET-CT,
 saved by the Python package `cipa`. Research software, not a medical device.
 
     import cipa
@@ -36,9 +38,7 @@ saved by the Python package `cipa`. Research software, not a medical device.
 """
 
 
-class PretrainedFolder(
-    nn.Module, ModelHubMixin, model_card_template=CARD, library_name="cipa", license="apache-2.0"
-):
+class PretrainedFolder(nn.Module):
     """A network, whose first argument is its configuration, saved as a folder.
 
     Attributes:
@@ -52,12 +52,11 @@ class PretrainedFolder(
         """What the card of a saved model calls it."""
         raise NotImplementedError
 
-    def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
+    def save_pretrained(self, save_directory: str | Path) -> None:
         """Write `config.json`, `model.safetensors` and a model card; the folder is whole or absent.
 
         Args:
             save_directory: folder to write. One that holds an earlier model is replaced.
-            options: `ModelHubMixin.save_pretrained`'s, such as push_to_hub.
 
         Raises:
             DataError: the folder holds something else than a saved model.
@@ -65,21 +64,19 @@ class PretrainedFolder(
         """
         folder = Path(save_directory)
         require_replaceable(folder)
-        options.setdefault("repo_id", folder.name)
-        options.setdefault("model_card_kwargs", {"network": self.description})
         with atomic_folder(folder) as partial:
-            return super().save_pretrained(partial, **options)
-
-    def _save_pretrained(self, save_directory: Path) -> None:
-        write_tensors(save_directory, self.state_dict())
+            write_config(partial, self.config)
+            write_tensors(partial, self.state_dict())
+            card = CARD.format(network=self.description)
+            (partial / CARD_NAME).write_text(card, encoding="utf-8", newline="\n")
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> Self:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path) -> Self:
         """Build the network a folder holds.
 
         Args:
-            pretrained_model_name_or_path: a folder written by `save_pretrained`.
-            options: the interface's (revision, cache_dir and so on), without effect on a folder.
+            pretrained_model_name_or_path: a folder written by `save_pretrained`; the argument is called as
+                in other libraries.
 
         Returns:
             The network in eval mode on the CPU.

@@ -1,7 +1,5 @@
 """A comparison of runs as one HTML file that needs nothing beside it: no script, no picture, no network."""
 
-from markupsafe import Markup
-
 from cipa.evaluation.comparison import Comparison
 from cipa.report.comparison_plots import box_plots, patient_plots
 from cipa.report.comparison_text import COLUMNS, about_rows, cells, notes, title, verdict
@@ -20,8 +18,8 @@ def comparison_html(comparison: Comparison) -> str:
         columns=COLUMNS,
         rows=[cells(comparison, entry) for entry in comparison.entries],
         notes=notes(comparison),
-        boxes=Markup(box_plots(comparison)),
+        boxes=box_plots(comparison),
         has_boxes=comparison.has_intervals,
-        patients=Markup(patient_plots(comparison)),
+        patients=patient_plots(comparison),
         version=__version__,
     )

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cipa.lesions.reference import KINDS, PERCIST_MEANS
+
 Entry = tuple[str, str]
 """Name and value."""
 
@@ -44,11 +46,15 @@ def reference_entries(facts: Mapping[str, Any]) -> list[Entry]:
             ("blood_pool", "Blood pool, cylinder of 1 × 2 cm", "--blood-pool-mm"),
         )
     ]
-    if "liver" not in found:
+    by = found.get("percist_region")
+    if by is None:
         return entries
     sul, suv = found.get("percist_threshold_sul"), found["percist_threshold_suv"]
     limit = f"SUVpeak {suv:.2f}, as SUL is not known" if sul is None else f"SULpeak {sul:.2f}"
-    return [*entries, ("PERCIST threshold", f"{limit} (1.5 × liver mean + 2 SD)")]
+    rule = f"{PERCIST_MEANS[by]:g} × {KINDS[by].name} mean + 2 SD"
+    if by != "liver":
+        rule += ", which PERCIST takes where the liver is diseased"
+    return [*entries, ("PERCIST threshold", f"{limit} ({rule})")]
 
 
 def _patient(facts: Mapping[str, Any]) -> str:

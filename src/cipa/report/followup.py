@@ -1,10 +1,7 @@
 """The report of two studies of one patient: a self-contained page, JSON, tables and pictures."""
 
-import base64
 from collections.abc import Iterator
 from pathlib import Path
-
-from markupsafe import Markup
 
 from cipa.evaluation.tables import write_csv
 from cipa.files import atomic_folder
@@ -107,8 +104,8 @@ def match_line(match: Match) -> str:
     return f"lesion {before} of the first study is {after} of the second{how}{near}"
 
 
-def _draw(folder: Path, found: StudyComparison) -> Iterator[tuple[str, Markup]]:
-    """Draw the projections of both studies, where there is PET; give title and data URL."""
+def _draw(folder: Path, found: StudyComparison) -> Iterator[tuple[str, Path]]:
+    """Draw the projections of both studies, where there is PET; give title and file."""
     for name, title, prediction in (
         ("before", "First study", found.before),
         ("after", "Second study", found.after),
@@ -116,8 +113,7 @@ def _draw(folder: Path, found: StudyComparison) -> Iterator[tuple[str, Markup]]:
         if "pet" in prediction.inputs:
             heading = f"{title}, {date_of(prediction) or 'date unknown'}"
             save_mip(folder / f"{name}.png", prediction, heading)
-            data = base64.b64encode((folder / f"{name}.png").read_bytes()).decode("ascii")
-            yield heading, Markup("data:image/png;base64," + data)
+            yield heading, folder / f"{name}.png"
 
 
 def _side(prediction: Prediction) -> dict[str, str]:

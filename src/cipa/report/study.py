@@ -1,10 +1,7 @@
 """The report of one study: a self-contained HTML file, and its pictures as PNGs for slides."""
 
-import base64
 import os
 from pathlib import Path
-
-from markupsafe import Markup
 
 from cipa.files import atomic_file
 from cipa.inference.result import DISCLAIMER, Prediction
@@ -69,8 +66,8 @@ def render_page(prediction: Prediction, study: str, mip: Path | None, panels: li
         by_network="mask" not in prediction.facts,
         outline="Mask" if "mask" in prediction.facts else "Network",
         facts=fact_rows(prediction.facts),
-        mip=None if mip is None else _inline(mip),
-        panels=[_inline(panel) for panel in panels],
+        mip=mip,
+        panels=panels,
         disclaimer=DISCLAIMER,
         version=__version__,
     )
@@ -92,11 +89,6 @@ def _totals(prediction: Prediction) -> list[Row]:
         ("SULpeak", or_dash(prediction.sul_peak), ""),
         ("Dmax", "–" if prediction.dmax_mm is None else f"{prediction.dmax_mm:.0f}", "mm"),
     ]
-
-
-def _inline(picture: Path) -> Markup:
-    """Return a picture as a data URL; nothing in it is to be escaped, and looking would take long."""
-    return Markup("data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii"))
 
 
 __all__ = ["MOST_PANELS", "PICTURES", "REPORT", "write_study_report"]

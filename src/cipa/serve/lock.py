@@ -1,5 +1,6 @@
 """A lock on a file, which the system lets go of however its process ends."""
 
+import sys
 from typing import IO
 
 from cipa.errors import UsageError
@@ -23,7 +24,7 @@ def lock_file(file: IO[str], wait: bool = False) -> bool:
     Raises:
         UsageError: the system has no such locks.
     """
-    if fcntl is None:
+    if sys.platform == "win32" or fcntl is None:
         raise UsageError(
             "cipa serve locks its spool by flock, which this system lacks: run it on Linux or macOS"
         )

@@ -6,10 +6,10 @@ nor another study with it: it is ended and started again, and the spool says wha
 
 import gc
 import multiprocessing
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,11 @@ from cipa.serve.settings import Segmentation
 from cipa.serve.spool import Spool
 from cipa.serve.turn_result import TurnResult
 from cipa.signals import end_with_parent, ignore_stop_signals
+
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection as Connection
+else:
+    from multiprocessing.connection import Connection
 
 START_S = 600.0
 """Seconds to load the network in: kernels for a GPU may have to be compiled."""

@@ -1,6 +1,6 @@
 """The images of a result: found by the fingerprint it keeps, read, and checked against its mask."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,7 +19,8 @@ from cipa.view.refusal import Refusal
 SAME_MM = 0.1
 """Millimetres by which voxels of mask and CT may lie apart: NIfTI keeps rotations as float32."""
 
-GIVEN = ("ct_series", "pet_series", "weight_kg", "dose_mbq")
+GIVEN = tuple(one.name for one in fields(StudyOptions))
+"""What a result says of its study, which is read by it again."""
 
 
 @dataclass

@@ -134,3 +134,41 @@ def test_another_scanner_or_liver_unknown_at_the_second_is_said():
         "the vendor differs, which PERCIST asks to be the same: V, then W",
         "the liver's uptake in the second study is not known (--after-liver-mm X Y Z)",
     )
+
+
+def blood(mean):
+    return {
+        "reference": {
+            "blood_pool": {"mean_sul": mean, "sd_sul": 0.1},
+            "percist_threshold_sul": 2 * mean + 0.2,
+        }
+    }
+
+
+def test_the_blood_pool_stands_in_for_a_diseased_liver():
+    found = judge(study([HERE], **blood(1.2)), study([HERE], 6.0, **blood(1.1)))
+    assert (found.category, found.threshold) == ("PMR", 2.6)
+    assert found.notes == (
+        "by the blood pool, as the liver of the first study was not measured: is it diseased?",
+    )
+    found = judge(study([HERE], 3.0, **blood(1.2)), study([HERE], 6.0, **blood(1.1)))
+    assert found.category is None
+    assert "is 2.25, not above 2.60, 2 times the blood pool's mean and 2 SD" in found.why[0]
+
+
+def test_the_blood_pool_has_to_be_as_before_too():
+    found = judge(study([HERE], **blood(1.2)), study([HERE], **blood(1.6)))
+    assert found.category is None
+    assert "the blood pool's mean SUL differs: 1.20, then 1.60" in found.why[0]
+    found = judge(study([HERE], **blood(1.2)), study([HERE]))  # of which the liver is known alone
+    assert found.category == "SMD"
+    assert "--after-blood-pool-mm X Y Z" in found.notes[-1]
+
+
+def test_complete_response_is_below_the_blood_pool_where_that_is_what_counts():
+    faint, warm = study([], **blood(1.1)), study([], **blood(1.1))
+    assert judge(study([HERE], **blood(1.2)), faint).category == "CMR"
+    warm.pet.array[HERE] = 1.6  # 1.2 SUL: below most livers, above this blood
+    found = judge(study([HERE], **blood(1.2)), warm)
+    assert found.category == "PMR"
+    assert "above the blood pool's mean" in found.why[0]

@@ -2,7 +2,7 @@
 
     {"schema": 1, "cipa": "0.1.0", "size": 512, "fit": "auto", "slices": "all", "field_of_view_mm": 500.0,
      "ct_window_hu": [-1200.0, 200.0], "suv_max": 20.0, "pet_scaling": "linear", "label": null, "regions": [],
-     "numbering": "...", "split": {...}, "skipped": {"STS_009": "why"},
+     "frame": null, "sum_frames": null, "numbering": "...", "split": {...}, "skipped": {"STS_009": "why"},
      "patients": {"STS001": {"name": "STS_001", "split": "train", "sources": {"ct": "STS_001/CT.nii.gz", ...},
                              "spacing_mm": [3.27, 0.977, 0.977],
                              "source_shape": [202, 198], "content_shape": [202, 198],
@@ -98,6 +98,8 @@ def write_metadata(
         "pet_scaling": recipe.pet_scaling,
         "label": recipe.label,
         "regions": list(recipe.regions),
+        "frame": recipe.frame,
+        "sum_frames": recipe.sum_frames,
         "numbering": NUMBERING,
         "split": asdict(rule),
         "skipped": {problem.name: problem.detail for problem in skipped},

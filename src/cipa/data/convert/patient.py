@@ -13,6 +13,7 @@ from cipa.data.layout import FOREGROUND, Image
 from cipa.data.mask_file import read_mask_file
 from cipa.errors import DataError, UsageError
 from cipa.io.checks import VolumeWarning, check_pair
+from cipa.io.dicom.frame_choice import frame_range
 from cipa.io.dicom.study import join_studies, read_study
 from cipa.io.dicom.summary import collect_warnings
 from cipa.io.dicom.tags import text
@@ -42,9 +43,11 @@ class Recipe:
         pet_scaling: `linear` or `arcsinh`, as `cipa.data.intensity` has them.
         label: NIfTI: value of the mask that is tumour; None for whatever is not 0.
         regions: SEG and RTSTRUCT: names or patterns of what is tumour; none for the only one that is there.
+        frame: DICOM: number of the time frame to take of dynamic and gated series, from 1.
+        sum_frames: DICOM: first and last of several, whose mean is taken instead, weighted by duration.
 
     Raises:
-        UsageError: a value is out of its range.
+        UsageError: a value is out of its range, or both `frame` and `sum_frames`.
     """
 
     size: int = 512
@@ -56,6 +59,8 @@ class Recipe:
     pet_scaling: str = "linear"
     label: int | None = None
     regions: tuple[str, ...] = ()
+    frame: int | None = None
+    sum_frames: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.size < 128 or self.size % 128:
@@ -65,6 +70,7 @@ class Recipe:
         if self.label == 0:
             raise UsageError("label 0: that is what is no tumour; give the value of the tumour")
         # what these functions refuse is better said before the first volume is read
+        frame_range(self.frame, self.sum_frames)
         fit_plane((1, 1), (1.0, 1.0), self.size, self.fit, self.field_of_view)
         window_ct(np.zeros(1), self.ct_window)
         window_pet(np.zeros(1), self.suv_max, self.pet_scaling)
@@ -128,7 +134,7 @@ def open_patient(triple: Triple, recipe: Recipe) -> SlicedPatient:
     Warns:
         VolumeWarning: something looks wrong, as those functions say.
     """
-    ct, pet, frame = _read_pair(triple)
+    ct, pet, frame = _read_pair(triple, recipe)
     check_pair(ct, pet)
     mask = read_mask_file(
         triple.mask,
@@ -156,14 +162,16 @@ def open_patient(triple: Triple, recipe: Recipe) -> SlicedPatient:
     return SlicedPatient(ct, pet, mask.tumour, recipe, plane, (between, rows, columns))
 
 
-def _read_pair(triple: Triple) -> tuple[Volume, Volume, str]:
+def _read_pair(triple: Triple, recipe: Recipe) -> tuple[Volume, Volume, str]:
     """Read CT and PET; return them with their Frame of Reference UID, empty of NIfTI."""
     if not triple.is_dicom:
+        if wanted := frame_range(recipe.frame, recipe.sum_frames):
+            raise DataError(f"{wanted}: {triple.ct} is no DICOM study, whose time frames it chooses")
         return read_volume(triple.ct), read_volume(triple.pet), ""
     study = read_study(triple.ct, triple.folders)
     if triple.pet != triple.ct:
         study = join_studies(study, read_study(triple.pet))
-    pair = read_pet_ct(study, **triple.given)
+    pair = read_pet_ct(study, **{"frame": recipe.frame, "sum_frames": recipe.sum_frames} | dict(triple.given))
     for line in (*collect_warnings(study), *pair.warnings):
         warnings.warn(line, VolumeWarning, stacklevel=3)
     return pair.ct, pair.pet, text(pair.ct_series.header, "FrameOfReferenceUID")

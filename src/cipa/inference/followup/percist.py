@@ -13,6 +13,7 @@ from typing import Any
 from cipa.inference.followup.change import Change
 from cipa.inference.followup.matching import Match
 from cipa.inference.result import Prediction
+from cipa.lesions.reference import KINDS, PERCIST_MEANS, percist_region
 
 UPTAKE_MINUTES = (50.0, 70.0)
 """From injection to scan, of both studies."""
@@ -20,8 +21,8 @@ UPTAKE_MINUTES = (50.0, 70.0)
 APART_MINUTES = 15.0
 """By which uptake times may differ."""
 
-LIVER_APART, LIVER_APART_SUL = 0.2, 0.3
-"""By which the liver's mean SUL may differ: as a part of the first, and in SUL."""
+REGION_APART, REGION_APART_SUL = 0.2, 0.3
+"""By which the mean SUL of liver or blood pool may differ: as a part of the first, and in SUL."""
 
 LEAST_CHANGE, LEAST_CHANGE_SUL = 30.0, 0.8
 """Percent, and units of SUL, by which SULpeak changes in a response or a progression."""
@@ -99,7 +100,7 @@ def percist(
     Returns:
         A category with its grounds, or every reason why none is stated.
     """
-    threshold = before.totals()["percist_threshold_sul"]
+    threshold, by = before.totals()["percist_threshold_sul"], _region(before.facts)
     peaks = Change(before.sul_peak, after.sul_peak if after.lesions else residual_sul)
     reasons, notes = _preconditions(before.facts, after.facts)
     reasons += _tracers(before, after)
@@ -107,14 +108,14 @@ def percist(
         reasons.append("the first study has no lesion")
     elif peaks.before is None or (peaks.after is None and after.lesions):
         reasons.append("SULpeak is not known: weight, height and sex of both studies are needed")
-    elif threshold is not None and peaks.before <= threshold:
+    elif by is not None and threshold is not None and peaks.before <= threshold:
         reasons.append(
             f"SULpeak of the first study's hottest lesion is {peaks.before:.2f}, not above {threshold:.2f}, "
-            "1.5 times the liver's mean and 2 SD: it cannot be measured"
+            f"{PERCIST_MEANS[by]:g} times the {KINDS[by].name}'s mean and 2 SD: it cannot be measured"
         )
     if reasons:
         return Percist(None, tuple(reasons), tuple(notes), peaks, threshold)
-    category, why = _category(after, matches, peaks, tlg)
+    category, why = _category(after, matches, peaks, tlg, by or "liver")
     grown = [match for match, change in zip(matches, sul_peaks, strict=True) if _is_progress(change)]
     if category == "PMR" and grown:
         named = " and ".join(" ".join(map(str, match.after)) for match in grown)
@@ -123,7 +124,7 @@ def percist(
 
 
 def _category(
-    after: Prediction, matches: Sequence[Match], peaks: Change, tlg: Change
+    after: Prediction, matches: Sequence[Match], peaks: Change, tlg: Change, by: str
 ) -> tuple[str | None, tuple[str, ...]]:
     new = [number for match in matches if match.kind == "new" for number in match.after]
     missing = sum(len(match.before) + len(match.after) for match in matches if match.kind == "not covered")
@@ -134,7 +135,7 @@ def _category(
         return None, (f"{missing} lesions lie where the other study does not reach",)
     change = f"SULpeak {_show(peaks.before)} to {_show(peaks.after)} ({_show(peaks.percent, '+')} %)"
     if not after.lesions:
-        return _without_lesions(after, peaks, change)
+        return _without_lesions(after, peaks, change, by)
     if _is_progress(peaks):
         return "PMD", (change,)
     if tlg.percent is not None and tlg.percent > MOST_TLG:
@@ -158,14 +159,18 @@ def _is_response(change: Change) -> bool:
     return change.percent <= -LEAST_CHANGE and change.difference <= -LEAST_CHANGE_SUL
 
 
-def _without_lesions(after: Prediction, peaks: Change, change: str) -> tuple[str | None, tuple[str, ...]]:
-    liver = _liver(after.facts)[0]
+def _without_lesions(
+    after: Prediction, peaks: Change, change: str, by: str
+) -> tuple[str | None, tuple[str, ...]]:
+    mean, name = _mean_sul(after.facts, by), KINDS[by].name
     if peaks.after is None:
         return None, ("the second study has no lesion, and what is left at the first's is not known",)
-    if liver is not None and peaks.after < liver:
-        line = f"no lesion is left, and SULpeak where the hottest was is {peaks.after:.2f}, below the liver's"
-        return "CMR", (f"{line} mean of {liver:.2f}",)
-    where = "above the liver's mean" if liver is not None else "but the liver's mean is not known"
+    if mean is not None and peaks.after < mean:
+        line = (
+            f"no lesion is left, and SULpeak where the hottest was is {peaks.after:.2f}, below the {name}'s"
+        )
+        return "CMR", (f"{line} mean of {mean:.2f}",)
+    where = f"above the {name}'s mean" if mean is not None else f"but the {name}'s mean is not known"
     if _is_response(peaks):
         return "PMR", (f"no lesion is left, {where} ({change})",)
     return None, (
@@ -185,7 +190,7 @@ def _preconditions(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple
             notes.append(f"the {name} differs, which PERCIST asks to be the same: {pair[0]}, then {pair[1]}")
         elif not all(pair):
             notes.append(f"whether the {name} is the same is not known")
-    return reasons + _livers(before, after, notes), notes
+    return reasons + _regions(before, after, notes), notes
 
 
 def _tracers(before: Prediction, after: Prediction) -> list[str]:
@@ -214,26 +219,40 @@ def _uptake(minutes: Sequence[float | None]) -> list[str]:
     return found
 
 
-def _livers(before: Mapping[str, Any], after: Mapping[str, Any], notes: list[str]) -> list[str]:
-    first, second = (_liver(facts)[0] for facts in (before, after))
-    if first is None:
-        return ["the liver's uptake in the first study is not known; give --before-liver-mm X Y Z"]
-    if second is None:
-        notes.append("the liver's uptake in the second study is not known (--after-liver-mm X Y Z)")
+def _regions(before: Mapping[str, Any], after: Mapping[str, Any], notes: list[str]) -> list[str]:
+    """Return whether the region that a study is compared with took up as much in the other."""
+    by = _region(before)
+    if by is None:
+        return [
+            "the liver's uptake in the first study is not known; give --before-liver-mm X Y Z, or "
+            "--before-blood-pool-mm X Y Z where the liver is diseased"
+        ]
+    name = KINDS[by].name
+    if by != "liver":
+        notes.append(f"by the {name}, as the liver of the first study was not measured: is it diseased?")
+    first, second = (_mean_sul(facts, by) for facts in (before, after))
+    if first is None or second is None:
+        option = f"--after-{by.replace('_', '-')}-mm"
+        notes.append(f"the {name}'s uptake in the second study is not known ({option} X Y Z)")
         return []
     apart = abs(second - first)
-    if apart > LIVER_APART * first or apart > LIVER_APART_SUL:
+    if apart > REGION_APART * first or apart > REGION_APART_SUL:
         return [
-            f"the liver's mean SUL differs: {first:.2f}, then {second:.2f}; more than {LIVER_APART:.0%} or "
-            f"{LIVER_APART_SUL:g}"
+            f"the {name}'s mean SUL differs: {first:.2f}, then {second:.2f}; more than {REGION_APART:.0%} or "
+            f"{REGION_APART_SUL:g}"
         ]
     return []
 
 
-def _liver(facts: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Return mean and standard deviation of the liver, SUL."""
-    liver = facts.get("reference", {}).get("liver", {})
-    return liver.get("mean_sul"), liver.get("sd_sul")
+def _region(facts: Mapping[str, Any]) -> str | None:
+    """Return what PERCIST goes by in a study, None where neither region's SUL is known."""
+    return percist_region([kind for kind in PERCIST_MEANS if _mean_sul(facts, kind) is not None])
+
+
+def _mean_sul(facts: Mapping[str, Any], kind: str) -> float | None:
+    """Return the mean of a region, SUL."""
+    found: float | None = facts.get("reference", {}).get(kind, {}).get("mean_sul")
+    return found
 
 
 def _show(value: float | None, sign: str = "-") -> str:

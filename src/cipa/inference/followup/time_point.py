@@ -25,6 +25,7 @@ class Source:
         mask: the mask of a study; None where `place` is a result.
         regions: of a SEG or RTSTRUCT, names of what is tumour.
         liver_mm: centre of a sphere of 3 cm in healthy liver, LPS.
+        blood_pool_mm: centre of a cylinder of 1 x 2 cm in the descending aorta, likewise.
     """
 
     place: Path
@@ -32,6 +33,7 @@ class Source:
     mask: Path | None = None
     regions: tuple[str, ...] = field(default=())
     liver_mm: tuple[float, float, float] | None = None
+    blood_pool_mm: tuple[float, float, float] | None = None
 
 
 def read_time_point(source: Source) -> Prediction:
@@ -68,12 +70,13 @@ def patient_of(prediction: Prediction) -> str | None:
 
 
 def _options(given: dict[str, Any], source: Source) -> tuple[StudyOptions, ReportOptions]:
-    """Return what was said of a result's study, and where its liver is by now."""
+    """Return what was said of a result's study, and where its liver and blood are by now."""
     known: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
     }
     study = {one.name: known[one.name] for one in fields(StudyOptions) if one.name in known}
     report = {one.name: known[one.name] for one in fields(ReportOptions) if one.name in known}
-    if source.liver_mm is not None:
-        report["liver_mm"] = source.liver_mm
+    for name in ("liver_mm", "blood_pool_mm"):
+        if getattr(source, name) is not None:
+            report[name] = getattr(source, name)
     return StudyOptions(**study), ReportOptions(**report)

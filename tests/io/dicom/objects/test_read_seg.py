@@ -57,6 +57,22 @@ def test_what_was_written_comes_back_voxel_for_voxel(pair, tmp_path):
     assert found.warnings == ()
 
 
+def test_all_lesions_of_an_own_seg_are_taken_and_of_any_other_a_choice_is_asked_for(pair, tmp_path):
+    labels, path = two_lesions(), tmp_path / "seg.dcm"
+    write_seg(path, labels, pair.ct_slices, BY, objects_of(labels))
+    assert np.array_equal(read(path, pair).join(), labels > 0)
+    header = dcmread(path)
+    header.SegmentSequence[1].SegmentLabel = "Liver"  # added by whoever had it since
+    header.save_as(path)
+    refusal = r"2 segments \(Lesion 1, Liver\); say with --region which are tumour, '\*' for all of them"
+    with pytest.raises(DataError, match=refusal):
+        read(path, pair)
+    header.SegmentSequence[1].SegmentLabel, header.Manufacturer = "Lesion 2", "Another"
+    header.save_as(path)
+    with pytest.raises(DataError, match=r"2 segments \(Lesion 1, Lesion 2\); say with --region"):
+        read(path, pair)
+
+
 @pytest.mark.parametrize("lps", [np.diag([4.0, 4.0, 5.0, 1.0]), np.diag([-4.0, 4.0, 5.0, 1.0])])
 def test_a_seg_on_the_pet_is_taken_by_the_nearest_voxel(tmp_path, lps):
     lps = lps.copy()

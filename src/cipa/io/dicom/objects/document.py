@@ -19,6 +19,11 @@ CHARACTER_SET = "ISO_IR 192"
 DISCLAIMER = "Research software, not a medical device"
 
 
+def is_own(header: Dataset) -> bool:
+    """Tell whether this project wrote an object."""
+    return text(header, "Manufacturer") == MANUFACTURER
+
+
 def start_object(header: Dataset, sop_class: str, modality: str, series: int, by: Algorithm) -> Dataset:
     """Return the modules that objects of every kind share, DICOM PS3.3 C.7.1 to C.7.5 and C.12.1.
 

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from cipa.errors import DataError
 from cipa.io.dicom.objects.contour_slices import Contour, place_contours
+from cipa.io.dicom.objects.document import is_own
 from cipa.io.dicom.objects.regions import Regions, choose_regions
 from cipa.io.dicom.objects.winding import winding_numbers
 from cipa.io.dicom.tags import number, numbers, text, value
@@ -41,7 +42,7 @@ def read_rtstruct(
 ) -> Regions:
     """Fill ROIs; arguments and errors as `cipa.io.dicom.objects.read_regions.read_regions` says."""
     rois = list(value(header, "StructureSetROISequence") or ())
-    chosen = choose_regions([_name(roi) for roi in rois], wanted, "ROI")
+    chosen = choose_regions([_name(roi) for roi in rois], wanted, "ROI", is_own(header))
     drawn = {number(one, "ReferencedROINumber"): one for one in value(header, "ROIContourSequence") or ()}
     masks, warnings = [], []
     for roi in (rois[index] for index in chosen):

@@ -8,6 +8,7 @@ import numpy as np
 
 from cipa.errors import DataError
 from cipa.io.dicom.geometry import LPS_TO_RAS
+from cipa.io.dicom.objects.document import is_own
 from cipa.io.dicom.objects.regions import Regions, choose_regions, mask_to_grid
 from cipa.io.dicom.tags import text
 from cipa.io.volume import Volume
@@ -29,7 +30,7 @@ def read_seg(path: Path, ct: Volume, frame: str, wanted: Sequence[str]) -> Regio
         raise DataError("drawn in another frame of reference than the CT's; give the SEG of this study")
     numbers = list(seg.segment_numbers)
     names = [seg.get_segment_description(number).segment_label for number in numbers]
-    chosen = choose_regions(names, wanted, "segment")
+    chosen = choose_regions(names, wanted, "segment", is_own(seg))
     masks, warnings = [], []
     for index in chosen:
         try:

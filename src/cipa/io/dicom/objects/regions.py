@@ -1,5 +1,6 @@
 """What was drawn in a SEG or RTSTRUCT, by name, on the CT's grid."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -9,8 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.errors import DataError
+from cipa.io.dicom.objects.lesion import LABEL
 from cipa.io.grid import resample
 from cipa.io.volume import Volume
+
+OWN_NAME = re.compile(re.escape(LABEL).replace(re.escape("{}"), r"\d+"))
+"""What this project calls a lesion."""
 
 MOST_NAMES = 8
 """Names that an error lists."""
@@ -40,7 +45,7 @@ class Regions:
         return joined
 
 
-def choose_regions(names: Sequence[str], wanted: Sequence[str], kind: str) -> list[int]:
+def choose_regions(names: Sequence[str], wanted: Sequence[str], kind: str, is_own: bool = False) -> list[int]:
     """Return which regions are meant.
 
     Args:
@@ -48,6 +53,8 @@ def choose_regions(names: Sequence[str], wanted: Sequence[str], kind: str) -> li
         wanted: names, or patterns in which `*` stands for any text and `?` for a character; upper and lower
             case are one. None wanted is all, if that is one.
         kind: `segment` or `ROI`.
+        is_own: whether this project wrote the file. If nothing was added to it, all its regions are lesions,
+            and none wanted is all of them.
 
     Returns:
         Indices, in the order of `names`.
@@ -59,9 +66,11 @@ def choose_regions(names: Sequence[str], wanted: Sequence[str], kind: str) -> li
     if not names:
         raise DataError(f"holds no {kind}; draw the tumour, or leave the patient out")
     if not wanted:
-        if len(names) > 1:
-            raise DataError(f"{len(names)} {kind}s ({there}); say with --region which are tumour")
-        return [0]
+        if len(names) > 1 and not (is_own and all(map(OWN_NAME.fullmatch, names))):
+            raise DataError(
+                f"{len(names)} {kind}s ({there}); say with --region which are tumour, '*' for all of them"
+            )
+        return list(range(len(names)))
     chosen: set[int] = set()
     for one in wanted:
         folded = one.casefold()
