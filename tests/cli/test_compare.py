@@ -51,6 +51,18 @@ def poor(tmp_path):
     return write_run(tmp_path / "poor", lambda number: 3 + number % 2)
 
 
+@pytest.fixture
+def drawn():
+    """Asked for by tests that look at the drawings, which take seconds."""
+
+
+@pytest.fixture(autouse=True)
+def _draw_little(request, monkeypatch):
+    if "drawn" not in request.fixturenames:
+        for name in ("box_plots", "patient_plots"):
+            monkeypatch.setattr(f"cipa.report.comparison_page.{name}", lambda comparison: "<svg></svg>")
+
+
 def compare(*words):
     return main(["compare", *map(str, words)])
 
@@ -92,7 +104,7 @@ def test_the_markdown_is_the_same_table(good, poor, tmp_path, capsys):
     assert widths == {9}
 
 
-def test_the_page_holds_table_and_drawings_and_needs_nothing_else(good, tmp_path, capsys):
+def test_the_page_holds_table_and_drawings_and_needs_nothing_else(drawn, good, tmp_path, capsys):
     worst = write_run(tmp_path / "a<b", lambda number: None if number == 3 else number % 3)
     assert compare(good, worst, "-o", tmp_path / "out") == 0
     page = (tmp_path / "out" / "comparison.html").read_text()

@@ -38,7 +38,7 @@ def test_another_image_size_is_counted_anew(capsys, monkeypatch):
 
 
 def test_where_monai_is_missing_it_says_so(capsys, monkeypatch):
-    monkeypatch.setattr("cipa.cli.models._installed", lambda _: False)
+    monkeypatch.setattr("cipa.cli.models._is_installed", lambda _: False)
     main(["models"])
     assert "MONAI is not installed: pip install 'cipa[baselines]'" in capsys.readouterr().out
 

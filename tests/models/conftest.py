@@ -1,5 +1,8 @@
 """Networks the tests of models share."""
 
+import copy
+from functools import cache
+
 import pytest
 import torch
 
@@ -7,18 +10,28 @@ import cipa
 from cipa.models.checkpoints.names import to_published
 
 
+@pytest.fixture(scope="session")
+def networks():
+    """A function: name of a variant -> that network, drawn once and copied."""
+
+    @cache
+    def draw(name):
+        torch.manual_seed(0)
+        return jitter(cipa.create_model(name, image_size=128)).eval()
+
+    return lambda name: copy.deepcopy(draw(name))
+
+
 @pytest.fixture
-def nano():
+def nano(networks):
     """A network of 128 x 128 images with random weights that differ from their initial values."""
-    torch.manual_seed(0)
-    return jitter(cipa.create_model("nano", image_size=128)).eval()
+    return networks("nano")
 
 
 @pytest.fixture
-def sigma_nano():
+def sigma_nano(networks):
     """Sigma at its smallest, like `nano`."""
-    torch.manual_seed(0)
-    return jitter(cipa.create_model("sigma-nano", image_size=128)).eval()
+    return networks("sigma-nano")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from cipa.errors import UsageError
 from cipa.models.catalogue import CATALOGUE
 from cipa.models.cost import count
 
-QUICK = ("nano", "sigma-nano", "sigma-tiny", "unet", "attention-unet", "dynunet", "swin-unetr")
+QUICK = ("nano", "sigma-nano", "unet", "attention-unet", "dynunet")
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

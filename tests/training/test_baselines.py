@@ -22,6 +22,7 @@ NARROW = {
     "swin-unetr": {"width": 12, "levels": 6},
 }
 NAMES = (*NARROW, "sigma-nano")
+SLOW = ("swin-unetr", "sigma-nano")
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,9 @@ def narrow(monkeypatch):
     monkeypatch.setattr("cipa.training.run.draw_pictures", lambda *_: None)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NAMES]
+)
 def test_it_trains_resumes_to_the_same_bits_and_is_evaluated(
     helpers, data, tmp_path, monkeypatch, name, capsys
 ):

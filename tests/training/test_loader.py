@@ -4,6 +4,7 @@ import sys
 SCRIPT = """
 import sys
 import torch
+import pytest
 from cipa.data.pclt20k import PCLT20K
 from cipa.data.layout import read_ids
 from cipa.training.loader import TrainingLoader
@@ -18,6 +19,7 @@ for batch in loader.epoch(0, 0):
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_ends_though_its_readers_ignore_the_signal_to_stop(tmp_path):
     from cipa.phantom.write import write_phantoms
 

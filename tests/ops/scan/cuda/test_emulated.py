@@ -38,6 +38,21 @@ BACKWARD = {  # the same; type of x, of the upstream gradient; lanes, warps; ima
 }
 
 
+SLOW = (
+    *("two lanes, tails, float32", "two lanes, float16", "four lanes, float16", "N 4, two lanes"),
+    *("images in turns", "float16 beside float32", "N 4, chunks, bfloat16"),
+)
+"""A kernel each, which takes two seconds to compile; the others have every code path once."""
+
+
+def cases(listed):
+    """Return the cases as parameters, by name."""
+    return [
+        pytest.param(*case, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name, case in listed.items()
+    ]
+
+
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
     return tmp_path_factory.mktemp("emulated")
@@ -106,7 +121,7 @@ def carried_back(walks, dy):
     return p
 
 
-@pytest.mark.parametrize(("shape", "dtype", "layout", "images"), FORWARD.values(), ids=FORWARD.keys())
+@pytest.mark.parametrize(("shape", "dtype", "layout", "images"), cases(FORWARD))
 def test_the_forward_kernel_equals_the_loop(shape, dtype, layout, images):
     walks, size = draw(shape, dtype), dtype.itemsize
     lanes, warps, positions = layout
@@ -117,7 +132,7 @@ def test_the_forward_kernel_equals_the_loop(shape, dtype, layout, images):
     assert relative_error(y, expected) < ROUNDED[y.dtype]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.float16, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("states", "lanes", "warps", "chunk"), [(16, 2, 4, 64), (4, 1, 3, 32)])
 def test_chunks_and_kept_states_equal_the_loop(states, lanes, warps, chunk, dtype):
     walks = draw((2, 9, 11, 40, states, (1, 2)), dtype)
@@ -158,9 +173,7 @@ def test_the_first_pass_backwards_equals_the_loop(upstream):
     assert relative_error(carried[:, -1], expected[:, (cut.chunks - 1) * chunk]) < ROUNDED[torch.float32]
 
 
-@pytest.mark.parametrize(
-    ("shape", "dtype", "upstream", "layout", "images", "chunk"), BACKWARD.values(), ids=BACKWARD.keys()
-)
+@pytest.mark.parametrize(("shape", "dtype", "upstream", "layout", "images", "chunk"), cases(BACKWARD))
 def test_every_gradient_equals_autograds(shape, dtype, upstream, layout, images, chunk):
     walks = draw(shape, dtype)
     length = walks.x.shape[1]

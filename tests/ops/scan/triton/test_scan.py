@@ -28,6 +28,9 @@ TINY = {  # shape, directions, and as `cut` takes them: positions a chunk, image
     ),
     "images in turns": ({"batch": 3, "height": 2, "width": 3, "channels": 8}, (0, 3), None, 2),
 }  # fmt: skip
+SLOW = ("two blocks of channels, the last not full", "three chunks, the last not full", "images in turns")
+"""Of `TINY`, two to four seconds each in the interpreter."""
+
 WIDE = {
     "encoder stage 0": {"height": 128, "width": 128, "channels": 192, "states": 16, "rank": 6},
     "encoder stage 2": {"height": 32, "width": 32, "channels": 768, "states": 16, "rank": 24},
@@ -63,7 +66,13 @@ def by_cpu_kernel(inputs, directions, upstream):
         return gradients(lambda *a: ss2d(*a, directions), inputs, upstream)
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, marks=ANYWHERE, id=name) for name, case in TINY.items()])
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=(*ANYWHERE, pytest.mark.slow) if name in SLOW else ANYWHERE, id=name)
+        for name, case in TINY.items()
+    ],
+)
 @pytest.mark.usefixtures("nan_scratch")
 def test_tiny_maps_and_every_gradient_equal_the_float64_reference(case, device, cut):
     shape, directions, *cuts = case
