@@ -12,8 +12,9 @@ import pytest
 def test_the_kernels_are_right_in_tritons_interpreter(chosen):
     """Triton reads TRITON_INTERPRET when it is imported, so these tests run in a process of their own."""
     root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/ops"]
     done = subprocess.run(
-        [sys.executable, *["-m", "pytest", "-p", "no:cacheprovider", "tests/ops", "-m"], f"interpreter and {chosen}"],
+        [*command, "-m", f"interpreter and {chosen}"],
         cwd=root, env=os.environ | {"TRITON_INTERPRET": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

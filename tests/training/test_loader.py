@@ -1,10 +1,11 @@
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import sys
 import torch
-import pytest
 from cipa.data.pclt20k import PCLT20K
 from cipa.data.layout import read_ids
 from cipa.training.loader import TrainingLoader
