@@ -31,6 +31,7 @@ def test_batch_normalisation_over_two_processes_is_that_of_the_whole_batch():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_stopped_and_resumed_give_the_weights_of_one(helpers, stub, data, tmp_path):
     train(helpers.small_recipe(micro_batch=4), data, tmp_path / "one")
 

@@ -23,6 +23,7 @@ OPTIONS = (
 )
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.shared,
     pytest.mark.skipif(not STS.is_dir(), reason=f"no real data at {STS}"),
 ]

@@ -116,6 +116,7 @@ def test_a_cubin_that_the_driver_refuses_is_not_remembered_as_loaded(hopper, cod
     assert build.kernel_on(GPU, "forward", {"N": 16}, 160, 1000) is kernel
 
 
+@pytest.mark.slow
 def test_two_processes_that_compile_at_once_get_the_same_whole_cubin(tmp_path):
     """Each writes a file of its own and renames it: a third one reads either, never half of one."""
     program = textwrap.dedent(
