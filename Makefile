@@ -15,7 +15,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
-COVERED := 0
+# Per cent of lines and branches that the quick tests run in this process: 94 where the data beside the project, a browser
+# and the programs that judge DICOM objects are found, a little less elsewhere.
+COVERED := 92
 
 .PHONY: demo test test-all test-slow check-types coverage lint format docs benchmark dependencies release-check clean
 

@@ -38,14 +38,6 @@ def pytest_configure(config):
         typeguard.config.forward_ref_policy = ForwardRefPolicy.IGNORE  # names under TYPE_CHECKING
 
 
-@pytest.fixture(autouse=True)
-def _no_secrets_of_another_test():
-    """Let no patient of an earlier test in this process hide words from the lines of a later one."""
-    yield
-    if "cipa.privacy" in sys.modules:
-        sys.modules["cipa.privacy"].forget()
-
-
 def pytest_collection_modifyitems(config, items):
     """Keep the interpreter's tests for its process, which runs nothing else; skip a GPU's without one."""
     own = [item for item in items if _belongs_here(item)]

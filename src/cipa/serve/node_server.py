@@ -100,6 +100,11 @@ class BoundedSocket(AssociationSocket):
             if self.socket is not None:
                 self.socket.shutdown(SHUT_RDWR)
 
+    def give_up(self) -> None:
+        """Give the connection back to the system, which else has it until Python's collector comes by."""
+        if self.socket is not None:
+            self.socket.close()
+
 
 def _read(connection: socket, number: int) -> bytearray:
     found = bytearray()
@@ -111,10 +116,15 @@ def _read(connection: socket, number: int) -> bytearray:
     return found
 
 
-def _closing(run: Callable[[], None], connection: BoundedSocket) -> Callable[[], None]:
+def _closing(run: Callable[[], None], connection: BoundedSocket, is_reader: bool) -> Callable[[], None]:
     """Return what runs a thread of an association, and closes its connection however that ends.
 
     A message can be so damaged that pynetdicom raises; the peer would wait for an answer that never comes.
+
+    Args:
+        run: of the thread.
+        connection: of the association.
+        is_reader: whether it is the thread that reads and writes: nobody uses the connection after it.
     """
 
     def run_and_close() -> None:
@@ -125,6 +135,8 @@ def _closing(run: Callable[[], None], connection: BoundedSocket) -> Callable[[],
             warn("association broken", reason=type(error).__name__)
         finally:
             connection.cut()
+            if is_reader:
+                connection.give_up()
 
     return run_and_close
 
@@ -140,7 +152,8 @@ class BoundedHandler(RequestHandler):
         bounded = BoundedSocket(assoc, self.request, self.server.budget, self.server.limits.idle_s)
         assoc.dul.socket = bounded
         for thread in (assoc, assoc.dul):
-            thread.run = _closing(thread.run, bounded)  # type: ignore[method-assign]
+            is_reader = thread is assoc.dul
+            thread.run = _closing(thread.run, bounded, is_reader)  # type: ignore[method-assign]
         return assoc
 
 
