@@ -110,3 +110,28 @@ def test_lesions_are_merged_split_and_rejected_and_what_is_rejected_is_no_tumour
     hand.key("c")
     hand.page.wait_for_selector("#said:has-text('network')")
     assert hand.page.get_attribute("[data-compare]", "aria-pressed") == "true"
+
+
+def test_during_a_stroke_its_plane_shows_what_drawing_everything_would(served, visit):
+    hand = Hand(visit(served.address))
+    hand.key("b")
+    x, y = map(round, hand.place(CENTRE_LPS * RAS))
+    before = np.array(hand.page.evaluate(AXIAL_PIXELS))
+    hand.page.mouse.move(x, y)
+    hand.page.mouse.down()
+    hand.page.mouse.move(x + 25, y + 10, steps=3)
+    hand.page.evaluate("() => new Promise(requestAnimationFrame)")
+    during = np.array(hand.page.evaluate(AXIAL_PIXELS))
+    hand.page.evaluate("() => window.cipa.scene.nv.drawScene()")
+    whole = np.array(hand.page.evaluate(AXIAL_PIXELS))
+    hand.page.mouse.up()
+    assert np.count_nonzero(during != before) > 500
+    assert np.array_equal(during, whole)
+
+
+AXIAL_PIXELS = """() => {
+  const { gl, nv } = window.cipa.scene, box = nv.screenSlices[0].leftTopWidthHeight.map(Math.round);
+  const [left, top, width, height] = box, pixels = new Uint8Array(4 * width * height);
+  gl.readPixels(left, gl.canvas.height - top - height, width, height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+  return Array.from(pixels);
+}"""

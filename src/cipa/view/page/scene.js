@@ -5,6 +5,7 @@
 
 import { apply, axisAlong, columns, invert, multiply, spacing } from "./grid.js";
 import { writeNifti } from "./nifti.js";
+import { around, drawPart } from "./part.js";
 import { SLICE_SHADER, UNITS } from "./slice-shader.js";
 import * as textures from "./textures.js";
 
@@ -20,7 +21,9 @@ const GRID = [
 export class Scene {
   /** Start NiiVue on a canvas. Throws where the browser has no WebGL2. */
   static async create(canvas) {
-    if (!document.createElement("canvas").getContext("webgl2")) throw new Error("no WebGL2");
+    // The first context of a canvas is its only one: NiiVue gets this, which keeps what it shows for `drawPart`.
+    const context = canvas.getContext("webgl2", { alpha: false, antialias: false, preserveDrawingBuffer: true });
+    if (!context) throw new Error("no WebGL2");
     const nv = new window.niivue.Niivue({
       interactive: false,
       dragAndDropEnabled: false,
@@ -47,7 +50,7 @@ export class Scene {
   }
 
   constructor(nv, canvas) {
-    Object.assign(this, { nv, canvas, labels: null, ready: false, large: null, waiting: false });
+    Object.assign(this, { nv, canvas, labels: null, ready: false, large: null, frame: null, whole: false, part: null });
     this.onDrawn = () => {};
   }
 
@@ -101,9 +104,15 @@ export class Scene {
 
   /** Show the labels that changed. */
   refresh() {
-    const dirty = this.labels?.takeDirty();
-    if (dirty) textures.updateLabels(this.gl, UNITS.labels, this.labels, dirty);
+    this.#sendChanged();
     this.draw();
+  }
+
+  /** Show the labels that changed within a part of the canvas ({left, top, right, bottom}, CSS pixels), as under a brush. */
+  refreshPart(part) {
+    this.#sendChanged();
+    this.part = around(this.part, part);
+    this.#schedule();
   }
 
   /** Colours of the 256 labels, RGBA each (Uint8Array of 1024). */
@@ -193,8 +202,8 @@ export class Scene {
   }
 
   /**
-   * Return what lies under a place of the canvas (CSS pixels): {voxel, mm, axis, mmPerPixel}, `axis` the world axis
-   * across the plane; null beside the planes.
+   * Return what lies under a place of the canvas (CSS pixels): {x, y, voxel, mm, axis, mmPerPixel}, `axis` the world
+   * axis across the plane; null beside the planes.
    */
   under(x, y) {
     if (!this.ready) return null;
@@ -207,21 +216,36 @@ export class Scene {
     if (box.some((value) => !(value >= 0 && value <= 1))) return null;
     const mm = apply(this.boxToMm, box);
     const mmPerPixel = (tile.fovMM[0] / tile.leftTopWidthHeight[2]) * scale;
-    return { mm, voxel: apply(this.toVoxel, mm), axis: AXIS_OF_SLICE[tile.axCorSag], mmPerPixel };
+    return { x, y, mm, voxel: apply(this.toVoxel, mm), axis: AXIS_OF_SLICE[tile.axCorSag], mmPerPixel };
   }
 
   /** Draw at the next frame; calls until then are one. */
   draw() {
-    if (this.waiting || !this.ready) return;
-    this.waiting = true;
-    requestAnimationFrame(() => this.drawNow());
+    this.whole = true;
+    this.#schedule();
   }
 
   /** Draw at once. */
   drawNow() {
-    this.waiting = false;
+    cancelAnimationFrame(this.frame);
+    Object.assign(this, { frame: null, whole: false, part: null });
     this.nv.drawScene();
     this.onDrawn();
+  }
+
+  #schedule() {
+    if (this.ready) this.frame ??= requestAnimationFrame(() => (this.whole ? this.drawNow() : this.#drawPart()));
+  }
+
+  #drawPart() {
+    const { nv, part } = this;
+    Object.assign(this, { frame: null, part: null });
+    drawPart(nv, part);
+  }
+
+  #sendChanged() {
+    const changed = this.labels?.takeDirty();
+    if (changed) textures.updateLabels(this.gl, UNITS.labels, this.labels, changed);
   }
 
   #samplers() {
