@@ -215,7 +215,7 @@ export class Scene {
     const box = at(x, y);
     if (box.some((value) => !(value >= 0 && value <= 1))) return null;
     const mm = apply(this.boxToMm, box);
-    const mmPerPixel = (tile.fovMM[0] / tile.leftTopWidthHeight[2]) * scale;
+    const mmPerPixel = (Math.abs(tile.fovMM[0]) / tile.leftTopWidthHeight[2]) * scale; // negative where right is left
     return { x, y, mm, voxel: apply(this.toVoxel, mm), axis: AXIS_OF_SLICE[tile.axCorSag], mmPerPixel };
   }
 
