@@ -131,7 +131,7 @@ def measure(page: Page, address: str) -> dict[str, object]:
 
 
 def pressed(page: Page) -> float:
-    """Press the brush by the mouse, and return the browser's own times from each press to the next picture (median).
+    """Press the brush, and return the median of the browser's own times from a press to the next picture.
 
     The browser gives them in steps of 8 ms, and none below 16 (Event Timing, W3C).
     """

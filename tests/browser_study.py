@@ -47,8 +47,12 @@ def write_images(folder: Path) -> None:
     write_series(folder / "pet", "PT", (uptake / SUV_PER_BQML).round(), PET_LPS)
 
 
-def make_result(study: Path, result: Path, boxes=((slice(30, 36), slice(22, 28), slice(8, 12)),)) -> Path:
-    """Write the study and a result whose lesions are boxes of the CT's (column, row, slice)."""
+ONE_BOX = ((slice(30, 36), slice(22, 28), slice(8, 12)),)
+"""Of the CT's (column, row, slice): what the network of these tests found."""
+
+
+def make_prediction(study: Path, boxes=ONE_BOX):
+    """Write the study, and measure lesions that are boxes of the CT's (column, row, slice)."""
     if not study.exists():
         write_images(study)
     place = find_studies(study)[0]
@@ -59,6 +63,10 @@ def make_result(study: Path, result: Path, boxes=((slice(30, 36), slice(22, 28),
     drawn = np.empty_like(pair.ct.array, dtype=np.uint16)
     drawn[...] = labels if drawn.shape == SHAPE else labels.T
     facts = {"mask": "of a test", "source": place.fingerprint}
-    prediction = measure_labels(drawn, pair, facts, prepare_study(pair).lines)
-    prediction.save(result, (write_study_report, write_labels))
+    return measure_labels(drawn, pair, facts, prepare_study(pair).lines)
+
+
+def make_result(study: Path, result: Path, boxes=ONE_BOX) -> Path:
+    """Write the study and a result whose lesions are boxes of the CT's (column, row, slice)."""
+    make_prediction(study, boxes).save(result, (write_study_report, write_labels))
     return result

@@ -50,7 +50,7 @@ export class Scene {
   }
 
   constructor(nv, canvas) {
-    Object.assign(this, { nv, canvas, labels: null, ready: false, large: null, frame: null, whole: false, part: null });
+    Object.assign(this, { nv, canvas, labels: null, other: null, ready: false, large: null, frame: null, whole: false, part: null });
     this.onDrawn = () => {};
   }
 
@@ -58,26 +58,27 @@ export class Scene {
     return this.nv.gl;
   }
 
-  /** Show CT with empty labels. `affine` takes its voxels to RAS+ millimetres. */
-  async setCt(ct, affine) {
+  /** Show CT, on a grid of its own, with empty labels of a grid {shape, affine}: its voxels to RAS+ millimetres. */
+  async setCt(ct, { shape, affine }) {
     const { nv, gl } = this;
-    this.shape = ct.shape;
+    this.shape = shape;
     this.affine = affine;
     this.step = spacing(affine);
     this.toVoxel = invert(affine);
     this.ct = textures.uploadCt(gl, ct);
     this.#layout();
-    const volume = await window.niivue.NVImage.new(boxOf(ct.shape, affine), "box.nii", "gray", 1, null, 0, 1, true);
+    const volume = await window.niivue.NVImage.new(boxOf(shape, affine), "box.nii", "gray", 1, null, 0, 1, true);
     nv.addVolume(volume);
     const rows = [0, 1, 2, 3].map((row) => [0, 1, 2, 3].map((column) => volume.frac2mm[row + 4 * column]));
     this.boxToMm = rows;
     this.mmToBox = invert(rows);
-    this.#matrix("toCt", this.#toTexture(affine, ct.shape));
+    this.#matrix("toCt", this.#toTexture(ct.affine, ct.shape));
+    this.#matrix("toLabels", this.#toTexture(affine, shape));
     this.setPetLook({ top: 10, share: 0, hot: true });
     this.setLabelLook({ inside: 0, outline: 0, other: 0 });
     this.setWindow(-600, 1500);
     this.ready = true;
-    this.goTo(apply(affine, ct.shape.map((count) => (count - 1) / 2)));
+    this.goTo(apply(affine, shape.map((count) => (count - 1) / 2)));
   }
 
   /** Add PET on its own grid. */
@@ -98,6 +99,7 @@ export class Scene {
   /** Keep other labels beside, to compare with. */
   setOther(labels) {
     if (this.otherTexture) this.gl.deleteTexture(this.otherTexture);
+    this.other = labels;
     this.otherTexture = textures.uploadLabels(this.gl, UNITS.other, labels);
     this.draw();
   }
