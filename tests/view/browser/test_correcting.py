@@ -4,31 +4,10 @@ import numpy as np
 import pytest
 
 from browser_hand import Hand
-from browser_study import CENTRE_LPS, LPS, SHAPE, grid_lps
-from cipa.inference.options import StudyOptions
-from cipa.inference.places import read_place
-from cipa.io.grid import resample
-from cipa.io.nifti import read_volume
-from cipa.io.studies import find_studies
+from browser_study import CENTRE_LPS, LPS, SHAPE, grid_lps, on_ct_grid, suv_on_ct
 
 RAS = np.array([-1, -1, 1])
 BOX = (slice(30, 36), slice(22, 28), slice(8, 12))
-
-
-def on_ct_grid(path):
-    """Return labels of a file at the CT's (column, row, slice)."""
-    volume = read_volume(path)
-    lps = np.diag([-1, -1, 1, 1]) @ volume.affine
-    back = np.rint(np.linalg.inv(lps) @ LPS).astype(int)
-    voxels = np.einsum("ab,bijk->aijk", back[:3, :3], np.indices(SHAPE)) + back[:3, 3, None, None, None]
-    return np.asarray(volume.array)[tuple(voxels)]
-
-
-def suv_on_ct(folder):
-    """Return SUV at the CT's voxels, by the interpolation that measures lesions."""
-    pair = read_place(find_studies(folder)[0], StudyOptions())
-    lps = np.diag([-1.0, -1, 1, 1]) @ LPS
-    return resample(pair.pet.array, pair.pet.affine, lps, SHAPE)
 
 
 def test_a_brush_stroke_is_undone_saved_and_read_again_as_it_was_drawn(served, visit):
