@@ -18,6 +18,9 @@ const GRID = [
   { sliceType: 2, position: [0, 0.5, 0.5, 0.5] },
 ];
 
+/** Width of the crosshair, at least. */
+const THINNEST_MM = 0.8, THINNEST_PIXELS = 1.3;
+
 export class Scene {
   /** Start NiiVue on a canvas. Throws where the browser has no WebGL2. */
   static async create(canvas) {
@@ -32,7 +35,7 @@ export class Scene {
       isOrientationTextVisible: true,
       isCornerOrientationText: false,
       isRadiologicalConvention: true,
-      crosshairWidth: 0.8,
+      crosshairWidth: THINNEST_MM,
       crosshairWidthUnit: "mm",
       crosshairGap: 8,
       crosshairColor: [1, 0.85, 0.2, 0.8],
@@ -232,7 +235,16 @@ export class Scene {
     cancelAnimationFrame(this.frame);
     Object.assign(this, { frame: null, whole: false, part: null });
     this.nv.drawScene();
+    this.#keepCrosshairSeen();
     this.onDrawn();
+  }
+
+  /** A crosshair thinner than a pixel falls between pixels and is not drawn: where planes are small it is wider. */
+  #keepCrosshairSeen() {
+    const { nv } = this;
+    const edges = nv.screenSlices.map(({ fovMM, leftTopWidthHeight }) => Math.abs(fovMM[0]) / leftTopWidthHeight[2]);
+    const width = Math.max(THINNEST_MM, THINNEST_PIXELS * Math.max(...edges));
+    if (Math.abs(width / nv.opts.crosshairWidth - 1) > 0.05) nv.setCrosshairWidth(width); // which draws again
   }
 
   #schedule() {

@@ -172,7 +172,7 @@ async function restore({ study, saver, scene }) {
 
 function describe(result) {
   document.body.classList.toggle("copy", Boolean(result.copy));
-  document.body.classList.toggle("one-mask", result.copy && result.revisions.length === 1);
+  document.body.classList.toggle("one-mask", Boolean(result.copy) && result.revisions.length === 1);
   document.title = `${result.name} – CIPA`;
   document.getElementById("name").textContent = result.name;
   const { warnings = [] } = result, box = document.getElementById("warnings");
