@@ -23,8 +23,8 @@ import torch
 
 STAGES = {
     "find the study": "cipa.io.studies.find_studies",
-    "read headers": "cipa.inference.places.read_study",
-    "read pixels": "cipa.inference.places.read_input",
+    "read headers": "cipa.inference.locations.read_study",
+    "read pixels": "cipa.inference.locations.read_input",
     "network, windows, resampling": "cipa.inference.study.predict_volume",
     "number lesions": "cipa.inference.study.label_lesions",
     "measure lesions": "cipa.inference.study.measure_lesions",

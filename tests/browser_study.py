@@ -8,6 +8,8 @@ from cipa.inference.locations import read_location
 from cipa.inference.measure import measure_labels
 from cipa.inference.options import StudyOptions
 from cipa.inference.save import write_labels
+from cipa.io.grid import resample
+from cipa.io.nifti import read_volume
 from cipa.io.studies import find_studies
 from cipa.report.study import write_study_report
 from cipa.view.studies import prepare_study
@@ -47,8 +49,12 @@ def write_images(folder: Path) -> None:
     write_series(folder / "pet", "PT", (uptake / SUV_PER_BQML).round(), PET_LPS)
 
 
-def make_result(study: Path, result: Path, boxes=((slice(30, 36), slice(22, 28), slice(8, 12)),)) -> Path:
-    """Write the study and a result whose lesions are boxes of the CT's (column, row, slice)."""
+ONE_BOX = ((slice(30, 36), slice(22, 28), slice(8, 12)),)
+"""Of the CT's (column, row, slice): what the network of these tests found."""
+
+
+def make_prediction(study: Path, boxes=ONE_BOX):
+    """Write the study, and measure lesions that are boxes of the CT's (column, row, slice)."""
     if not study.exists():
         write_images(study)
     place = find_studies(study)[0]
@@ -59,6 +65,26 @@ def make_result(study: Path, result: Path, boxes=((slice(30, 36), slice(22, 28),
     drawn = np.empty_like(pair.ct.array, dtype=np.uint16)
     drawn[...] = labels if drawn.shape == SHAPE else labels.T
     facts = {"mask": "of a test", "source": place.fingerprint}
-    prediction = measure_labels(drawn, pair, facts, prepare_study(pair).lines)
-    prediction.save(result, (write_study_report, write_labels))
+    return measure_labels(drawn, pair, facts, prepare_study(pair).lines)
+
+
+def make_result(study: Path, result: Path, boxes=ONE_BOX) -> Path:
+    """Write the study and a result whose lesions are boxes of the CT's (column, row, slice)."""
+    make_prediction(study, boxes).save(result, (write_study_report, write_labels))
     return result
+
+
+def on_ct_grid(path):
+    """Return labels of a file at the CT's (column, row, slice)."""
+    volume = read_volume(path)
+    lps = np.diag([-1, -1, 1, 1]) @ volume.affine
+    back = np.rint(np.linalg.inv(lps) @ LPS).astype(int)
+    voxels = np.einsum("ab,bijk->aijk", back[:3, :3], np.indices(SHAPE)) + back[:3, 3, None, None, None]
+    return np.asarray(volume.array)[tuple(voxels)]
+
+
+def suv_on_ct(folder):
+    """Return SUV at the CT's voxels, by the interpolation that measures lesions."""
+    pair = read_location(find_studies(folder)[0], StudyOptions())
+    lps = np.diag([-1.0, -1, 1, 1]) @ LPS
+    return resample(pair.pet.array, pair.pet.affine, lps, SHAPE)

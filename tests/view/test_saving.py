@@ -336,3 +336,38 @@ def test_an_earlier_revision_stays_readable(client):
     assert client.labels("?revision=2").max() == 2
     assert client.get(client.url("mask.nii") + "?revision=3").status_code == 404
     assert voxels(client.get(client.url("mask.nii")).content).max() == 2
+
+
+def test_the_patient_is_found_once_and_each_lesion_measured_once(client, monkeypatch):
+    from cipa.inference import measure
+    from cipa.view import studies
+
+    bodies, measured = [], []
+    body_of_pair, find_lesions = studies.body_of_pair, measure.measure_lesions
+
+    def find_body(pair):
+        bodies.append(pair)
+        return body_of_pair(pair)
+
+    def measure_lesions(labels, *rest):
+        found = find_lesions(labels, *rest)
+        measured.extend(lesion.voxels for lesion in found)
+        return found
+
+    monkeypatch.setattr(studies, "body_of_pair", find_body)
+    monkeypatch.setattr(measure, "measure_lesions", measure_lesions)
+    rejected = {"lesions": [{"label": 1, "name": "", "state": "rejected"}]}
+    client.send(client.labels(), edits=rejected)
+    client.send(client.labels("?rejected=1"), revision=1)
+    assert len(bodies) == 1
+    assert sorted(measured) == [8, 8, 12, 12]
+
+
+def test_a_rejected_lesion_keeps_the_numbers_it_had(client, result):
+    before = {one["voxels"]: one for one in client.describe()["lesions"]}
+    edits = {"lesions": [{"label": 2, "state": "rejected"}]}
+    saved = client.send(client.labels(), edits=edits).json()["lesions"]
+    assert [(one["voxels"], one["label"]) for one in saved] == [(12, 1), (8, 2)]
+    for one in saved:
+        for name in ("volume_ml", "suv_max", "suv_peak", "suv_mean", "tlg", "centroid_mm"):
+            assert one[name] == pytest.approx(before[one["voxels"]][name])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from cipa.cli.dicom_out import add_dicom_out, dicom_kinds, picture_writers
 from cipa.cli.parser import Parser
 from cipa.cli.predict_lines import DISCLAIMER, print_lesions, print_warnings, totals_line
+from cipa.cli.report_files import add_interactive, report_writers
 from cipa.cli.study_options import (
     add_report_options,
     add_study_options,
@@ -62,6 +63,7 @@ def add_arguments(parser: Parser) -> None:
     add("--overwrite", action="store_true", help="replace an earlier result")
     add("--report", action=BooleanOptionalAction, default=True, help="report.html and pictures")
     add_dicom_out(group)
+    add_interactive(group)
     add("--labels", action="store_true", help="write lesions.nii.gz, the number of each lesion")
 
 
@@ -101,11 +103,7 @@ def run(arguments: Namespace) -> int:
     prediction = measure_mask(Path(arguments.mask), pair, arguments.label, arguments.region)
     also = picture_writers(kinds)
     also += (write_labels,) if arguments.labels else ()
-    if arguments.report:
-        from cipa.report.study import write_study_report
-
-        also = (write_study_report, *also)
-    prediction.save(out, also, arguments.overwrite, kinds)
+    prediction.save(out, (*report_writers(arguments), *also), arguments.overwrite, kinds)
     _remember(arguments)
     print_warnings(tuple(prediction.warnings))
     print_lesions(out)

@@ -17,6 +17,7 @@ from cipa.cli.parser import Parser
 from cipa.cli.predict_input import find_input
 from cipa.cli.predict_lines import DISCLAIMER
 from cipa.cli.predictor import make_predictor
+from cipa.cli.report_files import add_interactive
 from cipa.cli.study_names import add_keep_names
 from cipa.cli.study_options import add_report_options, add_study_options
 from cipa.cli.terminal import warn
@@ -78,6 +79,7 @@ def _add_output_options(parser: Parser) -> None:
         help="studies: write a CSV of each result's name and its source, for you alone: it may name patients",
     )
     add_dicom_out(group)
+    add_interactive(group)
     add("--labels", action="store_true", help="studies: write lesions.nii.gz, the number of each lesion")
 
 

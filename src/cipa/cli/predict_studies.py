@@ -5,13 +5,14 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cipa.cli.dicom_out import dicom_kinds, picture_writers, warn_of_nifti
 from cipa.cli.predict_input import PredictInput
 from cipa.cli.predict_lines import DISCLAIMER, outcome_line, print_lesions, print_warnings, totals_line
 from cipa.cli.predictor import make_predictor
 from cipa.cli.ranks import Rank, this_rank
+from cipa.cli.report_files import report_writers
 from cipa.cli.study_names import HIDDEN, has_alias, write_alias_table
 from cipa.cli.study_options import report_options, study_options
 from cipa.cli.terminal import print_error
@@ -77,7 +78,7 @@ def _job(
     with ThreadPoolExecutor(1) as beside:  # while the GPU's kernels are made
         if any(study.is_dicom for study in to_save):
             beside.submit(load_writer)
-        also = _report_writers() if arguments.report else ()
+        also = report_writers(arguments)
         also += (write_labels,) if arguments.labels else ()
         kinds = dicom_kinds(arguments)
         also += picture_writers(kinds)
@@ -93,12 +94,6 @@ def _job(
         progress,
         report_options(arguments),
     )
-
-
-def _report_writers() -> tuple[Any, ...]:
-    from cipa.report.study import write_study_report
-
-    return (write_study_report,)
 
 
 def _one(arguments: Namespace, study: "StudyLocation", out: Path) -> int:

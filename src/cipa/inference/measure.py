@@ -1,7 +1,7 @@
 """Measures a mask from any tool or hand and writes it as a prediction is written."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,12 @@ from cipa.io.aligned import SliceSampler
 from cipa.io.checks import pair_warnings
 from cipa.io.dicom.tags import text
 from cipa.io.orientation import axial_stack
+from cipa.lesions.body import Body
 from cipa.lesions.labelling import label_lesions
 from cipa.lesions.measure import Lesion, measure_lesions
 from cipa.lesions.plausibility import warnings_of
+
+FindBody = Callable[[PetCtInput], Body | None]
 
 
 def measure_mask(
@@ -67,6 +70,7 @@ def measure_labels(
     facts: dict[str, Any],
     lines: Sequence[str] = (),
     began: float | None = None,
+    find_body: FindBody = body_of_pair,
 ) -> Prediction:
     """Measure lesions that have their numbers already.
 
@@ -76,12 +80,13 @@ def measure_labels(
         facts: what is to stand among the result's facts beside those of the study.
         lines: warnings about pair and mask.
         began: `time.monotonic` when the work began, for `seconds` among the facts; None for now.
+        find_body: finds the patient in the pair; another than the default where that was done before.
 
     Returns:
         The result, without probability.
     """
     began = time.monotonic() if began is None else began
-    details = find_details(pair, labels, _measure(labels, pair), body_of_pair(pair))
+    details = find_details(pair, labels, _measure(labels, pair), find_body(pair))
     lesions = details.lesions
     seconds = {"version": __version__, "seconds": round(time.monotonic() - began, 2)}
     return Prediction(

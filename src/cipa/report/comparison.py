@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -21,6 +21,12 @@ from cipa.report.comparison_page import comparison_html
 from cipa.report.comparison_text import COLUMNS, about_rows, cells, notes, title, verdict
 
 FILES = {"comparison.md", "comparison.html", "comparison.csv"}
+
+VIEWS = "views"
+"""Folder of files that show a patient's images with the masks of all runs, where they were asked for."""
+
+WriteViews = Callable[[Path], tuple[dict[str, str], list[str]]]
+"""Writes views into a folder; returns the file of each patient, and warnings."""
 
 NARROW = ("score and run", "mean [95 % interval]", "median", "n")
 """Columns of the table on a narrow terminal, where the difference stands below a run's scores."""
@@ -113,26 +119,38 @@ def comparison_markdown(comparison: Comparison) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_comparison(folder: str | os.PathLike[str], comparison: Comparison) -> None:
+def write_comparison(
+    folder: str | os.PathLike[str], comparison: Comparison, write_views: WriteViews | None = None
+) -> list[str]:
     """Write comparison.md, comparison.html and comparison.csv, the latter in fractions, mm and mL.
 
     Args:
         folder: where to; it appears when all are written, and replaces one that stood there.
         comparison: the runs.
+        write_views: writes the `VIEWS`, which the page links to; None for none.
+
+    Returns:
+        Warnings of `write_views`.
 
     Raises:
         OSError: the folder cannot be written; what stood there stands there still.
     """
+    views: dict[str, str] = {}
+    warnings: list[str] = []
     with atomic_folder(folder) as partial:
-        texts = {"md": comparison_markdown(comparison), "html": comparison_html(comparison)}
+        if write_views is not None:
+            files, warnings = write_views(partial / VIEWS)
+            views = {patient: f"{VIEWS}/{file}" for patient, file in files.items()}
+        texts = {"md": comparison_markdown(comparison), "html": comparison_html(comparison, views)}
         for kind, text in texts.items():
             (partial / f"comparison.{kind}").write_text(text, encoding="utf-8", newline="\n")
         write_csv(partial / "comparison.csv", [_csv_row(entry) for entry in comparison.entries])
+    return warnings
 
 
 def is_comparison(folder: Path) -> bool:
     """Say whether a folder is one that `write_comparison` wrote, so that it may be replaced by another."""
-    return {path.name for path in folder.iterdir()} == FILES
+    return {path.name for path in folder.iterdir()} - {VIEWS} == FILES
 
 
 def _each(runs: list[str], values: list[str]) -> str:

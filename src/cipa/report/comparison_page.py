@@ -1,5 +1,7 @@
 """A comparison of runs as one HTML file that needs nothing beside it: no script, no picture, no network."""
 
+from collections.abc import Mapping
+
 from cipa.evaluation.comparison import Comparison
 from cipa.report.comparison_plots import box_plots, patient_plots
 from cipa.report.comparison_text import COLUMNS, about_rows, cells, notes, title, verdict
@@ -7,8 +9,13 @@ from cipa.report.templates import render
 from cipa.version import __version__
 
 
-def comparison_html(comparison: Comparison) -> str:
-    """Return what was compared, the table with its notes, and the drawings, as HTML."""
+def comparison_html(comparison: Comparison, views: Mapping[str, str] | None = None) -> str:
+    """Return what was compared, the table with its notes, and the drawings, as HTML.
+
+    Args:
+        comparison: the runs.
+        views: file that shows a patient's images and masks, by patient, relative to the page.
+    """
     return render(
         "comparison.html.j2",
         title=title(comparison),
@@ -20,6 +27,7 @@ def comparison_html(comparison: Comparison) -> str:
         notes=notes(comparison),
         boxes=box_plots(comparison),
         has_boxes=comparison.has_intervals,
+        views=views or {},
         patients=patient_plots(comparison),
         version=__version__,
     )

@@ -17,6 +17,9 @@ from cipa.version import __version__
 
 REPORT = "report.html"
 
+INTERACTIVE = "view.html"
+"""In the same folder, where it was asked for: the planes to scroll through, which the report links to."""
+
 
 def write_study_report(prediction: Prediction, folder: str | os.PathLike[str]) -> Path:
     """Write the report of a study.
@@ -37,16 +40,20 @@ def write_study_report(prediction: Prediction, folder: str | os.PathLike[str]) -
     """
     folder = Path(folder)
     pictures = draw_pictures(prediction, folder / PICTURES)
-    page = render_page(prediction, study_title(prediction), pictures.mip, list(pictures.panels))
+    link = INTERACTIVE if (folder / INTERACTIVE).exists() else ""
+    page = render_page(prediction, study_title(prediction), pictures.mip, list(pictures.panels), link)
     with atomic_file(folder / REPORT) as partial:
         partial.write_text(page, encoding="utf-8", newline="\n")
     return folder / REPORT
 
 
-def render_page(prediction: Prediction, study: str, mip: Path | None, panels: list[Path]) -> str:
+def render_page(
+    prediction: Prediction, study: str, mip: Path | None, panels: list[Path], link: str = ""
+) -> str:
     """Return the page as HTML; whatever headers and file names hold is escaped."""
     return render(
         "study.html.j2",
+        link=link,
         study=study,
         modalities={"ct": "CT", "pet": "PET"}.get(prediction.inputs, "PET-CT"),
         totals=_totals(prediction),
@@ -91,4 +98,4 @@ def _totals(prediction: Prediction) -> list[Row]:
     ]
 
 
-__all__ = ["MOST_PANELS", "PICTURES", "REPORT", "write_study_report"]
+__all__ = ["INTERACTIVE", "MOST_PANELS", "PICTURES", "REPORT", "write_study_report"]

@@ -57,7 +57,7 @@ def page_grid(shape: tuple[int, ...], affine: npt.NDArray[np.float64]) -> PageGr
     return PageGrid((columns, rows, slices), world @ flip)
 
 
-def nifti_head(grid: PageGrid, dtype: np.dtype) -> bytes:
+def nifti_head(grid: PageGrid, dtype: np.dtype, slope: float = 1.0) -> bytes:
     """Return the 352 bytes that stand before the voxels of a `.nii` file (NIfTI-1)."""
     header = nibabel.Nifti1Header(endianness="<")
     header.set_data_shape(grid.shape)
@@ -65,7 +65,7 @@ def nifti_head(grid: PageGrid, dtype: np.dtype) -> bytes:
     header.set_sform(grid.affine, code="scanner")
     header.set_qform(grid.affine, code="scanner")
     header.set_xyzt_units("mm")
-    header.set_slope_inter(1, 0)
+    header.set_slope_inter(slope, 0)
     header["vox_offset"] = 352
     header["magic"] = b"n+1"
     return bytes(header.binaryblock) + bytes(4)

@@ -18,11 +18,12 @@ from cipa.io.nifti import write_volume
 from cipa.io.volume import Volume
 from cipa.lesions.measure import Lesion
 from cipa.report.dicom import CAPTURES, REPORT, WRITERS
-from cipa.report.study import write_study_report
+from cipa.report.study import INTERACTIVE, write_study_report
 from cipa.version import __version__
 from cipa.view.autosave import now
 from cipa.view.catalogue import require_result
 from cipa.view.edits import Edits
+from cipa.view.interactive import write_interactive_view
 from cipa.view.page_order import page_order
 from cipa.view.studies import OpenStudy
 
@@ -102,19 +103,25 @@ def writers_of(result: Path) -> tuple[Sequence[str], tuple[Writer, ...]]:
     pictures = [
         WRITERS[kind] for kind, name in (("sc", CAPTURES), ("pdf", REPORT)) if (result / name).exists()
     ]
-    return objects, (write_study_report, *pictures)
+    interactive = (write_interactive_view,) if (result / INTERACTIVE).exists() else ()
+    return objects, (*interactive, write_study_report, *pictures)
 
 
 def _measure(result: Path, study: OpenStudy, drawn: Labels, kept: int) -> tuple[Prediction, list[Lesion]]:
-    """Measure all lesions, and return the result without the rejected ones, and these."""
+    """Return the result without the rejected lesions, and these, measured as if there were no others."""
     earlier = require_result(result)["facts"]
     facts = {name: value for name, value in earlier.items() if name not in OF_STUDY}
-    prediction = measure_labels(drawn, study.pair, facts, study.lines)
-    if len(prediction.lesions) == kept:
-        return prediction, []
-    labels = np.where(drawn > kept, 0, drawn).astype(drawn.dtype)
-    whole = measure_labels(labels, study.pair, facts, study.lines)
-    return whole, prediction.lesions[kept:]
+
+    def measure(labels: Labels) -> Prediction:
+        """Measure lesions of these labels, 1 to N."""
+        return measure_labels(labels, study.pair, facts, study.lines, find_body=lambda _: study.body)
+
+    is_rejected = drawn > kept
+    if not is_rejected.any():
+        return measure(drawn), []
+    others = measure(np.where(is_rejected, drawn - drawn.dtype.type(kept), 0).astype(drawn.dtype))
+    rejected = [replace(lesion, number=lesion.number + kept) for lesion in others.lesions]
+    return measure(np.where(is_rejected, 0, drawn).astype(drawn.dtype)), rejected
 
 
 def _renumber(labels: Labels, numbers: dict[int, int], ct: Volume) -> Labels:

@@ -1,11 +1,13 @@
 """The images of a result: found by the fingerprint it keeps, read, and checked against its mask."""
 
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from cipa.errors import DataError
+from cipa.inference.details import body_of_pair
 from cipa.inference.inputs import PetCtInput
 from cipa.inference.locations import read_location
 from cipa.inference.options import StudyOptions
@@ -13,6 +15,7 @@ from cipa.io.checks import pair_warnings
 from cipa.io.grid import same_grid
 from cipa.io.location_cache import recall_location, remember_location
 from cipa.io.studies import StudyLocation, find_studies, fingerprint_of
+from cipa.lesions.body import Body
 from cipa.view.page_order import PageGrid, page_grid
 from cipa.view.refusal import Refusal
 
@@ -44,6 +47,11 @@ class OpenStudy:
     def has_pet(self) -> bool:
         """Whether PET was given."""
         return "pet" in self.pair.inputs
+
+    @cached_property
+    def body(self) -> Body | None:
+        """The patient in the images, found once for all saves."""
+        return body_of_pair(self.pair)
 
 
 class StudyFinder:

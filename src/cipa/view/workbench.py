@@ -67,9 +67,11 @@ class Workbench:
         with suppress(Exception):  # whoever asks for it is told
             places = self.catalogue.places()
             if len(places) == 1 and not self.closing:
-                is_dicom = self.study(places[0]).pair.source is not None
-                if is_dicom and not self.closing:
+                study = self.study(places[0])
+                if study.pair.source is not None and not self.closing:
                     load_writer()
+                if not self.closing:
+                    _ = study.body
 
     def list_results(self) -> list[dict[str, Any]]:
         """Return a row a result."""

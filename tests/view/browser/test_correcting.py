@@ -4,31 +4,10 @@ import numpy as np
 import pytest
 
 from browser_hand import Hand
-from browser_study import CENTRE_LPS, LPS, SHAPE, grid_lps
-from cipa.inference.locations import read_location
-from cipa.inference.options import StudyOptions
-from cipa.io.grid import resample
-from cipa.io.nifti import read_volume
-from cipa.io.studies import find_studies
+from browser_study import CENTRE_LPS, LPS, SHAPE, grid_lps, on_ct_grid, suv_on_ct
 
 RAS = np.array([-1, -1, 1])
 BOX = (slice(30, 36), slice(22, 28), slice(8, 12))
-
-
-def on_ct_grid(path):
-    """Return labels of a file at the CT's (column, row, slice)."""
-    volume = read_volume(path)
-    lps = np.diag([-1, -1, 1, 1]) @ volume.affine
-    back = np.rint(np.linalg.inv(lps) @ LPS).astype(int)
-    voxels = np.einsum("ab,bijk->aijk", back[:3, :3], np.indices(SHAPE)) + back[:3, 3, None, None, None]
-    return np.asarray(volume.array)[tuple(voxels)]
-
-
-def suv_on_ct(folder):
-    """Return SUV at the CT's voxels, by the interpolation that measures lesions."""
-    pair = read_location(find_studies(folder)[0], StudyOptions())
-    lps = np.diag([-1.0, -1, 1, 1]) @ LPS
-    return resample(pair.pet.array, pair.pet.affine, lps, SHAPE)
 
 
 def test_a_brush_stroke_is_undone_saved_and_read_again_as_it_was_drawn(served, visit):
@@ -110,3 +89,28 @@ def test_lesions_are_merged_split_and_rejected_and_what_is_rejected_is_no_tumour
     hand.key("c")
     hand.page.wait_for_selector("#said:has-text('network')")
     assert hand.page.get_attribute("[data-compare]", "aria-pressed") == "true"
+
+
+def test_during_a_stroke_its_plane_shows_what_drawing_everything_would(served, visit):
+    hand = Hand(visit(served.address))
+    hand.key("b")
+    x, y = map(round, hand.place(CENTRE_LPS * RAS))
+    before = np.array(hand.page.evaluate(AXIAL_PIXELS))
+    hand.page.mouse.move(x, y)
+    hand.page.mouse.down()
+    hand.page.mouse.move(x + 25, y + 10, steps=3)
+    hand.page.evaluate("() => new Promise(requestAnimationFrame)")
+    during = np.array(hand.page.evaluate(AXIAL_PIXELS))
+    hand.page.evaluate("() => window.cipa.scene.nv.drawScene()")
+    whole = np.array(hand.page.evaluate(AXIAL_PIXELS))
+    hand.page.mouse.up()
+    assert np.count_nonzero(during != before) > 500
+    assert np.array_equal(during, whole)
+
+
+AXIAL_PIXELS = """() => {
+  const { gl, nv } = window.cipa.scene, box = nv.screenSlices[0].leftTopWidthHeight.map(Math.round);
+  const [left, top, width, height] = box, pixels = new Uint8Array(4 * width * height);
+  gl.readPixels(left, gl.canvas.height - top - height, width, height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+  return Array.from(pixels);
+}"""

@@ -154,7 +154,12 @@ def test_edits_are_taken_back_and_made_again_without_end(modules):
         counts: Array.from(labels.counts), centre: labels.centre(6), data: Array.from(labels.data) };
     })()"""
     found = modules(module("labels", body))
-    assert (found["count"], found["empty"], found["last"], found["dirty"]) == (100, True, True, [0, 2])
+    assert (found["count"], found["empty"], found["last"], found["dirty"]) == (
+        100,
+        True,
+        True,
+        {"low": [0, 0, 0], "high": [2, 2, 2]},
+    )
     last = np.reshape(found["data"], (3, 3, 3), order="F")
     assert found["counts"][1:7] == [int((last == label).sum()) for label in range(1, 7)]
     assert np.allclose(found["centre"], np.argwhere(last == 6).mean(axis=0))

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from browser_study import CENTRE_LPS
 
@@ -59,4 +60,34 @@ POINT = """([number, mm]) => {
   const { mip } = window.cipa, finer = mip.canvas.width / mip.geometry.width;
   mip.at = number;
   return mip.project(mm).map((value) => value / finer - 0.5);
+}"""
+
+
+@pytest.mark.slow
+def test_the_crosshair_is_seen_in_every_plane_however_small(served, visit):
+    page = visit(served.address)
+    page.set_viewport_size({"width": 500, "height": 320})
+    page.evaluate("() => { window.cipa.looks.show('ct'); window.cipa.looks.mask = 'outline'; }")
+    for step in range(6):
+        page.evaluate(GO_TO, [*(-CENTRE_LPS[:2] + 0.7 * step).tolist(), CENTRE_LPS[2] + 0.6 * step])
+        found = page.evaluate(YELLOW)
+        assert len(found) == 3
+        assert all(min(lines) > 0 for lines in found), found
+
+
+YELLOW = """() => {
+  const { scene } = window.cipa, { gl, nv } = scene;
+  scene.drawNow();
+  const count = (x, y, width, height) => {
+    const pixels = new Uint8Array(4 * width * height);
+    gl.readPixels(x, gl.canvas.height - y - height, width, height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+    const isYellow = (red, k) =>
+      k % 4 === 0 && red > pixels[k + 2] + 60 && pixels[k + 1] > pixels[k + 2] + 40;
+    return pixels.filter(isYellow).length;
+  };
+  return nv.screenSlices.map(({ leftTopWidthHeight: [left, top, width, height], axCorSag }) => {
+    const [x, y] = nv.frac2canvasPosWithTile(nv.scene.crosshairPos, axCorSag).pos.map(Math.round);
+    const [u, v] = [left + width / 4, top + height / 4].map(Math.round);
+    return [count(u, y - 2, 4, 5), count(x - 2, v, 5, 4)];
+  });
 }"""

@@ -1,8 +1,13 @@
 """What goes wrong is said in words on the page, and nothing that was drawn is lost."""
 
 import errno
+import gzip
 import json
+import shutil
+from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 
 from browser_hand import Hand
@@ -93,6 +98,51 @@ def test_a_full_disk_is_said_and_saving_again_works(served, visit, monkeypatch):
     hand.page.click(".notice.error button:has-text('Try again')")
     hand.page.wait_for_function("() => window.cipa.study.result.revision === 1")
     assert hand.page.locator(".notice.error").count() == 0
+
+
+def delete(folder):
+    shutil.rmtree(folder)
+
+
+def replace(folder):
+    delete(folder)
+    make_result(folder.parent / "study", folder, boxes=())
+
+
+def change_grid(folder):
+    mask = nibabel.load(folder / "mask.nii.gz")
+    smaller = np.asarray(mask.dataobj)[:-2]
+    nibabel.save(nibabel.Nifti1Image(smaller, mask.affine), folder / "mask.nii.gz")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [(delete, "may have been deleted"), (replace, "replaced meanwhile"), (change_grid, "replaced meanwhile")],
+)
+def test_a_result_that_is_no_longer_the_same_is_said_and_strokes_stay(served, visit, spoil, said):
+    hand = Hand(visit(served.address))
+    spoil(served.folder)
+    hand.key("b")
+    hand.press(BALL)
+    drawn = hand.count(1)
+    assert said in words(hand.page)
+    hand.key("Control+s")
+    hand.page.wait_for_selector(".notice[data-key=save]")
+    assert said in hand.page.inner_text(".notice[data-key=save]")
+    assert hand.count(1) == drawn
+    with hand.page.expect_download() as download:
+        hand.page.locator(".notice button", has_text="Download my mask").first.click()
+    file = gzip.decompress(Path(download.value.path()).read_bytes())
+    mask = np.asarray(nibabel.Nifti1Image.from_bytes(file).dataobj)
+    assert np.count_nonzero(mask == 1) == drawn
+    assert not (served.folder / "revisions").exists()
+
+
+def test_a_mask_of_another_grid_is_said_when_it_is_opened(served, visit):
+    change_grid(served.folder)
+    page = visit(served.address, wait=None)
+    assert "another grid" in words(page)
+    assert page.locator(".notice.error button", has_text="Try again").count() == 1
 
 
 def test_a_server_that_ended_is_said_and_strokes_stay(served, visit):

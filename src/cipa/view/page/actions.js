@@ -23,7 +23,8 @@ function doing({ study }, work) {
   };
 }
 
-const action = (group, name, keys, says, run) => ({ group, name, keys, says, run });
+/** `looks`: it changes nothing of the result, and is there in a file for looking too. */
+const action = (group, name, keys, says, run, looks = false) => ({ group, name, keys, says, run, looks });
 
 function toolActions({ tools, settings }) {
   const tool = (name, key, says) => action("Tools", name, key, says, () => tools.take(name));
@@ -56,8 +57,8 @@ function lesionActions(parts) {
     goTo(next);
   };
   return [
-    action("Lesions", "next", ["."], "Go to the next lesion", neighbour(1)),
-    action("Lesions", "previous", [","], "Go to the previous lesion", neighbour(-1)),
+    action("Lesions", "next", ["."], "Go to the next lesion", neighbour(1), true),
+    action("Lesions", "previous", [","], "Go to the previous lesion", neighbour(-1), true),
     run("new", ["n"], "New lesion", () => operations.newLesion(study)),
     run("accept", ["a"], "Accept", () => operations.setState(study, "accepted")),
     run("reject", ["x", "Delete"], "Reject: left out of what is saved as tumour", () => operations.setState(study, "rejected")),
@@ -84,7 +85,7 @@ function editActions({ study, saver }) {
 }
 
 function viewActions({ scene, tools, looks, mip, compare }) {
-  const view = (name, keys, says, run) => action("View", name, keys, says, run);
+  const view = (name, keys, says, run) => action("View", name, keys, says, run, true);
   const walk = (sign, count) => () => scene.move(tools.axis, sign * count);
   const planes = [[2, "axial"], [1, "coronal"], [0, "sagittal"]];
   return [
@@ -116,14 +117,14 @@ function viewActions({ scene, tools, looks, mip, compare }) {
 
 function otherActions({ saver }) {
   return [
-    action("Other", "theme", ["l"], "Light or dark", toggleTheme),
+    action("Other", "theme", ["l"], "Light or dark", toggleTheme, true),
     action("Other", "download", ["Ctrl+d"], "Download the mask as NIfTI", () => saver.download()),
     action("Other", "quit", ["q"], "End the server", () => askQuit(saver)),
     action("Other", "help", ["?"], "This list", () => {
       const help = document.getElementById("help");
       if (help.open) help.close();
       else help.showModal();
-    }),
+    }, true),
   ];
 }
 

@@ -5,12 +5,13 @@ import { openLabels } from "./opening.js";
 
 const choice = () => document.getElementById("against");
 
-/** Offer the network's mask and every revision of a result. */
+/** Offer the network's mask and every revision of a result, or the masks of the other runs. */
 export function fillAgainst(result) {
   const before = choice().value;
-  const masks = (result.revisions ?? []).map(({ number }) => (number ? [String(number), `revision ${number}`] : ["network", "the network"]));
+  const others = (result.revisions ?? []).filter(({ number }) => number || !result.copy); // of a copy the first is what is drawn
+  const masks = others.map(({ number, name }) => (number ? [String(number), name ?? `revision ${number}`] : ["network", name ?? "the network"]));
   choice().replaceChildren(...masks.map(([value, text]) => new Option(text, value)));
-  choice().value = masks.some(([value]) => value === before) ? before : "network";
+  choice().value = masks.some(([value]) => value === before) ? before : masks[0]?.[0] ?? "";
 }
 
 /** Show another mask as soon as it is chosen. */

@@ -1,5 +1,7 @@
 /** The mask that is edited: one label a voxel, and every change of it, to be undone and redone without end. */
 
+import { unravel } from "./grid.js";
+
 /** Voxels that a tool has changed, growing as it goes. */
 class Recorder {
   constructor() {
@@ -31,7 +33,7 @@ export class Labels {
     Object.assign(this, { data, shape, recorder: null, dirty: null });
     this.counts = new Float64Array(256);
     this.sums = [0, 1, 2].map(() => new Float64Array(256));
-    for (let index = 0; index < data.length; index += 1) if (data[index] !== 0) this.#count(data[index], index, 1);
+    for (let index = 0; index < data.length; index += 1) if (data[index] !== 0) this.#count(data[index], unravel(index, shape), 1);
   }
 
   /** Return the mean voxel indices of a label, null where it has no voxel. */
@@ -72,7 +74,7 @@ export class Labels {
     }
   }
 
-  /** Return the first and last z that changed since the last call, null where none did. */
+  /** Return the box {low, high} of voxels that changed since the last call, null where none did. */
   takeDirty() {
     const dirty = this.dirty;
     this.dirty = null;
@@ -80,23 +82,22 @@ export class Labels {
   }
 
   #write(index, label) {
-    const z = this.#count(this.data[index], index, -1);
-    this.#count(label, index, 1);
+    const voxel = unravel(index, this.shape);
+    this.#count(this.data[index], voxel, -1);
+    this.#count(label, voxel, 1);
     this.data[index] = label;
-    if (!this.dirty) this.dirty = [z, z];
-    else if (z < this.dirty[0]) this.dirty[0] = z;
-    else if (z > this.dirty[1]) this.dirty[1] = z;
+    this.dirty ??= { low: [...voxel], high: [...voxel] };
+    const { low, high } = this.dirty;
+    for (let axis = 0; axis < 3; axis += 1) {
+      if (voxel[axis] < low[axis]) low[axis] = voxel[axis];
+      else if (voxel[axis] > high[axis]) high[axis] = voxel[axis];
+    }
   }
 
-  /** Count a voxel in or out; return its z. */
-  #count(label, index, sign) {
-    const [width, height] = this.shape;
-    const row = Math.floor(index / width), z = Math.floor(row / height);
+  /** Count a voxel in or out. */
+  #count(label, voxel, sign) {
     this.counts[label] += sign;
-    this.sums[0][label] += sign * (index - row * width);
-    this.sums[1][label] += sign * (row - z * height);
-    this.sums[2][label] += sign * z;
-    return z;
+    for (let axis = 0; axis < 3; axis += 1) this.sums[axis][label] += sign * voxel[axis];
   }
 }
 

@@ -46,8 +46,9 @@ export class Mip {
 
   /** Mark a point in millimetres, as the crosshair's. */
   mark(mm) {
+    const same = this.point?.every((value, axis) => value === mm[axis]);
     this.point = mm;
-    if (!this.turning) this.#show();
+    if (!same && !this.turning) this.#show();
   }
 
   #tick(now) {

@@ -7,15 +7,16 @@ import { sampler } from "./sampling.js";
 
 const AIR = -1000;
 
-/** Fetch CT; where the result was made without one, air of its grid. */
+/** Fetch CT, on the grid of the mask, or its own in a file for looking; where the result was made without one, air of its grid. */
 export async function openCt(result, progress) {
   if (result.inputs === "pet") {
-    const { shape } = result.grid;
-    return { shape, data: new Int16Array(shape[0] * shape[1] * shape[2]).fill(AIR), slope: 1, intercept: 0 };
+    const { shape, affine } = result.grid;
+    return { shape, affine, data: new Int16Array(shape[0] * shape[1] * shape[2]).fill(AIR), slope: 1, intercept: 0 };
   }
+  const { shape, affine } = result.ct_grid ?? result.grid;
   const ct = readNifti(await api.fetchVolume(result.id, "ct.nii", progress));
-  sameGrid("CT", ct.shape, result.grid.shape);
-  return ct;
+  sameGrid("CT", ct.shape, shape);
+  return { ...ct, affine };
 }
 
 /** Fetch PET as float32 SUV and what samples it at the mask's voxels; null where the result has none. */

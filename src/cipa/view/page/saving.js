@@ -159,7 +159,7 @@ export class Saver {
       dirty: "Unsaved changes",
     };
     const line = document.getElementById("saved");
-    line.textContent = result.read_only ? "Read only" : words[state];
+    line.textContent = result.copy ? "Copy for looking – not a medical device" : result.read_only ? "Read only" : words[state];
     line.dataset.state = state;
   }
 }

@@ -5,6 +5,7 @@
 
 import { apply, axisAlong, columns, invert, multiply, spacing } from "./grid.js";
 import { writeNifti } from "./nifti.js";
+import { around, drawPart } from "./part.js";
 import { SLICE_SHADER, UNITS } from "./slice-shader.js";
 import * as textures from "./textures.js";
 
@@ -17,10 +18,15 @@ const GRID = [
   { sliceType: 2, position: [0, 0.5, 0.5, 0.5] },
 ];
 
+/** Width of the crosshair, at least. */
+const THINNEST_MM = 0.8, THINNEST_PIXELS = 1.3;
+
 export class Scene {
   /** Start NiiVue on a canvas. Throws where the browser has no WebGL2. */
   static async create(canvas) {
-    if (!document.createElement("canvas").getContext("webgl2")) throw new Error("no WebGL2");
+    // The first context of a canvas is its only one: NiiVue gets this, which keeps what it shows for `drawPart`.
+    const context = canvas.getContext("webgl2", { alpha: false, antialias: false, preserveDrawingBuffer: true });
+    if (!context) throw new Error("no WebGL2");
     const nv = new window.niivue.Niivue({
       interactive: false,
       dragAndDropEnabled: false,
@@ -29,7 +35,7 @@ export class Scene {
       isOrientationTextVisible: true,
       isCornerOrientationText: false,
       isRadiologicalConvention: true,
-      crosshairWidth: 0.8,
+      crosshairWidth: THINNEST_MM,
       crosshairWidthUnit: "mm",
       crosshairGap: 8,
       crosshairColor: [1, 0.85, 0.2, 0.8],
@@ -47,7 +53,7 @@ export class Scene {
   }
 
   constructor(nv, canvas) {
-    Object.assign(this, { nv, canvas, labels: null, ready: false, large: null, waiting: false });
+    Object.assign(this, { nv, canvas, labels: null, other: null, ready: false, large: null, frame: null, whole: false, part: null });
     this.onDrawn = () => {};
   }
 
@@ -55,26 +61,27 @@ export class Scene {
     return this.nv.gl;
   }
 
-  /** Show CT with empty labels. `affine` takes its voxels to RAS+ millimetres. */
-  async setCt(ct, affine) {
+  /** Show CT, on a grid of its own, with empty labels of a grid {shape, affine}: its voxels to RAS+ millimetres. */
+  async setCt(ct, { shape, affine }) {
     const { nv, gl } = this;
-    this.shape = ct.shape;
+    this.shape = shape;
     this.affine = affine;
     this.step = spacing(affine);
     this.toVoxel = invert(affine);
     this.ct = textures.uploadCt(gl, ct);
     this.#layout();
-    const volume = await window.niivue.NVImage.new(boxOf(ct.shape, affine), "box.nii", "gray", 1, null, 0, 1, true);
+    const volume = await window.niivue.NVImage.new(boxOf(shape, affine), "box.nii", "gray", 1, null, 0, 1, true);
     nv.addVolume(volume);
     const rows = [0, 1, 2, 3].map((row) => [0, 1, 2, 3].map((column) => volume.frac2mm[row + 4 * column]));
     this.boxToMm = rows;
     this.mmToBox = invert(rows);
-    this.#matrix("toCt", this.#toTexture(affine, ct.shape));
+    this.#matrix("toCt", this.#toTexture(ct.affine, ct.shape));
+    this.#matrix("toLabels", this.#toTexture(affine, shape));
     this.setPetLook({ top: 10, share: 0, hot: true });
     this.setLabelLook({ inside: 0, outline: 0, other: 0 });
     this.setWindow(-600, 1500);
     this.ready = true;
-    this.goTo(apply(affine, ct.shape.map((count) => (count - 1) / 2)));
+    this.goTo(apply(affine, shape.map((count) => (count - 1) / 2)));
   }
 
   /** Add PET on its own grid. */
@@ -95,15 +102,22 @@ export class Scene {
   /** Keep other labels beside, to compare with. */
   setOther(labels) {
     if (this.otherTexture) this.gl.deleteTexture(this.otherTexture);
+    this.other = labels;
     this.otherTexture = textures.uploadLabels(this.gl, UNITS.other, labels);
     this.draw();
   }
 
   /** Show the labels that changed. */
   refresh() {
-    const dirty = this.labels?.takeDirty();
-    if (dirty) textures.updateLabels(this.gl, UNITS.labels, this.labels, dirty);
+    this.#sendChanged();
     this.draw();
+  }
+
+  /** Show the labels that changed within a part of the canvas ({left, top, right, bottom}, CSS pixels), as under a brush. */
+  refreshPart(part) {
+    this.#sendChanged();
+    this.part = around(this.part, part);
+    this.#schedule();
   }
 
   /** Colours of the 256 labels, RGBA each (Uint8Array of 1024). */
@@ -193,8 +207,8 @@ export class Scene {
   }
 
   /**
-   * Return what lies under a place of the canvas (CSS pixels): {voxel, mm, axis, mmPerPixel}, `axis` the world axis
-   * across the plane; null beside the planes.
+   * Return what lies under a place of the canvas (CSS pixels): {x, y, voxel, mm, axis, mmPerPixel}, `axis` the world
+   * axis across the plane; null beside the planes.
    */
   under(x, y) {
     if (!this.ready) return null;
@@ -206,22 +220,46 @@ export class Scene {
     const box = at(x, y);
     if (box.some((value) => !(value >= 0 && value <= 1))) return null;
     const mm = apply(this.boxToMm, box);
-    const mmPerPixel = (tile.fovMM[0] / tile.leftTopWidthHeight[2]) * scale;
-    return { mm, voxel: apply(this.toVoxel, mm), axis: AXIS_OF_SLICE[tile.axCorSag], mmPerPixel };
+    const mmPerPixel = (Math.abs(tile.fovMM[0]) / tile.leftTopWidthHeight[2]) * scale; // negative where right is left
+    return { x, y, mm, voxel: apply(this.toVoxel, mm), axis: AXIS_OF_SLICE[tile.axCorSag], mmPerPixel };
   }
 
   /** Draw at the next frame; calls until then are one. */
   draw() {
-    if (this.waiting || !this.ready) return;
-    this.waiting = true;
-    requestAnimationFrame(() => this.drawNow());
+    this.whole = true;
+    this.#schedule();
   }
 
   /** Draw at once. */
   drawNow() {
-    this.waiting = false;
+    cancelAnimationFrame(this.frame);
+    Object.assign(this, { frame: null, whole: false, part: null });
     this.nv.drawScene();
+    this.#keepCrosshairSeen();
     this.onDrawn();
+  }
+
+  /** A crosshair thinner than a pixel falls between pixels and is not drawn: where planes are small it is wider. */
+  #keepCrosshairSeen() {
+    const { nv } = this;
+    const edges = nv.screenSlices.map(({ fovMM, leftTopWidthHeight }) => Math.abs(fovMM[0]) / leftTopWidthHeight[2]);
+    const width = Math.max(THINNEST_MM, THINNEST_PIXELS * Math.max(...edges));
+    if (Math.abs(width / nv.opts.crosshairWidth - 1) > 0.05) nv.setCrosshairWidth(width); // which draws again
+  }
+
+  #schedule() {
+    if (this.ready) this.frame ??= requestAnimationFrame(() => (this.whole ? this.drawNow() : this.#drawPart()));
+  }
+
+  #drawPart() {
+    const { nv, part } = this;
+    Object.assign(this, { frame: null, part: null });
+    drawPart(nv, part);
+  }
+
+  #sendChanged() {
+    const changed = this.labels?.takeDirty();
+    if (changed) textures.updateLabels(this.gl, UNITS.labels, this.labels, changed);
   }
 
   #samplers() {

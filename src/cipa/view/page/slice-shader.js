@@ -14,6 +14,7 @@ uniform highp sampler3D other;
 uniform highp sampler2D palette;
 uniform mat4 toCt;       // texPos to texture coordinates
 uniform mat4 toPet;
+uniform mat4 toLabels;
 uniform vec2 window;     // lowest HU shown, 1 / width
 uniform vec4 petLook;    // 1 / highest SUV, share of PET, 1 hot or 0 inverted grey, 1 where there is PET
 uniform vec3 labelLook;  // opacity of the inside, of the outline, of the other's outline
@@ -39,10 +40,10 @@ bool rim(highp sampler3D map, vec3 t, float here, vec3 dx, vec3 dy) {
 }
 
 void main() {
-  vec3 t = (toCt * vec4(texPos, 1.0)).xyz;
+  vec3 t = (toLabels * vec4(texPos, 1.0)).xyz;
   vec3 dx = dFdx(t) * 1.5;
   vec3 dy = dFdy(t) * 1.5;
-  vec3 shade = vec3(clamp((texture(ct, t).r - window.x) * window.y, 0.0, 1.0));
+  vec3 shade = vec3(clamp((texture(ct, (toCt * vec4(texPos, 1.0)).xyz).r - window.x) * window.y, 0.0, 1.0));
   vec4 uptake = suvColour(texPos);
   shade = mix(shade, uptake.rgb, uptake.a);
   if (labelLook.x + labelLook.y > 0.0) {

@@ -51,13 +51,15 @@ export function uploadLabels(gl, unit, { shape, data }) {
   return texture;
 }
 
-/** Upload the planes first to last (z, inclusive) of labels that changed. */
-export function updateLabels(gl, unit, { shape: [width, height], data }, [first, last]) {
-  const plane = width * height;
+/** Upload the box {low, high} (voxel indices, inclusive) of labels that changed. */
+export function updateLabels(gl, unit, { shape: [width, height], data }, { low, high }) {
+  const size = [0, 1, 2].map((axis) => high[axis] - low[axis] + 1);
+  const strides = [[gl.UNPACK_ALIGNMENT, 1], [gl.UNPACK_ROW_LENGTH, width], [gl.UNPACK_IMAGE_HEIGHT, height]];
   gl.activeTexture(gl.TEXTURE0 + unit);
-  gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-  const changed = data.subarray(first * plane, (last + 1) * plane);
-  gl.texSubImage3D(gl.TEXTURE_3D, 0, 0, 0, first, width, height, last - first + 1, gl.RED, gl.UNSIGNED_BYTE, changed);
+  for (const [name, value] of strides) gl.pixelStorei(name, value);
+  const changed = data.subarray(low[0] + width * (low[1] + height * low[2]));
+  gl.texSubImage3D(gl.TEXTURE_3D, 0, ...low, ...size, gl.RED, gl.UNSIGNED_BYTE, changed);
+  for (const [name] of strides.slice(1)) gl.pixelStorei(name, 0);
 }
 
 /** Upload the colours of the 256 labels, RGBA each. */

@@ -11,7 +11,7 @@ const MOST_ML = 3000;
 
 export class Tools {
   /**
-   * @param {HTMLCanvasElement} pad transparent, over the planes: takes the pointer and shows the tool's outline
+   * @param {HTMLElement} pad transparent, over the planes: takes the pointer and holds the tool's outline (#ring)
    * @param {Scene} scene
    * @param {Study} study
    * @param {{radius: number, ball: boolean, rule: object}} settings millimetres; ball or disc; threshold rule
@@ -19,6 +19,7 @@ export class Tools {
    */
   constructor(pad, scene, study, settings, onWindow) {
     Object.assign(this, { pad, scene, study, settings, onWindow, tool: "move", axis: 2, press: null, at: null });
+    this.ring = document.getElementById("ring");
     pad.addEventListener("pointerdown", (event) => this.#down(event));
     pad.addEventListener("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel"]) pad.addEventListener(end, (event) => this.#up(event));
@@ -66,7 +67,7 @@ export class Tools {
     if (drag === "brush" || drag === "eraser") {
       this.press.label = drag === "eraser" ? 0 : this.#target();
       this.press.edit = this.study.begin(drag);
-      this.#stamp(here.voxel);
+      this.#paint([here.voxel], here, here);
     }
     if (drag === "grow") this.#grow(here);
     if (drag === "piece") {
@@ -90,7 +91,7 @@ export class Tools {
     if (press.drag === "move") this.scene.goTo(here.mm);
     if (press.drag === "brush" || press.drag === "eraser") {
       const { step } = this.study.grid;
-      for (const point of along(press.last.voxel, here.voxel, this.settings.radius, step)) this.#stamp(point);
+      this.#paint(along(press.last.voxel, here.voxel, this.settings.radius, step), press.last, here);
     }
     press.last = here;
   }
@@ -124,13 +125,19 @@ export class Tools {
     this.outline();
   }
 
-  #stamp(voxel) {
+  /** Stamp at voxels of a stretch of the stroke, and show it; what other planes show of it follows when the stroke ends. */
+  #paint(voxels, from, to) {
     const { study, settings, press } = this, { shape, step, affine } = study.grid;
     const normal = settings.ball ? null : axisAlong(affine, press.from.axis);
-    stamp(voxel, settings.radius, step, shape, (index) => {
-      if (press.label === 0 || study.labels.data[index] === 0) study.labels.set(index, press.label);
-    }, normal);
-    this.scene.refresh();
+    for (const voxel of voxels) {
+      stamp(voxel, settings.radius, step, shape, (index) => {
+        if (press.label === 0 || study.labels.data[index] === 0) study.labels.set(index, press.label);
+      }, normal);
+    }
+    const reach = (settings.radius + Math.max(...step)) / to.mmPerPixel + 3; // beyond, to whole voxels and their outline
+    const [left, right] = [Math.min(from.x, to.x) - reach, Math.max(from.x, to.x) + reach];
+    const [top, bottom] = [Math.min(from.y, to.y) - reach, Math.max(from.y, to.y) + reach];
+    this.scene.refreshPart({ left, top, right, bottom });
   }
 
   /** The lesion to draw on; a new one where none is chosen. */
@@ -162,24 +169,19 @@ export class Tools {
     return say(`${add(study, "grow", indices, "All of it belongs to a lesion already.")} SUV ${cutoff.toFixed(2)} and above.`);
   }
 
-  /** Draw the outline of brush or sphere at the pointer. */
+  /**
+   * Show the outline of brush or sphere at the pointer. An element: a canvas as large as the planes, blended over them,
+   * costs 25 ms a picture where the processor draws.
+   */
   outline() {
-    const { pad, at, press, settings } = this, pen = pad.getContext("2d");
-    const scale = window.devicePixelRatio || 1;
-    const [width, height] = [pad.clientWidth * scale, pad.clientHeight * scale].map(Math.round);
-    if (pad.width !== width || pad.height !== height) Object.assign(pad, { width, height });
-    pen.clearRect(0, 0, pad.width, pad.height);
-    if (!at?.here || !["brush", "eraser", "sphere"].includes(this.tool)) return;
+    const { at, press, settings, ring } = this;
+    ring.hidden = !at?.here || !["brush", "eraser", "sphere"].includes(this.tool);
+    if (ring.hidden) return;
     const dragged = press?.drag === "sphere" ? distance(press.from.mm, press.last.mm) : 0;
-    const box = pad.getBoundingClientRect();
-    const [x, y] = press?.drag === "sphere" ? [press.x - box.left, press.y - box.top] : [at.x, at.y];
-    const radius = (dragged >= 2 ? dragged : settings.radius) / at.here.mmPerPixel;
-    for (const [colour, thick] of [["rgb(0 0 0 / 0.7)", 3], [this.tool === "eraser" ? "#ff7a70" : "#ffffff", 1.4]]) {
-      pen.beginPath();
-      pen.arc(x * scale, y * scale, Math.max(radius, 1) * scale, 0, 2 * Math.PI);
-      Object.assign(pen, { strokeStyle: colour, lineWidth: thick * scale });
-      pen.stroke();
-    }
+    const { x, y } = press?.drag === "sphere" ? press.from : at;
+    const radius = Math.max((dragged >= 2 ? dragged : settings.radius) / at.here.mmPerPixel, 1);
+    ring.style.width = ring.style.height = `${2 * radius}px`;
+    ring.style.transform = `translate(${x - radius}px, ${y - radius}px)`;
   }
 }
 

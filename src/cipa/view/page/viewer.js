@@ -56,7 +56,7 @@ async function open(id) {
   performance.mark("scene");
   const ct = await loads[0];
   performance.mark("CT fetched");
-  await scene.setCt(ct, result.grid.affine);
+  await scene.setCt(ct, result.grid);
   scene.drawNow();
   document.body.dataset.pictured = "true";
   performance.mark("CT drawn");
@@ -114,10 +114,11 @@ function assemble(parts, hasPet) {
   const saver = new Saver(study, (result) => reload(parts, result));
   Object.assign(parts, { settings, looks, tools, saver, goTo, read, compare: () => compare(parts) });
   linkAgainst(parts);
-  linkActions(actionsOf(parts));
+  linkActions(actionsOf(parts).filter((action) => !study.result.copy || action.looks));
   tools.take("move");
   if (study.active) goTo(study.active);
   looks.window(looks.hasPet ? "soft" : "lung");
+  if (study.result.copy && study.result.revisions.length > 1) compare(parts);
 }
 
 /** Show a result anew after a save: its lesions may have got other numbers. */
@@ -170,6 +171,8 @@ async function restore({ study, saver, scene }) {
 }
 
 function describe(result) {
+  document.body.classList.toggle("copy", Boolean(result.copy));
+  document.body.classList.toggle("one-mask", Boolean(result.copy) && result.revisions.length === 1);
   document.title = `${result.name} – CIPA`;
   document.getElementById("name").textContent = result.name;
   const { warnings = [] } = result, box = document.getElementById("warnings");
@@ -178,7 +181,7 @@ function describe(result) {
   box.querySelector("ul").replaceChildren(...warnings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   fillAgainst(result);
   const last = result.revisions?.at(-1);
-  document.getElementById("revision").textContent = last && last.number ? `Revision ${last.number}: ${(last.tools ?? []).join(", ") || "by hand"}` : "";
+  document.getElementById("revision").textContent = last?.number && !result.copy ? `Revision ${last.number}: ${(last.tools ?? []).join(", ") || "by hand"}` : "";
 }
 
 function loading(text) {
