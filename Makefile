@@ -4,6 +4,7 @@
 # make check-types    the quick tests with every argument and return value checked against its annotation
 # make coverage    the quick tests with the share of lines they run
 # make lint    format check, lint, types, layers
+# make check-platforms    types as Windows and macOS have them (a minute)
 # make docs      the documentation site, in site/: strict, and without a network (its search wants a server, as
 #                python -m http.server -d site)
 # make benchmark   measure the kernels and the network on this machine's CPU
@@ -19,7 +20,7 @@ WORKERS ?= 2
 # and the programs that judge DICOM objects are found, a little less elsewhere.
 COVERED := 92
 
-.PHONY: demo test test-all test-slow check-types coverage lint format docs benchmark dependencies release-check clean
+.PHONY: demo test test-all test-slow check-types coverage lint check-platforms format docs benchmark dependencies release-check clean
 
 demo: $(VENV)/installed
 	$(BIN)/cipa demo
@@ -48,6 +49,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-platforms: $(VENV)/installed-dev
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format .

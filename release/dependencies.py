@@ -36,6 +36,9 @@ The aim was {allowed} packages beside PyTorch. It holds for those named; with wh
 Most of these come with two: accelerate brings {accelerate} that nothing else asks for, through
 huggingface-hub, and matplotlib {matplotlib}.
 
+Known vulnerabilities: `make release-check` asks pip-audit. It was **not run** where this page was made:
+neither PyPI's data of vulnerabilities nor OSV's could be reached from there.
+
 | package | version | licence | MB | asked for by |
 |---|---|---|---|---|
 """

@@ -106,6 +106,15 @@ def test_slices_in_no_list_are_a_warning(whole):
     assert report.errors == 0
 
 
+def test_an_empty_mask_is_a_healthy_slice_where_the_metadata_say_so(whole):
+    whole.write("0001_001", "mask", np.zeros((SIDE, SIDE), np.uint8))
+    metadata = whole.root / "metadata.json"
+    metadata.write_text('{"patients": {"0001": {"slices_with_tumour": 1}}}')
+    assert check_dataset(whole.root).findings == ()
+    metadata.write_text('{"patients": {"0001": {"slices_with_tumour": 2}}}')  # one was emptied since
+    assert found(whole) == [(Kind.EMPTY_MASK, "0001/0001_001_mask.png")]
+
+
 def test_a_missing_or_empty_list_is_an_error_and_the_other_is_still_checked(whole):
     (whole.root / "test.txt").unlink()
     whole.path("0001_001", "CT").unlink()

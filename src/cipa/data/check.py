@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -10,6 +10,7 @@ from statistics import median
 from cipa.data.findings import CheckReport, Finding, Kind, SplitFacts
 from cipa.data.inspection import Inspection, inspect_slice
 from cipa.data.layout import SPLITS, images_on_disk, is_slice_id, list_path, patient_of, read_list
+from cipa.data.metadata import patient_entries, read_document
 from cipa.errors import DataError
 from cipa.progress import Progress
 from cipa.text import plural
@@ -39,7 +40,8 @@ def check_dataset(
         The report. What is wrong with the data is in it, not raised.
 
     Raises:
-        DataError: `root` is no folder, or holds neither list and so is no data set.
+        DataError: `root` is no folder, holds neither list and so is no data set, or its metadata.json is no
+            JSON.
     """
     root = Path(root)
     there = images_on_disk(root)
@@ -58,12 +60,26 @@ def check_dataset(
         findings += inspection.findings
         findings += _wrong_sizes(inspection, size)
     areas = {inspection.slice_id: inspection.tumour_area for inspection in inspections}
+    known = _patients_as_converted(root, areas)
+    findings = [
+        one for one in findings if one.kind is not Kind.EMPTY_MASK or one.where.split("/")[0] not in known
+    ]
     return CheckReport(
         root=str(root),
         size=size,
         splits={split: _split_facts(ids, areas) for split, ids in lists.items()},
         findings=_in_order(findings),
     )
+
+
+def _patients_as_converted(root: Path, areas: Mapping[str, int | None]) -> set[str]:
+    """Return the patients of whom metadata.json says as many slices with tumour as there are.
+
+    Their empty masks are healthy slices, which `cipa convert` writes on purpose.
+    """
+    with_tumour = Counter(patient_of(slice_id) for slice_id, area in areas.items() if area)
+    entries = patient_entries(read_document(root))
+    return {name for name, one in entries.items() if one.get("slices_with_tumour") == with_tumour[name]}
 
 
 def _read_lists(root: Path) -> tuple[dict[str, list[str]], list[Finding]]:
