@@ -6,6 +6,7 @@ import json
 import nibabel
 import numpy as np
 import pytest
+from pydicom import dcmread
 from scipy import ndimage
 
 from cipa.errors import DataError, UsageError
@@ -188,6 +189,9 @@ def test_several_regions_are_refused_with_the_option_that_chooses(dicom, tmp_pat
             write_seg(case.truth, two, pair.source.ct_slices, BY, lesions)
         else:
             write_rtstruct(case.truth, two, pair.source.ct_slices, lesions, BY)
+        header = dcmread(case.truth)
+        header.Manufacturer = "Another"  # all lesions of an own object are taken
+        header.save_as(case.truth)
     cases, _ = find_cases(dicom)
     masks = {case.patient: case.truth for case in cases}
     every, first = (MaskReading(regions=wanted, of="truth") for wanted in (("*",), ("* 1",)))
