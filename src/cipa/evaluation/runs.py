@@ -10,7 +10,7 @@ from cipa.errors import DataError, UsageError
 from cipa.evaluation.patient import METRICS
 from cipa.evaluation.patient_tables import PER_PATIENT_3D, SUMMARY_KEY
 from cipa.evaluation.tables import SUMMARY
-from cipa.readers import excerpt, read_csv, read_json
+from cipa.readers import excerpt, is_number, read_csv, read_json
 
 POOLED_METRICS = ("dice", "iou", "acc", "hd95")
 """Scores of per_patient.csv: the pixels of a patient's slices pooled, HD95 in pixels."""
@@ -168,12 +168,14 @@ def _read_about(path: Path) -> dict[str, str]:
 def _read_tolerance(path: Path) -> float:
     summary = read_json(path, "evaluate again with --spacing")
     try:
-        tolerance = float(summary[SUMMARY_KEY]["tolerance_mm"])
-    except (ValueError, LookupError, TypeError, OverflowError) as error:
+        tolerance = summary[SUMMARY_KEY]["tolerance_mm"]
+    except (LookupError, TypeError) as error:
         raise DataError(f"{path}: says no tolerance of NSD; evaluate again with --spacing") from error
-    if not 0 <= tolerance < math.inf:
+    if not is_number(tolerance):
+        raise DataError(f"{path}: says no tolerance of NSD; evaluate again with --spacing")
+    if not tolerance >= 0:
         raise DataError(f"{path}: a tolerance of NSD of {tolerance:g} mm; evaluate again with --spacing")
-    return tolerance
+    return float(tolerance)
 
 
 def _number(path: Path, line: int, column: str, cell: str) -> float:
