@@ -7,7 +7,8 @@ malformed; the plain readers `text`, `number` and `words` give nothing for both.
 
 import math
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pydicom.datadict import dictionary_description
 from pydicom.dataelem import RawDataElement
@@ -17,6 +18,8 @@ from pydicom.tag import Tag
 
 from cipa.errors import DataError
 from cipa.io.dicom.raw_values import find_element, plain_integer, plain_text, tag_of
+
+Value = TypeVar("Value")
 
 PADDING = " \0\t\r\n"
 
@@ -121,17 +124,34 @@ def value_as_written(header: Dataset, keyword: str) -> str:
     return found.pop() if found else ""
 
 
+def read_as(header: Dataset, keyword: str, parse: Callable[[str], Value | None], wanted: str) -> Value | None:
+    """Return what a parser makes of a tag's value, None where it is absent.
+
+    Args:
+        header: the header.
+        keyword: of the tag.
+        parse: returns None for what it cannot read.
+        wanted: what the tag must hold: "a number".
+
+    Raises:
+        MalformedTag: it is there and cannot be read, or holds several values that differ.
+    """
+    found = value_as_written(header, keyword)
+    if not found:
+        return None
+    parsed = parse(found)
+    if parsed is None:
+        raise tag_error(keyword, found, wanted)
+    return parsed
+
+
 def read_number(header: Dataset, keyword: str) -> float | None:
     """Return a tag's value as a finite number, None where it is absent.
 
     Raises:
         MalformedTag: it is there and is no number.
     """
-    found = value_as_written(header, keyword)
-    converted = _as_number(found) if found else None
-    if found and converted is None:
-        raise tag_error(keyword, found, "a number")
-    return converted
+    return read_as(header, keyword, _as_number, "a number")
 
 
 def number(header: Dataset, keyword: str) -> float | None:

@@ -14,7 +14,7 @@ from cipa.io.dicom.clock import (
     parse_offset,
     parse_time,
 )
-from cipa.io.dicom.tags import tag_error, value_as_written
+from cipa.io.dicom.tags import read_as, tag_error, value_as_written
 
 QUARTER = timedelta(minutes=15)
 """All time zones are whole multiples of it from UTC."""
@@ -26,11 +26,7 @@ def read_day(header: Dataset, keyword: str) -> date | None:
     Raises:
         MalformedTag: it is there and is no date.
     """
-    found = value_as_written(header, keyword)
-    day = parse_date(found) if found else None
-    if found and day is None:
-        raise tag_error(keyword, found, "a date YYYYMMDD")
-    return day
+    return read_as(header, keyword, parse_date, "a date YYYYMMDD")
 
 
 def read_clock(header: Dataset, keyword: str) -> Clock | None:
@@ -39,11 +35,7 @@ def read_clock(header: Dataset, keyword: str) -> Clock | None:
     Raises:
         MalformedTag: it is there and is no time.
     """
-    found = value_as_written(header, keyword)
-    clock = parse_time(found) if found else None
-    if found and clock is None:
-        raise tag_error(keyword, found, "a time HHMMSS")
-    return clock
+    return read_as(header, keyword, parse_time, "a time HHMMSS")
 
 
 def read_stamp(header: Dataset, keyword: str) -> Stamp | None:
@@ -83,11 +75,8 @@ def find_zone(header: Dataset) -> timedelta | None:
     Raises:
         MalformedTag: the offset is there and is none.
     """
-    found = value_as_written(header, "TimezoneOffsetFromUTC")
-    if found:
-        zone = parse_offset(found)
-        if zone is None:
-            raise tag_error("TimezoneOffsetFromUTC", found, "an offset &ZZXX")
+    zone = read_as(header, "TimezoneOffsetFromUTC", parse_offset, "an offset &ZZXX")
+    if zone is not None:
         return zone
     stamp = read_stamp(header, "AcquisitionDateTime")
     day, clock = read_day(header, "AcquisitionDate"), read_clock(header, "AcquisitionTime")
