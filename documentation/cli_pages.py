@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Iterator
 from importlib import import_module
 
-from cipa.cli.help_format import shown
+from cipa.cli.help_format import format_default
 from cipa.cli.main import VERBS
 from cipa.cli.parser import Parser
 
@@ -66,5 +66,5 @@ def _row(parser: Parser, action: argparse.Action) -> str:
     name = formatter._format_action_invocation(action)
     text = (formatter._expand_help(action) if action.help else "").replace("|", "\\|")
     if isinstance(action.default, tuple | list) and "default" not in text and action.default:
-        text += f" (default: {shown(action.default)})"
+        text += f" (default: {format_default(action.default)})"
     return f"| `{name.replace('|', chr(92) + '|')}` | {text} |"
