@@ -249,3 +249,11 @@ def test_the_order_of_rows_in_a_table_does_not_matter(good, poor, tmp_path, caps
     assert float(rows["dice", "poor"]["p_holm"]) == pytest.approx(
         2 * float(rows["dice", "poor"]["p_wilcoxon"]), rel=1e-5
     )
+
+
+def test_views_need_a_folder_for_them_and_the_masks_of_every_run(good, poor, tmp_path, capsys):
+    assert compare(good, poor, "--studies", tmp_path) != 0
+    assert "goes with -o OUT" in one_line(capsys)
+    assert compare(good, poor, "--studies", tmp_path, "-o", tmp_path / "out") != 0
+    assert "no mask of 0000, 0001, 0002, 0003, 0004 and 3 more" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -41,6 +41,20 @@ def test_a_page_that_was_closed_in_the_middle_is_gone_on_with(served, visit):
     assert record["tools"] == ["new lesion", "brush"]
 
 
+def test_strokes_in_quick_succession_are_kept_before_they_end(served, visit):
+    page = visit(served.address)
+    kept = page.evaluate("""async () => {
+      const { study, saver } = window.cipa;
+      for (let k = 0; k < 40 && !saver.kept; k += 1) {
+        study.edit("brush", () => study.labels.set(k, 1));
+        await new Promise((done) => setTimeout(done, 100));
+      }
+      return saver.kept !== null;
+    }""")
+    assert kept
+    assert (served.folder / "autosave").exists()
+
+
 def test_two_tabs_cannot_overwrite_each_other(served, visit):
     first, second = Hand(visit(served.address)), Hand(visit(served.address))
     first.key("b")

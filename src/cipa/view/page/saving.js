@@ -7,8 +7,8 @@ import * as api from "./api.js";
 import { writeNifti } from "./nifti.js";
 import { clear, notify, say } from "./notices.js";
 
-/** Milliseconds of quiet after a stroke, and until the next try after a failure. */
-const QUIET = 250, RETRY = 4000;
+/** Milliseconds of quiet after a stroke, at most from the first of several, and until the next try after a failure. */
+const QUIET = 250, LONGEST = 1500, RETRY = 4000;
 
 export class Saver {
   /**
@@ -16,7 +16,7 @@ export class Saver {
    * @param {(result: object) => Promise<void>} reload shows the result as it is after a save
    */
   constructor(study, reload) {
-    Object.assign(this, { study, reload, timer: null, busy: null, again: false, takeOver: false, blocked: false, kept: null, saving: false });
+    Object.assign(this, { study, reload, timer: null, since: null, busy: null, again: false, takeOver: false, blocked: false, kept: null, saving: false });
     study.addEventListener("change", () => this.schedule());
     addEventListener("beforeunload", (event) => {
       if (!study.unsaved || this.#isKept()) return;
@@ -32,13 +32,15 @@ export class Saver {
     this.#show();
     clearTimeout(this.timer);
     if (this.study.result.read_only || this.blocked) return;
-    this.timer = setTimeout(() => this.keep(), wait);
+    this.since ??= performance.now();
+    const left = Math.max(0, this.since + LONGEST - performance.now()); // strokes in quick succession do not put it off
+    this.timer = setTimeout(() => this.keep(), wait === QUIET ? Math.min(wait, left) : wait);
   }
 
   /** Keep the work now; a call during another runs once more after it. */
   async keep() {
     clearTimeout(this.timer);
-    this.timer = null;
+    Object.assign(this, { timer: null, since: null });
     if (this.saving || this.study.result.read_only) return;
     if (this.busy) {
       this.again = true;
