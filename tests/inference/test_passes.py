@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from cipa.errors import UsageError
+from cipa.inference import passes as room
 from cipa.inference.passes import split_threads
 
 
@@ -10,10 +11,22 @@ from cipa.inference.passes import split_threads
 )
 def test_passes_share_the_threads(monkeypatch, threads, batch_size, passes, each):
     given = []
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(room, "_threads", lambda: threads)
     monkeypatch.setattr(torch, "set_num_threads", given.append)
     assert split_threads("cpu", batch_size) == passes
     assert given == [each]
+
+
+def test_a_second_predictor_gets_as_many_passes(monkeypatch):
+    given = [6]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: given[-1])
+    monkeypatch.setattr(torch, "set_num_threads", given.append)
+    room._threads.cache_clear()
+    try:
+        assert [split_threads("cpu", 3) for _ in range(2)] == [3, 3]
+    finally:
+        room._threads.cache_clear()
+    assert given == [6, 2, 2]
 
 
 def test_an_unknown_device_is_refused():

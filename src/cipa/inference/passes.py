@@ -1,5 +1,7 @@
 """How the threads of a processor are shared among forward passes."""
 
+from functools import cache
+
 import torch
 
 from cipa.devices import choose_device
@@ -24,7 +26,13 @@ def split_threads(device: str | torch.device, batch_size: int) -> int:
     """
     if choose_device(device).type != "cpu":
         return 1
-    threads = torch.get_num_threads()
+    threads = _threads()
     passes = max(1, min(threads, batch_size))
     torch.set_num_threads(threads // passes)
     return passes
+
+
+@cache
+def _threads() -> int:
+    """Return PyTorch's number of threads before the first split."""
+    return torch.get_num_threads()
