@@ -40,6 +40,9 @@ STAGES = {
 ON_GPU: dict[str, Any] = {"batch_size": 16, "precision": "fp16"}
 """How a GPU is used well: `cipa predict --batch-size 16 --precision fp16`."""
 
+ON_CPU = 4
+"""Slices a batch, as `cipa predict` has them."""
+
 MARKED_SUV, SMALLEST_ML = 6.25, 0.1
 """What stands for the answer of random weights, which is half of the patient: 13 lesions of the study."""
 
@@ -75,12 +78,13 @@ def main() -> None:
 def _loaded(weights: str | None, variant: str | None, device: str) -> Any:
     import cipa
     from cipa.inference import study
+    from cipa.inference.passes import split_threads
     from cipa.io.dicom.seg import load_writer
     from cipa.io.grid import resample
     from cipa.io.orientation import axial_stack
 
     load_writer()
-    settings = ON_GPU if device.startswith("cuda") else {}
+    settings = ON_GPU if device.startswith("cuda") else {"passes": split_threads(device, ON_CPU)}
     if variant is None:
         return cipa.Predictor(weights, device, **settings)
     torch.manual_seed(0)

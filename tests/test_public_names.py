@@ -27,6 +27,12 @@ def test_networks_and_slices_need_no_medical_file_format():
     assert loaded_of(code, "pydicom", "highdicom", "imagecodecs", "nibabel", "matplotlib", "accelerate") == []
 
 
+def test_loading_weights_does_not_load_pytorchs_compiler():
+    assert (
+        loaded_of("import cipa; cipa.Predictor(device='cpu')", "torch._dynamo", "sympy", "scipy.signal") == []
+    )
+
+
 def test_help_loads_nothing_heavy():
     code = "from cipa.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass"
     assert loaded_of(code, "torch", "numpy", "pydicom", "scipy", "nibabel", "rich") == []

@@ -13,6 +13,7 @@ from cipa.data.neighbours import stack_neighbours
 from cipa.errors import DataError, UsageError
 from cipa.inference.compiled import compile_on_gpu
 from cipa.inference.predictor import Predictor
+from cipa.ops.backend import requested_backend, use_backend
 
 
 def slices(count, size=32, seed=0):
@@ -33,6 +34,45 @@ def test_slices_come_back_in_order_whatever_the_batch(network, batch_size):
     assert probability.dtype == np.float32
     assert np.array_equal(predictor.mask(probability), expected(ct, pet))
     assert max(len(images) for images, _ in predictor.models[0].seen) <= batch_size
+
+
+@pytest.mark.parametrize("passes", [2, 3, 9])
+def test_passes_side_by_side_share_a_batch(network, passes):
+    ct, pet = slices(7)
+    predictor = Predictor(network(), "cpu", 4, passes=passes)
+    assert np.array_equal(predictor.mask(predictor.predict_slices(ct, pet)), expected(ct, pet))
+    assert max(len(images) for images, _ in predictor.models[0].seen) == -(-4 // min(passes, 4))
+    again = pickle.loads(pickle.dumps(predictor)).predict_slices(ct, pet)
+    assert np.array_equal(again, predictor.predict_slices(ct, pet))
+
+
+def test_passes_side_by_side_know_the_backend_that_was_forced(network):
+    class Asking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.config, self.asked = network().config, []
+
+        def forward(self, ct, pet):
+            self.asked.append(requested_backend())
+            return torch.zeros_like(ct)
+
+    predictor = Predictor(Asking(), "cpu", passes=2)
+    with use_backend("reference"):
+        predictor.predict_slices(*slices(4))
+    assert predictor.models[0].asked == ["reference", "reference"]
+
+
+def test_a_failed_pass_fails_the_batch(network):
+    class Broken(nn.Module):
+        config = network().config
+
+        def forward(self, ct, pet):
+            return torch.full_like(ct, float("nan" if (ct > 1.5).any() else "0"))
+
+    ct, pet = np.zeros((2, 4, 32, 32), np.uint8)
+    ct[3] = 255
+    with pytest.raises(DataError, match="not finite"):
+        Predictor(Broken(), "cpu", passes=2).predict_slices(ct, pet)
 
 
 def test_network_sees_normalised_single_channels(network):

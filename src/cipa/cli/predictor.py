@@ -16,6 +16,7 @@ def make_predictor(arguments: Namespace, device: str) -> "Predictor":
     Raises:
         DataError, UsageError: as `Predictor`.
     """
+    from cipa.inference.passes import split_threads
     from cipa.inference.predictor import Predictor
 
     predictor = Predictor(
@@ -26,6 +27,7 @@ def make_predictor(arguments: Namespace, device: str) -> "Predictor":
         precision=PRECISIONS[arguments.precision],
         tta=None if arguments.tta == "none" else arguments.tta,
         inputs=arguments.inputs,
+        passes=split_threads(device, arguments.batch_size),
     )
     warn_of_inputs(predictor.models, arguments.inputs)
     return predictor

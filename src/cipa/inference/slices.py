@@ -1,6 +1,9 @@
 """Grey slices in, probability of tumour out: networks on their device, one or an ensemble."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -41,6 +44,7 @@ class SlicePredictor:
         precision: `float32`, `bf16` or `fp16`: of a compiled network, or by autocast.
         tta: `flips` for the mean over four flips of every slice, or None.
         inputs: what the networks are shown, None for what each was trained on.
+        passes: forward passes that run side by side, each on its share of a batch.
         digest: sixteen hexadecimal digits that are the same for the same weights.
         warnings: settings in which the members of an ensemble differ, a line each.
     """
@@ -54,6 +58,7 @@ class SlicePredictor:
         precision: str = "float32",
         tta: str | None = None,
         inputs: str | None = None,
+        passes: int = 1,
     ) -> None:
         """Load the networks, move them to their device, put them in evaluation mode and compile them.
 
@@ -69,6 +74,8 @@ class SlicePredictor:
             tta: test-time augmentation: None or `flips`, which takes four times as long.
             inputs: `ct`, `pet` or `ct+pet`: what the networks are shown of a study that holds both, the rest
                 is black; by default what each was trained on.
+            passes: into how many forward passes a batch is cut on a CPU, which then run side by side:
+                `cipa.inference.passes.split_threads` gives each its threads.
 
         Raises:
             DataError: a file cannot be read.
@@ -86,21 +93,27 @@ class SlicePredictor:
         self.precision = precision
         self.tta = tta
         self.inputs = inputs
+        self.passes = passes
         self._check()
         self.device = choose_device(device)
         self.models = [with_inputs(model, inputs).eval() for model in self.models]
         self.digest = digest_of(self.models)  # before they go to a GPU: copied back it takes longer
         self.models = [model.to(self.device) for model in self.models]
-        self._networks = compile_on_gpu(self.models, self.batch_size, precision)
+        self._make_ready()
+
+    def _make_ready(self) -> None:
+        """Make what belongs to this process: CUDA graphs, threads."""
+        self._networks = compile_on_gpu(self.models, self.batch_size, self.precision)
+        self._pool = ThreadPoolExecutor(self.passes, "cipa-passes")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what was compiled: a CUDA graph belongs to its process."""
-        return {name: value for name, value in vars(self).items() if name != "_networks"}
+        """Leave out what belongs to this process."""
+        return {name: value for name, value in vars(self).items() if name not in ("_networks", "_pool")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Compile again what was left out."""
+        """Make again what was left out."""
         vars(self).update(state)
-        self._networks = compile_on_gpu(self.models, self.batch_size, self.precision)
+        self._make_ready()
 
     @property
     def image_size(self) -> int:
@@ -131,7 +144,7 @@ class SlicePredictor:
         self._check_slices(ct, pet)
         probability = np.empty((len(ct), *ct.shape[-2:]), dtype=np.float32)
         for batch in self.batches(len(ct)):
-            probability[batch] = self._forward(ct[batch], pet[batch])
+            probability[batch] = self._side_by_side(ct[batch], pet[batch])
         return probability
 
     def mask(self, probability: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
@@ -142,6 +155,18 @@ class SlicePredictor:
         """Cut a number of slices into runs of at most `batch_size`."""
         for first in range(0, slices, self.batch_size):
             yield slice(first, min(first + self.batch_size, slices))
+
+    def _side_by_side(self, ct: npt.NDArray[np.uint8], pet: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Segment a batch by as many forward passes as there are slices for."""
+        passes = min(self.passes, len(ct))
+        if passes == 1:
+            return self._forward(ct, pet)
+        bounds = [len(ct) * number // passes for number in range(passes + 1)]
+        jobs = [  # a thread does not know what the caller's context holds, such as a forced backend
+            self._pool.submit(copy_context().run, self._forward, ct[first:last], pet[first:last])
+            for first, last in pairwise(bounds)
+        ]
+        return np.concatenate([job.result() for job in jobs])
 
     def _forward(self, ct: npt.NDArray[np.uint8], pet: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         try:
@@ -181,6 +206,8 @@ class SlicePredictor:
     def _check(self) -> None:
         if self.batch_size < 1:
             raise UsageError(f"batch size {self.batch_size}: give at least 1")
+        if self.passes < 1:
+            raise UsageError(f"passes {self.passes}: give at least 1")
         if not 0 < self.threshold < 1:
             raise UsageError(f"threshold {self.threshold:g}: give a probability between 0 and 1")
         if self.precision not in PRECISIONS:

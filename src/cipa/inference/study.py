@@ -77,7 +77,7 @@ def predict_study(
     details = find_details(pair, found["labels"], found["lesions"], body)
     found["lesions"] = details.lesions
     warnings = [*predictor.warnings, *pair.warnings, *(region.result() if region else ()), *volume.warnings]
-    if body is None and volume.mask.any() and not options.keep_all:
+    if body is None and any(map(len, volume.marked)) and not options.keep_all:
         warnings.append(NO_BODY)
     facts = {
         "study": pair.name,
@@ -109,7 +109,10 @@ def limits_of(predictor: SlicePredictor, pair: PetCtInput, options: VolumeOption
 def _find_lesions(
     volume: SegmentedVolume, pair: PetCtInput, body: Body | None, limits: Limits
 ) -> dict[str, Any]:
-    """Tell lesions from marks that are none: `mask`, `labels`, `lesions` and `left_out` of the result."""
+    """Tell lesions from marks that are none: `mask`, `labels`, `lesions` and `left_out` of the result.
+
+    What is left out is cleared in the volume's mask.
+    """
     affine = pair.ct.affine
     stack, world = axial_stack(pair.ct.array, affine)
     sample = SliceSampler(*axial_stack(pair.pet.array, pair.pet.affine), world, stack.shape)
@@ -129,8 +132,10 @@ def _find_lesions(
         kept, others = split_kidneys(kept, body)
         left_out += others
     keep_lesions(labels, affine, [lesion.number for lesion in kept])
+    if left_out:  # in place: of a whole body another mask takes 0.2 GB
+        np.not_equal(labels, 0, out=volume.mask.view(bool))
     return {
-        "mask": labels.astype(bool).view(np.uint8) if left_out else volume.mask,
+        "mask": volume.mask,
         "labels": labels,
         "lesions": [replace(lesion, number=number) for number, lesion in enumerate(kept, start=1)],
         "left_out": tuple(left_out),

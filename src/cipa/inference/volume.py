@@ -21,7 +21,7 @@ from cipa.io.aligned import SliceSampler
 from cipa.io.checks import pair_warnings
 from cipa.io.orientation import axial_stack, spacing
 from cipa.io.plane import PlaneFit, fit_plane
-from cipa.io.volume import Volume
+from cipa.io.volume import Volume, sparse_zeros
 from cipa.modalities import BOTH
 from cipa.progress import Progress
 
@@ -78,17 +78,19 @@ def predict_volume(
     plane = plan_plane(ct, predictor.image_size, options)
     warnings = pair_warnings(ct if "ct" in inputs else None, pet if "pet" in inputs else None)
     images = _Images(predictor, ct, pet, plane, options)
-    probability, mask = (np.empty_like(ct.array, dtype=np.uint8) for _ in range(2))
+    probability, mask = np.empty_like(ct.array, dtype=np.uint8), sparse_zeros(ct.array, np.uint8)
     stored, marks = (axial_stack(array, ct.affine)[0] for array in (probability, mask))
     marked: list[npt.NDArray[np.float32]] = [np.empty(0, np.float32)] * len(marks)
 
     def store(batch: slice, on_image: npt.NDArray[np.float32]) -> None:
         """Keep one batch's probability and mask at its slices' indices."""
         values = plane.to_source(on_image)
-        marks[batch] = there = predictor.mask(values)
+        there = predictor.mask(values)
         stored[batch] = to_bytes(values, there, predictor.threshold)
         for number, one, at in zip(range(batch.start, batch.stop), values, there, strict=True):
-            marked[number] = one[at > 0]
+            if at.any():
+                marks[number] = at
+                marked[number] = one[at > 0]
 
     batches = list(predictor.batches(len(marks)))
     with ThreadPoolExecutor(BESIDE) as beside:

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from cipa.io.components import label_components
 from cipa.io.orientation import axial_stack
+from cipa.io.volume import sparse_zeros
 from cipa.lesions.suv_peak import Box
 
 
@@ -27,14 +28,14 @@ def label_lesions(mask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.generic],
     """
     planes = _planes(mask)
     if planes is None:
-        return np.zeros_like(mask, dtype=np.uint16), 0
+        return sparse_zeros(mask, np.uint16), 0
     there = _selection(planes)
     found, count = label_components(mask[there], small=True)
     sizes = np.bincount(found.ravel(), minlength=count + 1)[1:]
     kind = np.uint16 if count <= np.iinfo(np.uint16).max else np.int32
     numbers = np.zeros(count + 1, dtype=kind)
     numbers[1 + np.argsort(-sizes, kind="stable")] = np.arange(1, count + 1)
-    labels = np.zeros_like(mask, dtype=kind)
+    labels = sparse_zeros(mask, kind)
     labels[there] = numbers[found]
     return labels, count
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cipa.io.orientation import axial_stack, spacing
+from cipa.io.volume import sparse_zeros
 from cipa.lesions.body import Body
 from cipa.lesions.labelling import lesion_boxes
 from cipa.lesions.measure import AxialSlices, Lesion
@@ -94,18 +95,17 @@ def cut_at_body(
     """
     stack, world = axial_stack(labels, affine)
     left_out = []
-    cut = None
+    cut = sparse_zeros(labels, np.uint8)
+    within = axial_stack(cut, affine)[0]
     for number, box in enumerate(lesion_boxes(stack), start=1):
         inside = stack[box] == number
         beyond = inside & ~body.within(box)
+        within[box][inside & ~beyond] = 1
         if not beyond.any():
             continue
-        if cut is None:
-            cut = labels.astype(bool).view(np.uint8)
-        axial_stack(cut, affine)[0][box][beyond] = 0
         whole = np.array_equal(beyond, inside)
         left_out.append(_describe(beyond, box, world, uptake, OUTSIDE if whole else PART_OUTSIDE))
-    return cut, left_out
+    return (cut if left_out else None), left_out
 
 
 def split_by_size(

@@ -1,10 +1,11 @@
 """SUVpeak: the highest mean of a 1 mL sphere about a voxel of a lesion."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
+from scipy import fft
 
 PEAK_RADIUS_MM = (3 / (4 * np.pi) * 1000) ** (1 / 3)
 """Radius of a sphere of 1 mL: 6.20 mm."""
@@ -89,8 +90,7 @@ def _peak_of_tile(
     reach = np.array(sphere.shape) // 2
     wide = _widen(box, reach, suv.shape)
     inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, wide, strict=True))
-    kernel = sphere.astype(np.float64)
-    sums = signal.oaconvolve(suv[wide], kernel, "same")[inner]
+    sums = _convolve(suv[wide], sphere)[tuple(slice(most, -most or None) for most in reach)][inner]
     return float((sums / _voxels_in_reach(suv.shape, box, sphere))[inside].max())
 
 
@@ -110,7 +110,19 @@ def _voxels_in_reach(
         for side, most, length in zip(box, reach, shape, strict=True)
     ]
     image = np.einsum("i,j,k->ijk", *(part.astype(np.float64) for part in there))
-    return np.rint(signal.oaconvolve(image, sphere.astype(np.float64), "valid"))
+    return np.rint(_convolve(image, sphere)[tuple(slice(2 * most, -2 * most or None) for most in reach)])
+
+
+def _convolve(image: npt.NDArray[Any], sphere: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return the full convolution of two arrays of as many axes, by Fourier transforms.
+
+    As `scipy.signal.fftconvolve`, whose import takes 0.8 s, a third of PyTorch's.
+    """
+    full = [length + most - 1 for length, most in zip(image.shape, sphere.shape, strict=True)]
+    sizes = [fft.next_fast_len(length, real=True) for length in full]
+    waves = fft.rfftn(image.astype(np.float64), sizes) * fft.rfftn(sphere.astype(np.float64), sizes)
+    found: npt.NDArray[np.float64] = fft.irfftn(waves, sizes)
+    return found[tuple(slice(0, length) for length in full)]
 
 
 def _peak_of_few(

@@ -40,7 +40,13 @@ class SelectiveScan(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Start as VMamba does: A_n = -n, skips 1, steps log-uniform in `DT_RANGE`."""
+        """Start as VMamba does: A_n = -n, skips 1, steps log-uniform in `DT_RANGE`.
+
+        On PyTorch's meta device, where a network is made before its weights are read, there is nothing to
+        start: the shape of an exponential there costs an import of PyTorch's compiler, 1.5 s.
+        """
+        if self.A_logs.is_meta:
+            return
         width, rank = self.dt_weight.shape[1:]
         self.x_proj.uniform_(-(width**-0.5), width**-0.5)  # nn.Linear's default for fan-in `width`
         self.dt_weight.uniform_(-(rank**-0.5), rank**-0.5)

@@ -25,6 +25,9 @@ BACKENDS = ("auto", "reference", "cpu", "triton", "cuda")
 OLDEST_GPU = (8, 0)
 """Least compute capability Triton supports (Ampere)."""
 
+CPU_LANES = 16
+"""Channels in a vector of the CPU's kernels."""
+
 _override: ContextVar[str | None] = ContextVar("cipa_backend", default=None)
 
 
@@ -80,6 +83,30 @@ def backend_for(x: Tensor) -> str:
     if obstacle and x.device.type == "cuda" and x.dtype != torch.float64:
         _warn_once(f"{obstacle}: the reference loop runs, right but slow")
     return "reference" if obstacle else backend
+
+
+def is_fused_on_cpu(x: Tensor) -> bool:
+    """Return whether the CPU's compiled passes take the place of several of PyTorch's operations.
+
+    They compute float32 and have no backward pass, and what records operations (an export, a compiler, a
+    counter on fake tensors) must see PyTorch's. Their vectors need sixteen channels.
+
+    Args:
+        x: the op's main input, channels last.
+
+    Raises:
+        UsageError: a forced kernel that cannot run on this tensor.
+    """
+    return (
+        type(x) is Tensor
+        and x.dtype == torch.float32
+        and x.shape[-1] >= CPU_LANES
+        and backend_for(x) == "cpu"
+        and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+    )
 
 
 def scan_backend_for(x: Tensor, A_logs: Tensor) -> str:

@@ -164,6 +164,7 @@ def make_job(settings: Segmentation) -> Any:
     """
     from cipa.inference.batch import Job
     from cipa.inference.options import VolumeOptions
+    from cipa.inference.passes import split_threads
     from cipa.inference.predictor import Predictor
     from cipa.io.dicom.seg import load_writer
     from cipa.models.checkpoints.locate import locate_weights
@@ -176,6 +177,7 @@ def make_job(settings: Segmentation) -> Any:
         batch_size=settings.batch_size,
         threshold=settings.threshold,
         precision=settings.precision,
+        passes=split_threads(settings.device, settings.batch_size),
     )
     loading.join()
     options = VolumeOptions(min_suv=settings.min_suv, keep_all=settings.keep_all)

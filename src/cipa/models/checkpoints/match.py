@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from cipa.errors import DataError
 from cipa.readers import excerpt
@@ -15,6 +16,9 @@ LISTED = 3
 
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 """Types that weights may be stored in."""
+
+DRAWS = (Tensor.normal_, Tensor.uniform_)
+"""What initialisers draw by."""
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -38,11 +42,23 @@ def build(
         UsageError: MONAI is needed and not installed.
     """
     # Shapes only: no weight is drawn to be thrown away. MONAI draws some all the same: put the stream back.
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+    with torch.random.fork_rng(devices=[]), torch.device("meta"), _NoDraws():
         model = make()
     require_match(model.state_dict(), tensors, path, named)
     model.load_state_dict({name: _as_float32(tensor) for name, tensor in tensors.items()}, assign=True)
     return model.eval()
+
+
+class _NoDraws(TorchFunctionMode):
+    """Leaves tensors without values undrawn: PyTorch would import its compiler for them, 1.5 s."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call a function of PyTorch, or hand back what it would draw."""
+        if func in DRAWS and args[0].is_meta:
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def require_match(

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cipa.ops.backend import backend_for, require_fit
+from cipa.ops.backend import backend_for, is_fused_on_cpu, require_fit
 from cipa.ops.fused.scaled_branch import ScaledBranch
 
 EPS = 1e-5
@@ -44,6 +44,10 @@ def add_norm(
         from cipa.ops.fused.add_norm_triton import launch_add_norm
 
         return launch_add_norm(x, branch, skip, weight, bias, eps, compute_dtype(x))
+    if is_fused_on_cpu(x) and weight.dtype == torch.float32:
+        from cipa.ops.fused.add_norm_cpu import launch_add_norm as launch_on_cpu
+
+        return launch_on_cpu(x, branch, skip, weight, bias, eps)
     branch = branch.work_out() if isinstance(branch, ScaledBranch) else branch
     if backend_for(x) == "triton":
         return _AddNorm.apply(x, branch, skip, weight, bias, eps)

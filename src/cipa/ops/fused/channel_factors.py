@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cipa.ops.backend import backend_for, require_fit
+from cipa.ops.backend import backend_for, is_fused_on_cpu, require_fit
 
 
 def channel_factors(x: Tensor, down: Tensor, up: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -34,7 +34,12 @@ def channel_factors(x: Tensor, down: Tensor, up: Tensor, bias: Tensor | None = N
         from cipa.ops.fused.channel_factors_triton import launch_channel_factors
 
         return launch_channel_factors(x.contiguous(), down, up, bias)
-    pooled = torch.stack([x.mean((1, 2)), x.amax((1, 2))])
+    if is_fused_on_cpu(x):
+        from cipa.ops.fused.channel_moments_cpu import launch_channel_moments
+
+        pooled = launch_channel_moments(x)
+    else:
+        pooled = torch.stack([x.mean((1, 2)), x.amax((1, 2))])
     pooled = pooled if bias is None else pooled + bias.to(pooled.dtype)
     mean, largest = F.linear(F.silu(F.linear(pooled, down)), up)
     return torch.sigmoid(mean + largest)[:, None, None]

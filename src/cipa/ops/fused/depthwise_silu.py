@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cipa.ops.backend import backend_for, require_fit
+from cipa.ops.backend import backend_for, is_fused_on_cpu, require_fit
 
 
 def depthwise_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -31,6 +31,10 @@ def depthwise_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         from cipa.ops.fused.depthwise_silu_triton import launch_depthwise
 
         return launch_depthwise(x.contiguous(), weight, bias)
+    if is_fused_on_cpu(x):
+        from cipa.ops.fused.depthwise_silu_cpu import launch_depthwise as launch_on_cpu
+
+        return launch_on_cpu(x, weight, bias)
     first = x.permute(0, 3, 1, 2)
     return F.silu(F.conv2d(first, weight, bias, padding=1, groups=x.shape[-1])).permute(0, 2, 3, 1)
 

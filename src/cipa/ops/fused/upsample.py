@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cipa.ops.backend import backend_for, require_fit
+from cipa.ops.backend import backend_for, is_fused_on_cpu, require_fit
 from cipa.ops.fused.add_norm import EPS
 
 
@@ -61,6 +61,10 @@ def upsample2_norm_project(
         from cipa.ops.fused.upsample_logits_triton import launch_double_norm_project
 
         return launch_double_norm_project(x, weight, bias, projection, eps)
+    if len(projection) == 1 and is_fused_on_cpu(x):
+        from cipa.ops.fused.upsample_logits_cpu import launch_double_norm_project as launch_on_cpu
+
+        return launch_on_cpu(x, weight, bias, projection, eps)
     return F.linear(F.layer_norm(upsample2(x), weight.shape, weight, bias, eps), projection)
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cipa.ops.backend import backend_for, launcher, require_fit, scan_backend_for
+from cipa.ops.backend import backend_for, is_fused_on_cpu, launcher, require_fit, scan_backend_for
 from cipa.ops.fused.add_norm import EPS
 from cipa.ops.scan.parameters import ScanInput, ScanParameters, scan_input
 from cipa.ops.scan.ss2d import ALL_DIRECTIONS, check_scan, ss2d
@@ -79,6 +79,10 @@ def ss2d_norm_gate(
             "norm_bias": (norm_bias, width),
         },
     )
+    if is_fused_on_cpu(x) and is_fused_on_cpu(gate):
+        from cipa.ops.scan.cpu.norm_gate import launch_norm_gate
+
+        return launch_norm_gate(ss2d(x, projection, *scan.parameters), *norm_gate)
     if backend_for(x) != "triton":
         dtype = x.dtype
         if dtype == torch.float16:  # a trained network's scan reaches 1e10, float16 ends at 65504

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from cipa.ops.scan.cpu.simd import fma, maximum, power_of_two, splat
+from cipa.ops.scan.cpu.simd import fma, maximum, splat, times_power_of_two
 
 LOG2E = np.float32(1.4426950408889634)
 
@@ -40,7 +40,7 @@ def exp2(x) -> Any:
     p = fma(p, f, splat(_E2))
     p = fma(p, f, splat(_E1))
     p = fma(p, f, splat(_ONE))
-    return p * power_of_two(shifted)
+    return times_power_of_two(p, shifted)
 
 
 @njit(inline="always")

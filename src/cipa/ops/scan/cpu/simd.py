@@ -154,17 +154,20 @@ def maximum(typingctx, left, right) -> Any:
 
 
 @intrinsic
-def power_of_two(typingctx, shifted) -> Any:
-    """2**i for lanes that hold 1.5 * 2**23 + i: the integer sits in the low bits of the mantissa."""
+def times_power_of_two(typingctx, factor, shifted) -> Any:
+    """Factor * 2**i for lanes of the second that hold 1.5 * 2**23 + i: i sits in their low mantissa bits.
+
+    i is added to the factor's exponent, which leaves the multipliers to the scan. The product must be a
+    normal number.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         """Emit the LLVM instructions."""
-        bits = builder.bitcast(arguments[0], _INTEGERS)
-        exponent = builder.shl(bits, ir.Constant(_INTEGERS, [23] * LANES))
-        one = ir.Constant(_INTEGERS, [0x3F800000] * LANES)
-        return builder.bitcast(builder.add(exponent, one), _VECTOR)
+        bits, power = (builder.bitcast(one, _INTEGERS) for one in arguments)
+        exponent = builder.shl(power, ir.Constant(_INTEGERS, [23] * LANES))
+        return builder.bitcast(builder.add(bits, exponent), _VECTOR)
 
-    return float32x16(float32x16), generate
+    return float32x16(float32x16, float32x16), generate
 
 
 def _halve(builder: Any, left: Any, right: Any, lanes: int) -> Any:
