@@ -30,7 +30,7 @@ def depthwise_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
             return _DepthwiseSiLU.apply(x, weight, bias)
         from cipa.ops.fused.depthwise_silu_triton import launch_depthwise
 
-        return launch_depthwise(x.contiguous(), weight, bias)
+        return launch_depthwise(x, weight, bias)
     first = x.permute(0, 3, 1, 2)
     return F.silu(F.conv2d(first, weight, bias, padding=1, groups=x.shape[-1])).permute(0, 2, 3, 1)
 
@@ -41,7 +41,6 @@ class _DepthwiseSiLU(torch.autograd.Function):
         """Convolve and apply SiLU; only the input is kept."""
         from cipa.ops.fused.depthwise_silu_triton import launch_depthwise
 
-        x = x.contiguous()
         ctx.save_for_backward(x, weight, bias)
         return launch_depthwise(x, weight, bias)
 
