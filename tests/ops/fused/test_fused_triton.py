@@ -261,6 +261,25 @@ def test_under_autocast_the_norm_gives_what_a_product_takes(dtype, device):
     assert out.dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.interpreter
+@pytest.mark.gpu
+def test_a_narrow_branch_of_a_wide_stream_gets_a_narrow_gradient(dtype, device):
+    x, branch, *vectors = normal((2, 5, 8), (2, 5, 8), (8,), (8,))
+    inputs, upstream = [x, branch.to(dtype), *vectors], normal((2, 5, 8), (2, 5, 8), seed=1)
+
+    def op(x, branch, weight, bias):
+        return add_norm(x, branch, None, weight, bias)
+
+    with use_backend("reference"):
+        _, expected = run(op, [tensor.double() for tensor in inputs], upstream)
+    _, found = run(op, [tensor.to(device) for tensor in inputs], upstream)
+    assert [tensor.dtype for tensor in found] == [tensor.dtype for tensor in inputs]
+    for place, (gradient, truth) in enumerate(zip(found, expected, strict=True)):
+        bound = TYPES[dtype if place == 1 else torch.float32][1]
+        assert relative_error(gradient.cpu(), truth) < bound, f"gradient of argument {place}"
+
+
 @pytest.mark.interpreter
 @pytest.mark.gpu
 def test_a_float16_scan_may_pass_the_end_of_float16(device):
