@@ -306,3 +306,13 @@ def test_ss2d_block_names_what_does_not_fit(place, name, device):
     inputs[place] = inputs[place][..., :-1]
     with pytest.raises(ValueError, match=rf": {name} is"):
         ss2d_block(*(tensor.to(device) for tensor in inputs))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 5), (3, 7, 40), (2, 300, 3, 7), (1, 513, 17)], ids=str)
+@pytest.mark.interpreter
+@pytest.mark.gpu
+def test_parts_of_a_gradient_are_summed(shape, device):
+    from cipa.ops.fused.partial_sums_triton import sum_parts
+
+    (parts,) = normal(shape)
+    assert relative_error(sum_parts(parts.to(device)).cpu(), parts.double().sum(1)) < 1e-6

@@ -9,6 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from cipa.ops.fused.partial_sums_triton import sum_parts
 from cipa.ops.fused.scaled_branch import ScaledBranch
 from cipa.ops.gpu import multiprocessors
 
@@ -148,10 +149,10 @@ def add_norm_backward(
         tl.store(dskip + out, tl.sum(skip_sum, axis=0)[None, :], mask=known)
 
 
-def tile_of(channels: int) -> tuple[int, int]:
-    """Return the rows and padded channels of a program's tile."""
+def tile_of(channels: int, elements: int = ELEMENTS) -> tuple[int, int]:
+    """Return the rows and padded channels of a program's tile of about so many values."""
     block = triton.next_power_of_2(channels)
-    return max(1, ELEMENTS // block), block
+    return max(1, elements // block), block
 
 
 def plan_backward(rows: int, channels: int, device: torch.device) -> tuple[int, dict[str, int]]:
@@ -238,5 +239,5 @@ def launch_add_norm_backward(
         rows, channels, eps, TOTAL=dtotal is not None, SKIP=skip is not None,
         BOTH=both, **constants,
     )  # fmt: skip
-    dweight, dbias, *dskip = sums.sum(1)
+    dweight, dbias, *dskip = sum_parts(sums)
     return dx, dsum, dskip[0] if dskip else None, dweight, dbias

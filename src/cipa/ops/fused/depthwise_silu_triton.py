@@ -16,6 +16,7 @@ import triton.language as tl
 from torch import Tensor
 
 from cipa.ops.fused.activations_triton import silu
+from cipa.ops.fused.partial_sums_triton import sum_parts
 from cipa.ops.gpu import evenly_spaced, multiprocessors
 
 ROWS = 8
@@ -172,7 +173,7 @@ def launch_depthwise_backward(
         dlinear, x, _by_tap(weight), dx, sums, bands, height, width, channels, stride, dx.stride(2),
         BH=ROWS_BACK, BW=columns, BD=CHANNELS,
     )  # fmt: skip
-    total = sums.sum(0)
+    total = sum_parts(sums[None])[0]
     return dx, total[:9].t().reshape(channels, 1, 3, 3), total[9]
 
 

@@ -15,6 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from cipa.ops.fused.add_norm_triton import norm_backward
+from cipa.ops.fused.partial_sums_triton import sum_parts
 from cipa.ops.gpu import multiprocessors
 
 PIXELS = 16
@@ -174,5 +175,5 @@ def launch_double_norm_project_backward(
         strips, height, width, channels, eps,
         CLASSES=classes, BW=columns, BD=triton.next_power_of_2(channels),
     )  # fmt: skip
-    dweight, dbias = sums.sum(1)
-    return launch_double_backward(ddoubled), dweight, dbias, factors.sum(0)
+    dweight, dbias = sum_parts(sums)
+    return launch_double_backward(ddoubled), dweight, dbias, sum_parts(factors[None])[0]

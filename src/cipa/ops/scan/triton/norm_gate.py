@@ -9,7 +9,11 @@ from torch import Tensor
 
 from cipa.ops.fused.activations_triton import silu
 from cipa.ops.fused.add_norm_triton import load_beside, norm_backward, plan_backward, standardise, tile_of
+from cipa.ops.fused.partial_sums_triton import sum_parts
 from cipa.ops.gpu import evenly_spaced
+
+ELEMENTS = 1024
+"""Values that a program of the forward pass holds of each map it reads: 7 % faster than with 2048 (H200)."""
 
 
 @triton.jit(do_not_specialize=["rows"])
@@ -102,7 +106,7 @@ def launch_merge_norm_gate(
     batch, length, count, channels = source.shape
     out = torch.empty(batch, length, channels, dtype=dtype, device=source.device)
     merged = torch.empty_like(out, dtype=source.dtype) if save else out
-    rows, block = tile_of(channels)
+    rows, block = tile_of(channels, ELEMENTS)
     gate, stride = evenly_spaced(gate)
     merge_norm_gate_forward[(triton.cdiv(batch * length, rows),)](
         source, gate, weight, bias, merged, out, batch * length, channels, stride, eps,
@@ -153,5 +157,5 @@ def launch_norm_gate_backward(
         dgate if again is None else again, count, channels, stride, dgate.stride(-2), eps,
         AGAIN=again is not None, **constants,
     )  # fmt: skip
-    dweight, dbias = sums.sum(1)
+    dweight, dbias = sum_parts(sums)
     return NormGateGradients(dmerged, dgate, dweight, dbias)
