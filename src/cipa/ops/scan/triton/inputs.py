@@ -52,7 +52,8 @@ def prepare(scan: ScanInput) -> Prepared:
     steps = projection if dt is None else dt.contiguous()
     delta = x.new_empty(batch, length, count, channels)
     values = x.new_empty(batch, length, count, 2 * states, dtype=torch.float32)
-    block = min(64 if channels % 128 else 128, triton.next_power_of_2(channels))
+    wide = channels % 128 == 0 and x.element_size() == 2
+    block = min(128 if wide else 64, triton.next_power_of_2(channels))
     blocks = count * triton.cdiv(channels, block)
     tiles = (
         TILES if triton.cdiv(batch * length, ROWS) * blocks >= TILES * MANY * multiprocessors(x.device) else 1
