@@ -176,7 +176,11 @@ class _Recomputing(torch.autograd.Function):
 
 def _weight_gradient(dout: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """Return the gradient of a linear layer's weight from that of its result, (B, H, W, .), and its input."""
-    return (dout.flatten(0, 2).t() @ x.flatten(0, 2)).to(weight.dtype)
+    columns, rows = dout.flatten(0, 2).t(), x.flatten(0, 2)
+    if dout.is_cuda and weight.dtype == torch.float32 != dout.dtype:
+        # From the sum, which is float32: rounding it in between would be a pass more, and worse.
+        return torch.mm(columns, rows, out_dtype=torch.float32)
+    return (columns @ rows).to(weight.dtype)
 
 
 def _convolve_project(x: Tensor, taps: Tensor, taps_bias: Tensor, x_proj: Tensor) -> tuple[Tensor, Tensor]:
@@ -193,9 +197,8 @@ def _project_backward(
 ) -> tuple[Tensor, Tensor]:
     """Add the projection's part to the convolved map's gradient; return it and that of x_proj."""
     weight = x_proj.flatten(0, 1)
-    columns = dprojection.flatten(3).flatten(0, 2)
-    rows = convolved.flatten(0, 2)
+    columns = dprojection.flatten(3)
     with torch.autocast(convolved.device.type, enabled=False):
-        total = torch.addmm(dconvolved.flatten(0, 2), columns, weight.to(columns.dtype))
-        dweight = columns.t() @ rows
-    return total.view(convolved.shape), dweight.view(x_proj.shape).to(x_proj.dtype)
+        total = torch.addmm(dconvolved.flatten(0, 2), columns.flatten(0, 2), weight.to(columns.dtype))
+        dweight = _weight_gradient(columns, convolved, weight)
+    return total.view(convolved.shape), dweight.view(x_proj.shape)
