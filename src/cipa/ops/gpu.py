@@ -14,11 +14,6 @@ def multiprocessors(device: torch.device) -> int:
     return torch.cuda.get_device_properties(device).multi_processor_count
 
 
-def runs_ptx(device: torch.device) -> bool:
-    """Tell whether kernels on a device may hold PTX: NVIDIA's; neither AMD's nor Triton's interpreter."""
-    return device.type == "cuda" and torch.version.hip is None
-
-
 def evenly_spaced(x: Tensor) -> tuple[Tensor, int]:
     """Return a map and the elements from one of its pixels to the next.
 

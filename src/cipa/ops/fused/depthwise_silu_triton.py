@@ -15,7 +15,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from cipa.ops.fused.activations_triton import silu
+from cipa.ops.fused.activations_triton import sigmoid, silu
 from cipa.ops.fused.partial_sums_triton import sum_parts
 from cipa.ops.gpu import evenly_spaced, multiprocessors
 
@@ -91,8 +91,8 @@ def depthwise_forward(
     for row in tl.static_range(BH):
         value = convolve(band, row, taps) + shift
         if BACK:
-            sigmoid = tl.sigmoid(value)
-            value = upstream[row].to(tl.float32) * sigmoid * (1.0 + value * (1.0 - sigmoid))
+            gate = sigmoid(value)
+            value = upstream[row].to(tl.float32) * gate * (1.0 + value * (1.0 - gate))
         else:
             value = silu(value)
         at = out + start + (first + row) * width * channels + place

@@ -9,7 +9,7 @@ import torch
 import triton
 from torch import Tensor
 
-from cipa.ops.gpu import multiprocessors, runs_ptx
+from cipa.ops.gpu import multiprocessors
 from cipa.ops.scan.parameters import ScanInput
 from cipa.ops.scan.triton.dt_projection import dt_projection_forward
 from cipa.ops.scan.triton.plan import require_indexable
@@ -63,6 +63,6 @@ def prepare(scan: ScanInput) -> Prepared:
         projection, steps, dt_weight.contiguous(), dt_bias.contiguous(), delta, values, batch * length,
         channels, K=count, N=states, R=rank, RANK=max(16, triton.next_power_of_2(rank)),
         PAIR=triton.next_power_of_2(2 * states), ROWS=ROWS, BD=block,
-        TILES=tiles, FLUSH=runs_ptx(x.device),
+        TILES=tiles,
     )  # fmt: skip
     return Prepared(x_flat, delta, values, A_logs.contiguous(), Ds.contiguous())

@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from cipa.ops.fused.activations_triton import silu
+from cipa.ops.fused.activations_triton import sigmoid, silu
 from cipa.ops.fused.add_norm_triton import load_beside, norm_backward, plan_backward, standardise, tile_of
 from cipa.ops.fused.partial_sums_triton import sum_parts
 from cipa.ops.gpu import evenly_spaced
@@ -68,9 +68,9 @@ def norm_gate_backward(
         value = tl.load(merged + at, mask=mask, other=0.0).to(tl.float32)
         z = tl.load(gate + row * gate_stride + d, mask=mask, other=0.0).to(tl.float32)
         upstream = tl.load(dout + at, mask=mask, other=0.0).to(tl.float32)
-        sigmoid = tl.sigmoid(z)
-        through = z * sigmoid
-        slope = sigmoid * (1.0 + z - through)
+        share = sigmoid(z)
+        through = z * share
+        slope = share * (1.0 + z - through)
         gated = upstream * through
         normed, gradient = norm_backward(value, gated * scale, mask, channels, eps)
         shifted = normed * scale + shift
