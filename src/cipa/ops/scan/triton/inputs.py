@@ -15,7 +15,11 @@ from cipa.ops.scan.triton.dt_projection import dt_projection_forward
 from cipa.ops.scan.triton.plan import require_indexable
 
 ROWS, TILES = 64, 4
-"""Rows of a tile of the dt projection, and tiles that one program makes with the weight it has read."""
+"""Rows of a tile of the dt projection, and tiles that one program makes with the weight it has read.
+
+Measured on an H200: in half precision 8 to 13 % faster with 128 channels a program, several tiles 8 % slower with
+64; in float32 64 channels and several tiles up to 17 %.
+"""
 MANY = 32
 """Programs a multiprocessor from which on they take several tiles each."""
 
@@ -52,12 +56,11 @@ def prepare(scan: ScanInput) -> Prepared:
     steps = projection if dt is None else dt.contiguous()
     delta = x.new_empty(batch, length, count, channels)
     values = x.new_empty(batch, length, count, 2 * states, dtype=torch.float32)
-    wide = channels % 128 == 0 and x.element_size() == 2
-    block = min(128 if wide else 64, triton.next_power_of_2(channels))
+    half = x.element_size() == 2
+    block = min(128 if half and channels % 128 == 0 else 64, triton.next_power_of_2(channels))
     blocks = count * triton.cdiv(channels, block)
-    tiles = (
-        TILES if triton.cdiv(batch * length, ROWS) * blocks >= TILES * MANY * multiprocessors(x.device) else 1
-    )
+    many = triton.cdiv(batch * length, ROWS) * blocks >= TILES * MANY * multiprocessors(x.device)
+    tiles = TILES if many and (block > 64 or not half) else 1
     grid = (triton.cdiv(batch * length, ROWS * tiles), count, blocks // count)
     dt_projection_forward[grid](
         projection, steps, dt_weight.contiguous(), dt_bias.contiguous(), delta, values, batch * length,
