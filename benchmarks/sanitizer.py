@@ -10,6 +10,7 @@ copies are waited for before the arrival, and a `__syncwarp` stands before the w
 what it then still reported would be a hazard.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,9 @@ from collections.abc import Sequence
 TOOLS = ("memcheck", "synccheck", "initcheck", "racecheck-explicit")
 FALLBACKS = ("/usr/local/cuda/bin/compute-sanitizer", "/usr/local/cuda/compute-sanitizer/compute-sanitizer")
 MOST_SECONDS = 150
+UNCACHED = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
+"""Every tensor an allocation of its own: in PyTorch's pools a read beyond one lands in another's values."""
+
 EXPLICIT = {  # in forward.cu
     "barrier_init(done + tid * 8, WARPS);": "barrier_init(done + tid * 8, WARPS * 32);",
     "if (lane == 0) barrier_arrive(done + slot * 8);": "barrier_arrive(done + slot * 8);",
@@ -54,12 +58,17 @@ def watch(tool: str) -> tuple[bool, str]:
     if program is None:
         raise FileNotFoundError("compute-sanitizer is not installed")
     name, _, explicit = tool.partition("-")
-    command = [program, "--tool", name, "--print-limit", "30"]
-    # initcheck must see the writes of PyTorch's kernels too, the others need not
-    command += [] if name == "initcheck" else ["--kernel-regex", "kns=scan_"]
+    command = [program, "--tool", name, "--print-limit", "30", "--kernel-regex", "kns=scan_"]
     command += [sys.executable, "-m", "benchmarks.sanitizer", "--small", explicit or "as-is"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            env=os.environ | UNCACHED,
+            capture_output=True,
+            text=True,
+            timeout=MOST_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return False, f"stopped after {MOST_SECONDS} s"
     text = done.stdout + done.stderr
@@ -79,7 +88,10 @@ def last_words(text: str) -> str:
 
 
 def small(explicit: bool) -> None:
-    """Run every kernel once on shapes with tails; no Triton, whose kernels are not watched."""
+    """Run every kernel once on shapes with tails; no Triton, whose kernels are not watched.
+
+    Inputs are drawn on the CPU: initcheck follows copies to the GPU, not what PyTorch's own kernels write.
+    """
     import torch
 
     from cipa.ops.scan.cuda import build, forward
@@ -96,23 +108,23 @@ def small(explicit: bool) -> None:
     draw = torch.Generator().manual_seed(0)
 
     def normal(*shape: int) -> torch.Tensor:
-        return torch.randn(*shape, generator=draw).cuda()
+        return torch.randn(*shape, generator=draw)
 
     for states, name, count, height, width in SHAPES:
         dtype, (batch, channels, directions) = getattr(torch, name), (2, 24, (0, 1, 2, 3))
         length = height * width
         walks = Walks(
-            normal(batch, length, channels).to(dtype),
-            torch.nn.functional.softplus(normal(batch, length, 4, channels) - 2).to(dtype),
-            normal(batch, length, 4, 2 * states), normal(4, channels, states) * 0.1, normal(4, channels),
-            height, width, directions,
+            normal(batch, length, channels).to(dtype).cuda(),
+            torch.nn.functional.softplus(normal(batch, length, 4, channels) - 2).to(dtype).cuda(),
+            normal(batch, length, 4, 2 * states).cuda(), normal(4, channels, states).mul(0.1).cuda(),
+            normal(4, channels).cuda(), height, width, directions,
         )  # fmt: skip
         size = walks.x.element_size()
         layout = forward_layout(count, length, channels, states, size, size, cut=False)
         segments = -(-length // 64)
         kept = torch.empty(batch, segments, 4, states, channels, device="cuda") if segments > 1 else None
         y = run_scan(walks, layout, Cut(length, 1, 2), None, kept)
-        upstream = normal(batch, length, channels).to(y.dtype)
+        upstream = normal(batch, length, channels).to(y.dtype).cuda()
         back = backward_layout(channels, states)
         none = torch.empty(0, device="cuda")
         run_backward(walks, upstream, back, Cut(length, 1, 2), none if kept is None else kept, None)

@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from cipa.ops import conv_scan_project, project, ss2d_norm_gate
+from cipa.ops import project, ss2d_block, ss2d_norm_gate
 
 DT_RANGE = (1e-3, 1e-1)
 """Steps that softplus(dt_bias) starts with, log-uniform (Mamba, arXiv 2312.00752, section 3.6)."""
@@ -72,22 +72,23 @@ class SelectiveScan(nn.Module):
             gate, norm.weight, norm.bias, self.directions, norm.eps,
         )  # fmt: skip
 
-    def convolved_projected(
-        self, x: Tensor, depthwise: nn.Conv2d, gate: Tensor, norm: nn.LayerNorm, out_proj: nn.Linear
+    def block(
+        self, x: Tensor, in_proj: nn.Linear, depthwise: nn.Conv2d, norm: nn.LayerNorm, out_proj: nn.Linear
     ) -> Tensor:
-        """Convolve each channel and pass a SiLU first, project last.
+        """Do all an SS2D block does, from its input to its output.
 
         Args:
-            x: (B, H, W, D).
+            x: (B, H, W, C).
+            in_proj: C to 2 D channels, without bias: the scanned half, then the gate.
             depthwise: 3 x 3, with bias.
-            gate: (B, H, W, D), passes a SiLU.
             norm: LayerNorm(D) of the sum.
             out_proj: D to C channels, without bias.
 
         Returns:
             (B, H, W, C).
         """
-        return conv_scan_project(
-            x, depthwise.weight, cast(Tensor, depthwise.bias), self.x_proj, self.dt_weight, self.dt_bias,
-            self.A_logs, self.Ds, gate, norm.weight, norm.bias, out_proj.weight, self.directions, norm.eps,
+        return ss2d_block(
+            x, in_proj.weight, depthwise.weight, cast(Tensor, depthwise.bias), self.x_proj, self.dt_weight,
+            self.dt_bias, self.A_logs, self.Ds, norm.weight, norm.bias, out_proj.weight, self.directions,
+            norm.eps,
         )  # fmt: skip

@@ -40,9 +40,7 @@ class SS2D(nn.Module):
         Returns:
             The residual branch's value, (B, H, W, C).
         """
-        # Two products instead of one and a split: both halves come out contiguous, as the kernels want them.
-        scanned, gate = (F.linear(x, half) for half in self.in_proj.weight.chunk(2))
-        return self.scan.convolved_projected(scanned, self.depthwise, gate, self.out_norm, self.out_proj)
+        return self.scan.block(x, self.in_proj, self.depthwise, self.out_norm, self.out_proj)
 
 
 class SS1D(nn.Module):

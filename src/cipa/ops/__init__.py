@@ -1,6 +1,6 @@
 """The selective scan (S6), its two-dimensional form SS2D, and the fused passes around it.
 
-Public: `selective_scan`, `ss2d`, `ss2d_norm_gate`, `conv_scan_project`, `project`, `depthwise_silu`,
+Public: `selective_scan`, `ss2d`, `ss2d_norm_gate`, `ss2d_block`, `project`, `depthwise_silu`,
 `add_norm`, `add_branch`, `bias_gelu`, `bias_relu`, `channel_factors`, `embed_norm`, `map_tokens`, `amplify`,
 `merge_norm`, `window_norm`, `add_windows`, `upsample2`, `upsample2_norm_project`, and the choice of kernels
 (`CIPA_BACKEND`, `use_backend`). The ops work on tensors and know nothing of images or medicine;
@@ -18,7 +18,7 @@ from cipa.ops.fused.merge_norm import merge_norm
 from cipa.ops.fused.scaled_branch import ScaledBranch
 from cipa.ops.fused.upsample import upsample2, upsample2_norm_project
 from cipa.ops.fused.windows import add_windows, window_norm
-from cipa.ops.scan.block import conv_scan_project, project
+from cipa.ops.scan.block import project, ss2d_block
 from cipa.ops.scan.norm_gate import ss2d_norm_gate
 from cipa.ops.scan.selective_scan import selective_scan
 from cipa.ops.scan.ss2d import ss2d
@@ -32,7 +32,6 @@ __all__ = [
     "bias_gelu",
     "bias_relu",
     "channel_factors",
-    "conv_scan_project",
     "depthwise_silu",
     "embed_norm",
     "map_tokens",
@@ -40,6 +39,7 @@ __all__ = [
     "project",
     "selective_scan",
     "ss2d",
+    "ss2d_block",
     "ss2d_norm_gate",
     "upsample2",
     "upsample2_norm_project",

@@ -66,6 +66,8 @@ class GraphedGradients:
 
     def __init__(self, loss: Callable[..., Tensor], inputs: Sequence[Tensor], model: nn.Module) -> None:
         self._inputs = [tensor.clone() for tensor in inputs]
+        # The graph holds addresses alone: it would write into the buffers of a model let go.
+        self._model = model
         before = [(buffer, buffer.clone()) for buffer in model.buffers()]
         model.zero_grad(set_to_none=True)
         with torch.cuda.device(self._inputs[0].device):

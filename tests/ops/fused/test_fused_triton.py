@@ -7,8 +7,8 @@ import torch
 
 from cipa.ops import (
     add_norm,
-    conv_scan_project,
     depthwise_silu,
+    ss2d_block,
     ss2d_norm_gate,
     upsample2,
     upsample2_norm_project,
@@ -193,19 +193,18 @@ def test_ss2d_norm_gate(shape, device):
         pytest.param({"height": 9, "width": 31, "channels": 192, "states": 16}, marks=[pytest.mark.gpu]),
     ],
 )  # fmt: skip
-def test_conv_scan_project(shape, device):
+def test_ss2d_block(shape, device):
     x, projection, *scan = ss2d_inputs(**shape)
     directions = tuple(range(shape.get("directions", 4)))
     channels = x.shape[-1]
-    taps, taps_bias, gate, weight, bias, upstream, x_proj, out_proj = normal(
-        (channels, 1, 3, 3), (channels,), x.shape, (channels,), (channels,), (*x.shape[:-1], 5),
-        (*projection.shape[3:], channels), (5, channels),
+    x, in_proj, taps, taps_bias, weight, bias, upstream, x_proj, out_proj = normal(
+        (*x.shape[:-1], 7), (2 * channels, 7), (channels, 1, 3, 3), (channels,), (channels,), (channels,),
+        (*x.shape[:-1], 5), (*projection.shape[3:], channels), (5, channels),
     )  # fmt: skip
     x_proj, out_proj = (matrix * channels**-0.5 for matrix in (x_proj, out_proj))
-    inputs = [x, taps / 3, taps_bias, x_proj, *scan, gate, weight, bias, out_proj]
+    inputs = [x, in_proj * 7**-0.5, taps / 3, taps_bias, x_proj, *scan, weight, bias, out_proj]
     check(
-        lambda *a: conv_scan_project(*a, directions=directions),
-        inputs, [upstream], device, bounds=(3e-6, 1e-5),
+        lambda *a: ss2d_block(*a, directions=directions), inputs, [upstream], device, bounds=(3e-6, 1e-5)
     )  # fmt: skip
 
 
@@ -262,6 +261,25 @@ def test_under_autocast_the_norm_gives_what_a_product_takes(dtype, device):
     assert out.dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.interpreter
+@pytest.mark.gpu
+def test_a_narrow_branch_of_a_wide_stream_gets_a_narrow_gradient(dtype, device):
+    x, branch, *vectors = normal((2, 5, 8), (2, 5, 8), (8,), (8,))
+    inputs, upstream = [x, branch.to(dtype), *vectors], normal((2, 5, 8), (2, 5, 8), seed=1)
+
+    def op(x, branch, weight, bias):
+        return add_norm(x, branch, None, weight, bias)
+
+    with use_backend("reference"):
+        _, expected = run(op, [tensor.double() for tensor in inputs], upstream)
+    _, found = run(op, [tensor.to(device) for tensor in inputs], upstream)
+    assert [tensor.dtype for tensor in found] == [tensor.dtype for tensor in inputs]
+    for place, (gradient, truth) in enumerate(zip(found, expected, strict=True)):
+        bound = TYPES[dtype if place == 1 else torch.float32][1]
+        assert relative_error(gradient.cpu(), truth) < bound, f"gradient of argument {place}"
+
+
 @pytest.mark.interpreter
 @pytest.mark.gpu
 def test_a_float16_scan_may_pass_the_end_of_float16(device):
@@ -278,12 +296,23 @@ def test_a_float16_scan_may_pass_the_end_of_float16(device):
 @pytest.mark.interpreter
 @pytest.mark.gpu
 @pytest.mark.parametrize(
-    ("place", "name"), [(1, "taps"), (3, "x_proj"), (5, "dt_bias"), (8, "gate"), (11, "out_proj")]
+    ("place", "name"),
+    [(1, "in_proj"), (2, "taps"), (4, "x_proj"), (6, "dt_bias"), (9, "norm_weight"), (11, "out_proj")],
 )
-def test_conv_scan_project_names_what_does_not_fit(place, name, device):
+def test_ss2d_block_names_what_does_not_fit(place, name, device):
     x, projection, *scan = ss2d_inputs(1, 2, 3, 8)
-    shapes = ((8, 1, 3, 3), (8,), (*projection.shape[3:], 8)), (x.shape, (8,), (8,), (5, 8))
+    shapes = ((16, 8), (8, 1, 3, 3), (8,), (*projection.shape[3:], 8)), ((8,), (8,), (5, 8))
     inputs = [x, *normal(*shapes[0]), *scan, *normal(*shapes[1])]
     inputs[place] = inputs[place][..., :-1]
     with pytest.raises(ValueError, match=rf": {name} is"):
-        conv_scan_project(*(tensor.to(device) for tensor in inputs))
+        ss2d_block(*(tensor.to(device) for tensor in inputs))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 5), (3, 7, 40), (2, 300, 3, 7), (1, 513, 17)], ids=str)
+@pytest.mark.interpreter
+@pytest.mark.gpu
+def test_parts_of_a_gradient_are_summed(shape, device):
+    from cipa.ops.fused.partial_sums_triton import sum_parts
+
+    (parts,) = normal(shape)
+    assert relative_error(sum_parts(parts.to(device)).cpu(), parts.double().sum(1)) < 1e-6

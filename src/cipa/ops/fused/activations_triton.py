@@ -8,6 +8,12 @@ LOG2_E = tl.constexpr(1.4426950408889634)
 
 
 @triton.jit
+def sigmoid(x):
+    """Return 1 / (1 + e^-x) in 5 instructions, where Triton's own takes 10."""
+    return 1.0 / (1.0 + tl.exp2(x * -LOG2_E))
+
+
+@triton.jit
 def silu(x):
     """Return x sigmoid(x) in one division: 7 instructions, where a product with Triton's sigmoid takes 12."""
     return x / (1.0 + tl.exp2(x * -LOG2_E))

@@ -117,13 +117,13 @@ class _AddNorm(torch.autograd.Function):
         total, x, skip, weight = ctx.saved_tensors
         if dout is None:
             dout = torch.zeros_like(total)
-        dx, dsum, dskip, dweight, dbias = launch_add_norm_backward(
-            dtotal, dout, total, x, skip, weight, ctx.eps
-        )
         x_type, branch_type, weight_type, bias_type = ctx.types
+        dx, dsum, dskip, dweight, dbias = launch_add_norm_backward(
+            dtotal, dout, total, x, skip, weight, ctx.eps, branch_type or total.dtype
+        )
         return (
             dx.to(x_type),
-            None if branch_type is None else dsum.to(branch_type),
+            None if branch_type is None else dsum,
             None if dskip is None else dskip.to(skip.dtype),
             dweight.to(weight_type),
             dbias.to(bias_type),

@@ -9,6 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from cipa.ops.fused.partial_sums_triton import sum_parts
 from cipa.ops.fused.scaled_branch import ScaledBranch
 from cipa.ops.gpu import multiprocessors
 
@@ -101,9 +102,9 @@ def add_norm_forward(
 @triton.jit(do_not_specialize=["rows"])
 def add_norm_backward(
     dtotal, dout, total, x, skip, weight, dsum, dx, dskip, dweight, dbias, rows, channels, eps,
-    TOTAL: tl.constexpr, SKIP: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
+    TOTAL: tl.constexpr, SKIP: tl.constexpr, BOTH: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Fill the gradients of branch (dsum) and, where SKIP, of x (dx); else they are the same.
+    """Fill the gradients of branch (dsum) and, where BOTH, of x (dx); else they are the same.
 
     Each program adds up its rows' part of the gradients of skip, weight and bias, (programs, channels).
     """
@@ -132,12 +133,14 @@ def add_norm_backward(
         bias_sum += upstream
         if TOTAL:
             gradient += beside
-        # dsum: (rows, D), the gradient of both summands where there is no skip
+        # dsum: (rows, D), the gradient of both summands where there is no skip and they are of one type
         tl.store(dsum + at, gradient.to(dsum.dtype.element_ty), mask=mask)
         if SKIP:
             skip_sum += gradient * source
+            gradient *= factor
+        if BOTH:
             # dx: (rows, D)
-            tl.store(dx + at, (gradient * factor).to(dx.dtype.element_ty), mask=mask)
+            tl.store(dx + at, gradient.to(dx.dtype.element_ty), mask=mask)
     out = tl.program_id(0) * channels + d
     # dweight, dbias, dskip: (programs, D); a fixed order of sums gives the same bits each run
     tl.store(dweight + out, tl.sum(weight_sum, axis=0)[None, :], mask=known)
@@ -146,10 +149,10 @@ def add_norm_backward(
         tl.store(dskip + out, tl.sum(skip_sum, axis=0)[None, :], mask=known)
 
 
-def tile_of(channels: int) -> tuple[int, int]:
-    """Return the rows and padded channels of a program's tile."""
+def tile_of(channels: int, elements: int = ELEMENTS) -> tuple[int, int]:
+    """Return the rows and padded channels of a program's tile of about so many values."""
     block = triton.next_power_of_2(channels)
-    return max(1, ELEMENTS // block), block
+    return max(1, elements // block), block
 
 
 def plan_backward(rows: int, channels: int, device: torch.device) -> tuple[int, dict[str, int]]:
@@ -219,18 +222,22 @@ def launch_add_norm_backward(
     skip: Tensor | None,
     weight: Tensor,
     eps: float,
+    branch_dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor]:
-    """Return the gradients of x, branch, skip, weight and bias; the last three float32."""
+    """Return the gradients of x, branch (in its type), skip, weight and bias; the last three float32."""
     channels = total.shape[-1]
     rows = total.numel() // channels
     programs, constants = plan_backward(rows, channels, total.device)
-    dsum = torch.empty_like(total)
-    dx = torch.empty_like(total) if skip is not None else dsum
+    # Under autocast the stream is float32 and a branch narrow; a cast would be a pass of its own.
+    dsum = torch.empty_like(total, dtype=branch_dtype)
+    both = skip is not None or branch_dtype != total.dtype
+    dx = torch.empty_like(total) if both else dsum
     sums = torch.empty(2 + (skip is not None), programs, channels, dtype=torch.float32, device=total.device)
     add_norm_backward[(programs,)](
         dout if dtotal is None else dtotal.contiguous(), dout.contiguous(), total, total if x is None else x,
         weight if skip is None else skip, weight, dsum, dx, sums[-1], sums[0], sums[1],
-        rows, channels, eps, TOTAL=dtotal is not None, SKIP=skip is not None, **constants,
+        rows, channels, eps, TOTAL=dtotal is not None, SKIP=skip is not None,
+        BOTH=both, **constants,
     )  # fmt: skip
-    dweight, dbias, *dskip = sums.sum(1)
+    dweight, dbias, *dskip = sum_parts(sums)
     return dx, dsum, dskip[0] if dskip else None, dweight, dbias

@@ -30,7 +30,7 @@ def depthwise_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
             return _DepthwiseSiLU.apply(x, weight, bias)
         from cipa.ops.fused.depthwise_silu_triton import launch_depthwise
 
-        return launch_depthwise(x.contiguous(), weight, bias)
+        return launch_depthwise(x, weight, bias)
     if is_fused_on_cpu(x):
         from cipa.ops.fused.depthwise_silu_cpu import launch_depthwise as launch_on_cpu
 
@@ -45,7 +45,6 @@ class _DepthwiseSiLU(torch.autograd.Function):
         """Convolve and apply SiLU; only the input is kept."""
         from cipa.ops.fused.depthwise_silu_triton import launch_depthwise
 
-        x = x.contiguous()
         ctx.save_for_backward(x, weight, bias)
         return launch_depthwise(x, weight, bias)
 

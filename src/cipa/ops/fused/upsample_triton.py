@@ -15,6 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from cipa.ops.fused.add_norm_triton import norm_backward
+from cipa.ops.fused.partial_sums_triton import sum_parts
 from cipa.ops.gpu import multiprocessors
 
 PIXELS = 16
@@ -163,16 +164,16 @@ def launch_double_norm_project_backward(
     """Return the gradients of x, weight, bias and projection; the last three float32."""
     batch, height, width, channels = x.shape
     classes = len(projection)
-    columns = min(PIXELS // 2, triton.next_power_of_2(2 * width))
+    columns = min(PIXELS, triton.next_power_of_2(2 * width))
     strips = batch * 2 * height * triton.cdiv(2 * width, columns)
-    programs = min(strips, 4 * multiprocessors(x.device))
+    programs = min(strips, 8 * multiprocessors(x.device))
     ddoubled = torch.empty(batch, 2 * height, 2 * width, channels, dtype=x.dtype, device=x.device)
     sums = torch.empty(2, programs, channels, dtype=torch.float32, device=x.device)
     factors = torch.empty(programs, classes, channels, dtype=torch.float32, device=x.device)
     double_norm_project_backward[(programs,)](
         dlogits.contiguous(), x, weight, bias, projection.contiguous(), ddoubled, sums[0], sums[1], factors,
         strips, height, width, channels, eps,
-        CLASSES=classes, BW=columns, BD=triton.next_power_of_2(channels),
+        CLASSES=classes, BW=columns, BD=triton.next_power_of_2(channels), num_warps=8,
     )  # fmt: skip
-    dweight, dbias = sums.sum(1)
-    return launch_double_backward(ddoubled), dweight, dbias, factors.sum(0)
+    dweight, dbias = sum_parts(sums)
+    return launch_double_backward(ddoubled), dweight, dbias, sum_parts(factors[None])[0]

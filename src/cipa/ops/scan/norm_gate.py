@@ -118,7 +118,11 @@ def scan_norm_gate_forward(
 
 
 def norm_gate_backward(
-    dout: Tensor, norm_gate: NormGate, merged: Tensor, recomputed: Tensor | None = None
+    dout: Tensor,
+    norm_gate: NormGate,
+    merged: Tensor,
+    recomputed: Tensor | None = None,
+    dgate: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
     """Return the gradients of the sum over directions, gate, weight and bias of `scan_norm_gate_forward`.
 
@@ -127,11 +131,12 @@ def norm_gate_backward(
         norm_gate: as it took it.
         merged: the sum that it kept.
         recomputed: filled with its result, computed once more, where given.
+        dgate: takes the gate's gradient, where given; its pixels evenly spaced.
     """
     from cipa.ops.scan.triton.norm_gate import launch_norm_gate_backward
 
     gate, weight, bias, eps = norm_gate
-    found = launch_norm_gate_backward(dout, merged, gate, weight, bias, eps, recomputed)
+    found = launch_norm_gate_backward(dout, merged, gate, weight, bias, eps, recomputed, dgate)
     return (
         found.merged.view(dout.shape), found.gate.view(gate.shape).to(gate.dtype),
         found.weight.to(weight.dtype), found.bias.to(bias.dtype),

@@ -180,3 +180,19 @@ def test_results_are_bit_equal_from_run_to_run(dtype, batch):
 def test_the_custom_op_keeps_pytorchs_rules(shape):
     inputs = [tensor.cuda().requires_grad_() for tensor in ss2d_inputs(**shape)]
     torch.library.opcheck(ss2d_forward, (*inputs, list(ALL), True, "triton"))
+
+
+@pytest.mark.interpreter
+@pytest.mark.gpu
+@pytest.mark.parametrize("rank", [1, 6])
+def test_a_program_may_make_several_tiles_of_steps(rank, device, monkeypatch):
+    from cipa.ops.scan.parameters import scan_input
+    from cipa.ops.scan.triton import inputs
+
+    x, projection, *parameters = (t.to(device) for t in ss2d_inputs(2, 15, 11, 72, rank=rank))
+    scan = scan_input(x, projection, *parameters, (0, 1, 2, 3))
+    one_each = inputs.prepare(scan)
+    monkeypatch.setattr(inputs, "MANY", 0)
+    several = inputs.prepare(scan)
+    assert torch.equal(several.delta, one_each.delta)
+    assert torch.equal(several.values, one_each.values)

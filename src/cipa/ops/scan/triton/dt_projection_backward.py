@@ -12,6 +12,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from cipa.ops.fused.partial_sums_triton import sum_parts
 from cipa.ops.gpu import multiprocessors
 
 ROWS = 64
@@ -170,4 +171,4 @@ def dt_projection_gradients(
         d_raw, dvalues, projection, weight, dprojection, dweight, rows, channels,
         **constants, PARTS=parts, PROJECT=together,
     )  # fmt: skip
-    return dprojection, dweight.sum(0)
+    return dprojection, sum_parts(dweight[None])[0]

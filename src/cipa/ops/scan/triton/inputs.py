@@ -9,9 +9,19 @@ import torch
 import triton
 from torch import Tensor
 
+from cipa.ops.gpu import multiprocessors
 from cipa.ops.scan.parameters import ScanInput
 from cipa.ops.scan.triton.dt_projection import dt_projection_forward
 from cipa.ops.scan.triton.plan import require_indexable
+
+ROWS, TILES = 64, 4
+"""Rows of a tile of the dt projection, and tiles that one program makes with the weight it has read.
+
+Measured on an H200: in half precision 128 channels a program are 8 to 13 % faster, several tiles 8 % slower
+with 64; in float32 several tiles of 64 are up to 17 % faster.
+"""
+MANY = 32
+"""Programs a multiprocessor from which on they take several tiles each."""
 
 
 class Prepared(NamedTuple):
@@ -46,10 +56,16 @@ def prepare(scan: ScanInput) -> Prepared:
     steps = projection if dt is None else dt.contiguous()
     delta = x.new_empty(batch, length, count, channels)
     values = x.new_empty(batch, length, count, 2 * states, dtype=torch.float32)
-    rows, block = 64, min(64, triton.next_power_of_2(channels))
-    dt_projection_forward[(triton.cdiv(batch * length, rows), count, triton.cdiv(channels, block))](
+    half = x.element_size() == 2
+    block = min(128 if half and channels % 128 == 0 else 64, triton.next_power_of_2(channels))
+    blocks = count * triton.cdiv(channels, block)
+    many = triton.cdiv(batch * length, ROWS) * blocks >= TILES * MANY * multiprocessors(x.device)
+    tiles = TILES if many and (block > 64 or not half) else 1
+    grid = (triton.cdiv(batch * length, ROWS * tiles), count, blocks // count)
+    dt_projection_forward[grid](
         projection, steps, dt_weight.contiguous(), dt_bias.contiguous(), delta, values, batch * length,
         channels, K=count, N=states, R=rank, RANK=max(16, triton.next_power_of_2(rank)),
-        PAIR=triton.next_power_of_2(2 * states), ROWS=rows, BD=block,
+        PAIR=triton.next_power_of_2(2 * states), ROWS=ROWS, BD=block,
+        TILES=tiles,
     )  # fmt: skip
     return Prepared(x_flat, delta, values, A_logs.contiguous(), Ds.contiguous())

@@ -9,6 +9,7 @@ import torch
 import triton
 from torch import Tensor
 
+from cipa.ops.fused.partial_sums_triton import sum_parts
 from cipa.ops.scan.gradients import ScanGradients, WalkGradients
 from cipa.ops.scan.parameters import ScanInput
 from cipa.ops.scan.triton.backward import scan_chunks_backward
@@ -143,10 +144,15 @@ def sum_gradients(walked: WalkGradients, scan: ScanInput) -> ScanGradients:
         projection=dprojection,
         dt=None if dt is None else walked.d_raw.view(dt.shape).to(dt.dtype),
         dt_weight=dweight.to(dt_weight.dtype),
-        dt_bias=walked.dbias.sum((0, 1)).to(dt_bias.dtype),
-        A_logs=walked.dA_logs.sum((0, 1)).transpose(1, 2).to(A_logs.dtype).contiguous(),
-        Ds=walked.dskip.sum((0, 1)).to(Ds.dtype),
+        dt_bias=_over_groups(walked.dbias).to(dt_bias.dtype),
+        A_logs=_over_groups(walked.dA_logs).transpose(1, 2).to(A_logs.dtype).contiguous(),
+        Ds=_over_groups(walked.dskip).to(Ds.dtype),
     )
+
+
+def _over_groups(parts: Tensor) -> Tensor:
+    """Sum (G, S, ...) over groups of images and chunks."""
+    return sum_parts(parts.flatten(0, 1)[None])[0]
 
 
 def new_states(inputs: Prepared, save: bool) -> Tensor:

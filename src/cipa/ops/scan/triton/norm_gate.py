@@ -7,13 +7,18 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from cipa.ops.fused.activations_triton import silu
+from cipa.ops.fused.activations_triton import sigmoid, silu
 from cipa.ops.fused.add_norm_triton import load_beside, norm_backward, plan_backward, standardise, tile_of
+from cipa.ops.fused.partial_sums_triton import sum_parts
+from cipa.ops.gpu import evenly_spaced
+
+ELEMENTS = 1024
+"""Values that a program of the forward pass holds of each map it reads: 7 % faster than with 2048 (H200)."""
 
 
 @triton.jit(do_not_specialize=["rows"])
 def merge_norm_gate_forward(
-    source, gate, weight, bias, merged, out, rows, channels, eps,
+    source, gate, weight, bias, merged, out, rows, channels, gate_stride, eps,
     K: tl.constexpr, SAVE: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
 ) -> None:  # fmt: skip
     """Fill out = LayerNorm(sum of source over K) SiLU(gate), and the sum itself where SAVE."""
@@ -32,15 +37,16 @@ def merge_norm_gate_forward(
     # weight, bias: (D,), spread over the tile (ROWS, BD)
     scale = load_beside(weight, d, mask)
     shift = load_beside(bias, d, mask)
-    # gate: (rows, D), a tile (ROWS, BD)
-    z = silu(tl.load(gate + at, mask=mask, other=0.0).to(tl.float32))
+    # gate: (rows, D), a tile (ROWS, BD); its rows lie gate_stride apart
+    z = silu(tl.load(gate + row * gate_stride + d, mask=mask, other=0.0).to(tl.float32))
     # out: (rows, D)
     tl.store(out + at, ((normed * scale + shift) * z).to(out.dtype.element_ty), mask=mask)
 
 
 @triton.jit(do_not_specialize=["rows"])
 def norm_gate_backward(
-    dout, merged, gate, weight, bias, dmerged, dgate, dweight, dbias, again, rows, channels, eps,
+    dout, merged, gate, weight, bias, dmerged, dgate, dweight, dbias, again, rows, channels,
+    gate_stride, dgate_stride, eps,
     AGAIN: tl.constexpr, ROWS: tl.constexpr, BD: tl.constexpr,
 ) -> None:  # fmt: skip
     """Fill the gradients of the sum and of the gate, and each program's part of weight's and bias's.
@@ -60,11 +66,11 @@ def norm_gate_backward(
         at = row * channels + d
         # merged, gate, dout: (rows, D), tiles (ROWS, BD); all asked for before the first is used
         value = tl.load(merged + at, mask=mask, other=0.0).to(tl.float32)
-        z = tl.load(gate + at, mask=mask, other=0.0).to(tl.float32)
+        z = tl.load(gate + row * gate_stride + d, mask=mask, other=0.0).to(tl.float32)
         upstream = tl.load(dout + at, mask=mask, other=0.0).to(tl.float32)
-        sigmoid = tl.sigmoid(z)
-        through = z * sigmoid
-        slope = sigmoid * (1.0 + z - through)
+        share = sigmoid(z)
+        through = z * share
+        slope = share * (1.0 + z - through)
         gated = upstream * through
         normed, gradient = norm_backward(value, gated * scale, mask, channels, eps)
         shifted = normed * scale + shift
@@ -73,7 +79,7 @@ def norm_gate_backward(
             tl.store(again + at, (shifted * through).to(again.dtype.element_ty), mask=mask)
         dz = upstream * shifted * slope
         # dgate, dmerged: (rows, D)
-        tl.store(dgate + at, dz.to(dgate.dtype.element_ty), mask=mask)
+        tl.store(dgate + row * dgate_stride + d, dz.to(dgate.dtype.element_ty), mask=mask)
         weight_sum += gated * normed
         bias_sum += gated
         tl.store(dmerged + at, gradient.to(dmerged.dtype.element_ty), mask=mask)
@@ -100,9 +106,10 @@ def launch_merge_norm_gate(
     batch, length, count, channels = source.shape
     out = torch.empty(batch, length, channels, dtype=dtype, device=source.device)
     merged = torch.empty_like(out, dtype=source.dtype) if save else out
-    rows, block = tile_of(channels)
+    rows, block = tile_of(channels, ELEMENTS)
+    gate, stride = evenly_spaced(gate)
     merge_norm_gate_forward[(triton.cdiv(batch * length, rows),)](
-        source, gate.contiguous(), weight, bias, merged, out, batch * length, channels, eps,
+        source, gate, weight, bias, merged, out, batch * length, channels, stride, eps,
         K=count, SAVE=save, ROWS=rows, BD=block,
     )  # fmt: skip
     return out, merged
@@ -125,16 +132,30 @@ def launch_norm_gate_backward(
     bias: Tensor,
     eps: float,
     again: Tensor | None = None,
+    dgate: Tensor | None = None,
 ) -> NormGateGradients:
-    """Return the gradients; fill `again`, of the sum's shape, with what the forward pass returned."""
+    """Return the gradients.
+
+    Args:
+        dout: gradient of the result.
+        merged: the sum that the forward pass saved.
+        gate: as it took it, likewise the next three.
+        weight: (D,).
+        bias: (D,).
+        eps: added to the variance.
+        again: of the sum's shape, takes what the forward pass returned.
+        dgate: takes the gate's gradient, where given; its pixels evenly spaced.
+    """
     channels = merged.shape[-1]
     count = merged.numel() // channels
     programs, constants = plan_backward(count, channels, merged.device)
-    dmerged, dgate = torch.empty_like(merged), torch.empty_like(merged)
+    dmerged, dgate = torch.empty_like(merged), torch.empty_like(merged) if dgate is None else dgate
+    gate, stride = evenly_spaced(gate)
     sums = torch.empty(2, programs, channels, dtype=torch.float32, device=merged.device)
     norm_gate_backward[(programs,)](
-        dout.contiguous(), merged, gate.contiguous(), weight, bias, dmerged, dgate, sums[0], sums[1],
-        dgate if again is None else again, count, channels, eps, AGAIN=again is not None, **constants,
+        dout.contiguous(), merged, gate, weight, bias, dmerged, dgate, sums[0], sums[1],
+        dgate if again is None else again, count, channels, stride, dgate.stride(-2), eps,
+        AGAIN=again is not None, **constants,
     )  # fmt: skip
-    dweight, dbias = sums.sum(1)
+    dweight, dbias = sum_parts(sums)
     return NormGateGradients(dmerged, dgate, dweight, dbias)
