@@ -21,7 +21,7 @@ def to_network(samples: Samples, recipe: Recipe, *, vary: bool = True) -> tuple[
     grey_ct = ((ct + LOWEST - low) / (high - low)).clamp(0, 1)
     grey_pet = scale_pet(pet, recipe.suv_max)
     if vary:
-        grey_ct, grey_pet = _drop(grey_ct, grey_pet, recipe.variation.dropout)
+        grey_ct, grey_pet = _drop(grey_ct, grey_pet, recipe.variation)
     return grey_ct * SPAN + BLACK, grey_pet * SPAN + BLACK, (samples.mask >= 0.5).float()
 
 
@@ -61,9 +61,9 @@ def _blur(images: Tensor, probability: float) -> Tensor:
     )
 
 
-def _drop(ct: Tensor, pet: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+def _drop(ct: Tensor, pet: Tensor, by: Variation) -> tuple[Tensor, Tensor]:
     drawn = torch.rand(len(ct), 1, 1, 1, device=ct.device)
-    return ct * (drawn >= probability / 2), pet * (drawn < 1 - probability / 2)
+    return ct * (drawn >= by.dropout * (1 - by.pet_share)), pet * (drawn < 1 - by.dropout * by.pet_share)
 
 
 def _some(images: Tensor, probability: float) -> Tensor:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recipes.patients.prepare import read_files
-from recipes.patients.recipe import Recipe, recipe_from
+from recipes.patients.recipe import recipe_from
 from recipes.patients.score import predict, score
 from recipes.patients.train import fit
 from recipes.patients.volumes import Volumes, load_volumes
@@ -41,7 +42,8 @@ def run_job(job: dict[str, Any], work: Path, out: Path) -> dict[str, Any]:
         return patients, load_volumes(read_files(work / "phantoms"), device)
 
     end = job["started"] + job["end"] if "end" in job else None
-    model, run = fit(recipe, sources, device, lambda *each: print(*each, flush=True), end)
+    start = work / recipe.start / "model.safetensors" if recipe.start else None
+    model, run = fit(recipe, sources, device, lambda *each: print(*each, flush=True), end, start)
     result = {
         "name": job["name"],
         "fold": job.get("fold"),
@@ -65,10 +67,14 @@ def run_job(job: dict[str, Any], work: Path, out: Path) -> dict[str, Any]:
         folder, names = sets[name]
         if (names is None or names) and folder.is_dir():
             volumes = load_volumes(read_files(folder, names), device)
-            maps = score_all(model, volumes, recipe, flips=job.get("flips", False))
-            result[name] = maps.pop("rows")
+            maps = {
+                patient: predict(model, volumes, place, recipe, flips=job.get("flips", False))
+                for place, patient in enumerate(volumes.names)
+            }
             if "maps" in keep:
-                np.savez_compressed(out / f"{job['name']}-{name}.npz", **maps)
+                steps = {patient: np.rint(each * 15).astype(np.uint8) for patient, each in maps.items()}
+                np.savez_compressed(out / f"{job['name']}-{name}.npz", **steps)
+            result[name] = score_all(maps, volumes)
             _write(out / f"{job['name']}.json", result)
     result["all_seconds"] = round(time.monotonic() - began, 1)
     _write(out / f"{job['name']}.json", result)
@@ -89,17 +95,15 @@ def split(folder: Path, fold: list[int] | None) -> tuple[list[str], list[str]]:
     return [name for name in names if name not in held], held
 
 
-def score_all(model: Any, volumes: Volumes, recipe: Recipe, *, flips: bool) -> dict[str, Any]:
-    """Return "rows", patient by patient, and every patient's map in 15 steps of probability."""
-    found: dict[str, Any] = {"rows": {}}
+def score_all(maps: dict[str, NDArray[np.float32]], volumes: Volumes) -> dict[str, list[dict[str, float]]]:
+    """Score every patient's probabilities, as `predict` returns them, at all thresholds and least sizes."""
+    rows = {}
     for place, name in enumerate(volumes.names):
-        maps = predict(model, volumes, place, recipe, flips=flips)
         own = volumes.slices_of(place)
         spacing = (volumes.thickness[place], volumes.pixel, volumes.pixel)
         truth = volumes.mask[own.start : own.stop].cpu().numpy()
-        found["rows"][name] = score(maps, truth, spacing, THRESHOLDS, SMALLEST)
-        found[name] = np.rint(maps * 15).astype(np.uint8)
-    return found
+        rows[name] = score(maps[name], truth, spacing, THRESHOLDS, SMALLEST)
+    return rows
 
 
 def _keep_weights(model: Any, folder: Path) -> None:

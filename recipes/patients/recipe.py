@@ -24,6 +24,8 @@ class Variation:
         pet_gamma: spread of the logarithm of an exponent on PET.
         window: spread of the CT window's ends, HU.
         dropout: probability that one modality is black.
+        pet_share: of these, how many lack PET.
+        cold: probability that a patient's tumour takes up little more than its surroundings.
         transplant: probability that a sample takes its tumour from one source, its surroundings from another.
     """
 
@@ -43,6 +45,8 @@ class Variation:
     pet_gamma: float = 0.1
     window: float = 20.0
     dropout: float = 0.1
+    pet_share: float = 0.5
+    cold: float = 0.0
     transplant: float = 0.0
 
 
@@ -61,6 +65,8 @@ class Recipe:
         batch: samples a step.
         lr, weight_decay, warmup, final_lr, clip_norm, ema: of AdamW and its schedule; `ema` is in steps.
         pooled_dice: whether Dice is that of a whole batch.
+        hard: how much more often a slice is drawn that was answered wrongly, 0 for no more often.
+        start: folder of weights to go on from, below the work folder; empty for a fresh network.
         seconds: of training, or 0 for `steps`.
         steps: of training, where seconds are 0.
         seed: of every draw.
@@ -83,6 +89,8 @@ class Recipe:
     clip_norm: float = 1.0
     ema: float = 60.0
     pooled_dice: bool = True
+    hard: float = 0.0
+    start: str = ""
     seconds: float = 0.0
     steps: int = 0
     seed: int = 0

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from cipa.training.graph_step import GraphedGradients
 from cipa.training.loss import segmentation_loss
 from cipa.training.optimizer import build_optimizer
 from cipa.training.recipe import OptimisationRecipe
+from recipes.patients.hardness import wrong_share
 from recipes.patients.intensity import to_network
 from recipes.patients.recipe import Recipe
 from recipes.patients.sampler import Sampler
@@ -41,6 +43,7 @@ def fit(
     device: torch.device,
     report: Callable[[int, float, float], None] | None = None,
     end: float | None = None,
+    start: Path | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Train.
 
@@ -51,17 +54,24 @@ def fit(
         device: where to train.
         report: called every now and then with the step, the share done and the loss.
         end: time (as of `time.time`) at which training ends, instead of after the recipe's seconds.
+        start: weights (safetensors) to go on from.
 
     Returns:
         The averaged network in evaluation mode, and what the run was: steps, seconds, losses.
     """
-    model = build(recipe).to(device).train()
+    model = build(recipe)
+    if start:
+        from safetensors.torch import load_file
+
+        model.load_state_dict(load_file(start))
+    model = model.to(device).train()
     slices = getattr(model.config, "slices", 1)
     optimizer = build_optimizer(
         model, replace(OptimisationRecipe(), lr=recipe.lr, weight_decay=recipe.weight_decay)
     )
     average = average_of(model, 0.5)
-    gradients: Any = _gradients(model, recipe, _like_a_batch(recipe, slices, device), device)
+    wrong = torch.zeros(recipe.batch, device=device)
+    gradients: Any = _gradients(model, recipe, _like_a_batch(recipe, slices, device), wrong)
     for parameter in model.parameters():
         if parameter.grad is not None:
             parameter.grad.zero_()
@@ -73,6 +83,8 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = recipe.lr * _schedule(done, recipe)
         loss = gradients(*to_network(sampler.batch(), recipe))
+        if recipe.hard:
+            sampler.follow(wrong)
         recent = loss if not step else torch.lerp(recent, loss, 0.05)
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
         optimizer.step()
@@ -121,15 +133,19 @@ def _follow(average: Any, model: nn.Module, span: float) -> None:
 
 
 def _gradients(
-    model: nn.Module, recipe: Recipe, first: tuple[Tensor, ...], device: torch.device
+    model: nn.Module, recipe: Recipe, first: tuple[Tensor, ...], wrong: Tensor
 ) -> Callable[..., Tensor]:
-    """Return what adds a batch's gradients and returns its loss: for our networks a CUDA graph on a GPU."""
-    cuda = device.type == "cuda"
+    """Return what adds a batch's gradients and returns its loss: for our networks a CUDA graph on a GPU.
+
+    It writes how wrong each image is to `wrong` (B,).
+    """
+    cuda = wrong.is_cuda
     recorded = cuda and CATALOGUE[recipe.model].family in ("CIPA", "Sigma")
 
     def loss_of(ct: Tensor, pet: Tensor, mask: Tensor) -> Tensor:
         with torch.autocast("cuda", torch.bfloat16) if cuda else nullcontext():
             logits = model(ct, pet)
+        wrong.copy_(wrong_share(logits.detach(), mask))
         return segmentation_loss(logits, mask, "batch" if recipe.pooled_dice else "image").mean()
 
     if recorded:
