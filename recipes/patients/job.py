@@ -25,7 +25,8 @@ def run_job(job: dict[str, Any], work: Path, out: Path) -> dict[str, Any]:
 
     Args:
         job: name, recipe, fold [k, n] of the patients to hold out, keep ("weights", "maps").
-        work: folder of sts/ (learnt from, but for the fold), test/, phantoms/ and phantoms-held/.
+        work: folder of sts/ (learnt from, but for the fold), test/, phantoms/, and phantoms that are not
+            learnt from: phantoms-held/, by which a threshold is chosen, and phantoms-unseen/.
         out: where to.
     """
     began = time.monotonic()
@@ -43,7 +44,9 @@ def run_job(job: dict[str, Any], work: Path, out: Path) -> dict[str, Any]:
 
     end = job["started"] + job["end"] if "end" in job else None
     start = work / recipe.start / "model.safetensors" if recipe.start else None
-    model, run = fit(recipe, sources, device, lambda *each: print(*each, flush=True), end, start)
+    model, run = fit(
+        recipe, sources, device, lambda *each: print(*each, flush=True), end, start, job.get("again", 1.0)
+    )
     result = {
         "name": job["name"],
         "fold": job.get("fold"),
@@ -62,6 +65,7 @@ def run_job(job: dict[str, Any], work: Path, out: Path) -> dict[str, Any]:
         "sts": (work / "sts", held),
         "test": (work / "test", None),
         "phantoms": (work / "phantoms-held", None),
+        "unseen": (work / "phantoms-unseen", None),
     }
     for name in job.get("score", ("sts",)):
         folder, names = sets[name]

@@ -44,6 +44,7 @@ def fit(
     report: Callable[[int, float, float], None] | None = None,
     end: float | None = None,
     start: Path | None = None,
+    again: float = 1.0,
 ) -> tuple[Any, dict[str, Any]]:
     """Train.
 
@@ -55,6 +56,8 @@ def fit(
         report: called every now and then with the step, the share done and the loss.
         end: time (as of `time.time`) at which training ends, instead of after the recipe's seconds.
         start: weights (safetensors) to go on from.
+        again: share of the training after which `sources` is called once more, as for phantoms that were
+            still being drawn.
 
     Returns:
         The averaged network in evaluation mode, and what the run was: steps, seconds, losses.
@@ -80,6 +83,8 @@ def fit(
     seconds = recipe.seconds if end is None else max(1.0, end - time.time())
     recent = torch.zeros((), device=device)
     while done < 1:
+        if done >= again:
+            sampler, again = Sampler(sources(), recipe, slices), 1.0
         for group in optimizer.param_groups:
             group["lr"] = recipe.lr * _schedule(done, recipe)
         loss = gradients(*to_network(sampler.batch(), recipe))
