@@ -45,7 +45,7 @@ def run_job(job: dict[str, Any], work: Path, out: Path) -> dict[str, Any]:
     end = job["started"] + job["end"] if "end" in job else None
     start = work / recipe.start / "model.safetensors" if recipe.start else None
     model, run = fit(
-        recipe, sources, device, lambda *each: print(*each, flush=True), end, start, job.get("again", 1.0)
+        recipe, sources, device, lambda *each: print(*each, flush=True), end, start, job.get("again", ())
     )
     result = {
         "name": job["name"],

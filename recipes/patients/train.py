@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +44,7 @@ def fit(
     report: Callable[[int, float, float], None] | None = None,
     end: float | None = None,
     start: Path | None = None,
-    again: float = 1.0,
+    again: Sequence[float] = (),
 ) -> tuple[Any, dict[str, Any]]:
     """Train.
 
@@ -56,8 +56,8 @@ def fit(
         report: called every now and then with the step, the share done and the loss.
         end: time (as of `time.time`) at which training ends, instead of after the recipe's seconds.
         start: weights (safetensors) to go on from.
-        again: share of the training after which `sources` is called once more, as for phantoms that were
-            still being drawn.
+        again: shares of the training after which `sources` is called once more, ascending, as for phantoms
+            that are still being drawn.
 
     Returns:
         The averaged network in evaluation mode, and what the run was: steps, seconds, losses.
@@ -83,8 +83,8 @@ def fit(
     seconds = recipe.seconds if end is None else max(1.0, end - time.time())
     recent = torch.zeros((), device=device)
     while done < 1:
-        if done >= again:
-            sampler, again = Sampler(sources(), recipe, slices), 1.0
+        if again and done >= again[0]:
+            sampler, again = Sampler(sources(), recipe, slices), again[1:]
         for group in optimizer.param_groups:
             group["lr"] = recipe.lr * _schedule(done, recipe)
         loss = gradients(*to_network(sampler.batch(), recipe))
