@@ -36,7 +36,7 @@ def test_rows_are_read_as_they_were_written(tmp_path):
     assert read_csv(tmp_path / "rows.csv") == rows
 
 
-@pytest.mark.parametrize("name", ["sts-five-folds", "sts-cooled"])
+@pytest.mark.parametrize("name", ["sts-five-folds", "sts-cooled", "phantoms"])
 def test_the_page_shows_the_table_of_its_rows(name):
     rows = read_csv(RESULTS / f"{name}.csv")
     page = (RESULTS.parent / "results.md").read_text(encoding="utf-8")
