@@ -13,7 +13,8 @@ in the package:
     python -m recipes.patients queue packaged --work WORK -o OUT --seconds 500
 
 A queue is a network's name or a JSON file of jobs (`job`); several GPUs run it side by side. WORK/phantoms
-are learnt from, WORK/phantoms-held are scored.
+are learnt from, WORK/phantoms-held are scored. `packaged-more` goes on from WORK/start/model.safetensors and
+scores WORK/phantoms-unseen too.
 """
 
 import argparse
