@@ -36,7 +36,7 @@ def _run(monkeypatch, *words):
 
 def test_one_command_scores_patients_of_any_crop_size_by_folds(volumes, small, tmp_path, monkeypatch, capsys):
     _run(monkeypatch, "row", "nano", "--train", volumes, "--folds", 2, "-o", tmp_path / "out")
-    rows = list(csv.DictReader((tmp_path / "out" / "scores.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "out" / "scores.csv").read_text(encoding="utf-8").splitlines()))
     assert [(row["run"], row["patient"]) for row in rows] == [("0", "P0"), ("0", "P2"), ("1", "P1")]
     ball_ml = 4 / 3 * np.pi * 2.4**3
     assert all(0.1 * ball_ml < float(row["truth_ml"]) < ball_ml for row in rows)
