@@ -56,6 +56,22 @@ def test_another_grid_goes_to_the_nearest_voxel_with_a_warning_of_the_volumes():
     assert np.array_equal(found, expected)
 
 
+def test_a_mask_whose_axes_are_turned_is_the_same_to_the_voxel_and_no_warning():
+    volume = mask()
+    turned = volume.array[::-1].transpose(2, 0, 1)
+    axes = from_matvec(np.array([[0, -1, 0], [0, 0, 1], [1, 0, 0]]), [9, 0, 0])
+    found = tumour_on_ct(Volume(turned, GRID @ axes, name="m"), CT)
+    assert np.array_equal(found, volume.array != 0)
+
+
+@pytest.mark.parametrize("shift", [(0.4, 0, 0), (1, 0, 0)])
+def test_a_mask_that_is_turned_and_shifted_is_warned_of(shift):
+    volume = mask()
+    axes = from_matvec(np.diag([-1.0, 1, 1]), np.array([9, 0, 0]) + shift)
+    with pytest.warns(VolumeWarning, match="not on the grid of the CT"):
+        tumour_on_ct(Volume(volume.array[::-1], GRID @ axes, name="m"), CT)
+
+
 def test_a_tumour_outside_the_ct_is_refused():
     away = GRID.copy()
     away[0, 3] += 500

@@ -68,7 +68,8 @@ class Parser(argparse.ArgumentParser):
         try:
             arguments, unknown = self.parse_known_args([self._with_dashes(word) for word in words])
         except argparse.ArgumentError as error:
-            self.error(self._say(error))
+            # From 3.13 on, what is missing is raised too, as an error of no option.
+            self.error(error.message if error.argument_name is None else self._say(error))
         if unknown:
             self.error(self._say_unknown(unknown[0]))
         return arguments

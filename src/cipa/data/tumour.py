@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from cipa.errors import DataError
 from cipa.io.checks import VolumeWarning
-from cipa.io.grid import resample, same_grid
+from cipa.io.grid import resample, same_grid, same_voxels
 from cipa.io.volume import Volume
 
 ROUNDING = 0.01
@@ -42,7 +42,7 @@ def tumour_on_ct(
             is no tumour and it is needed, or none of it lies within the CT.
 
     Warns:
-        VolumeWarning: the mask was resampled, or is empty.
+        VolumeWarning: the mask was resampled, and not only turned; or it is empty.
     """
     labels = whole_labels(mask)
     if not needed and not labels.any():
@@ -57,6 +57,8 @@ def tumour_on_ct(
     on_ct = resample(tumour.view(np.uint8), mask.affine, ct.affine, shape, nearest=True) > 0
     if not on_ct.any():
         raise DataError(f"{mask.name}: its tumour lies outside the CT; give the mask of the same study")
+    if same_voxels(mask.affine, mask.shape, ct.affine, ct.shape):
+        return on_ct
     before, after = (np.count_nonzero(each) * on.voxel_ml for each, on in ((tumour, mask), (on_ct, ct)))
     warnings.warn(
         f"{mask.name}: not on the grid of the CT, taken there by nearest voxel: {before:.2f} mL of tumour "

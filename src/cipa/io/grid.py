@@ -85,6 +85,30 @@ def same_grid(
     return bool(np.all(np.abs(corners @ (affine - other_affine).T) <= tolerance))
 
 
+def same_voxels(
+    affine: npt.NDArray[np.float64],
+    shape: tuple[int, ...],
+    other_affine: npt.NDArray[np.float64],
+    other_shape: tuple[int, ...],
+) -> bool:
+    """Tell whether two grids are the same voxels, whatever the order and direction of their axes.
+
+    Args:
+        affine: (4, 4) of one grid, indices to world millimetres.
+        shape: its voxels along each axis.
+        other_affine: (4, 4) of the other.
+        other_shape: its voxels along each axis.
+    """
+    step = np.rint(np.linalg.inv(other_affine) @ affine)
+    turn = np.abs(step[:3, :3])
+    if not ((turn.sum(axis=0) == 1).all() and (turn.sum(axis=1) == 1).all()):
+        return False
+    first, last = np.sort([step[:3] @ [0, 0, 0, 1], step[:3] @ [*(side - 1 for side in shape), 1]], axis=0)
+    if first.any() or (last != np.array(other_shape) - 1).any():
+        return False
+    return same_grid(affine, shape, other_affine @ step, shape)
+
+
 def overlap(
     source_affine: npt.NDArray[np.float64],
     source_shape: tuple[int, ...],
