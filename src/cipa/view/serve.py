@@ -2,10 +2,11 @@
 
 import ctypes
 import secrets
+import signal
 import socket
-from collections.abc import Callable
-from contextlib import suppress
-from threading import Thread
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Thread, current_thread, main_thread
 
 import uvicorn
 
@@ -57,12 +58,26 @@ def serve(workbench: Workbench, port: int, ready: Callable[[str], None]) -> None
         loop="asyncio",
     )
     server = uvicorn.Server(config)
-    with listening:
+    with listening, _ended_by_ctrl_c(stop):
         ready(f"http://{HOST}:{port}/?token={token}")
         try:
             server.run(sockets=[listening])
         finally:
             workbench.closing = True
+
+
+@contextmanager
+def _ended_by_ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C end the server also before uvicorn listens to it, once its loop runs."""
+    before = signal.getsignal(signal.SIGINT)
+    if current_thread() is not main_thread() or before == signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _return_memory() -> None:
