@@ -27,7 +27,7 @@ demo: $(VENV)/installed
 
 # A process a core of two, a file to one of them, one thread each: they share fixtures and do not compete. Processor time on
 # two cores: 13 s for 260 tests in one process, 23 s in two, of which 10 are a second import of PyTorch.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/installed-dev
 	$(PYTEST) -m "not slow"

@@ -41,7 +41,8 @@ def pytest_collection_modifyitems(config, items):
     """Keep the interpreter's tests for its process, which runs nothing else; skip a GPU's without one."""
     own = [item for item in items if _belongs_here(item)]
     config.hook.pytest_deselected(items=[item for item in items if not _belongs_here(item)])
-    items[:] = own
+    # The minute of the interpreter's process comes first: last, one worker would wait for the other.
+    items[:] = sorted(own, key=lambda item: item.path.name != "test_interpreter.py")
     if config.getoption("--check-types"):
         for item in items:
             if item.get_closest_marker("mistyped"):

@@ -130,6 +130,38 @@ def read_study(folder: Path) -> None:
     json.dumps(summarise(source), allow_nan=False)
 
 
+def make_masks(folder: Path) -> None:
+    """Write a study, and two lesions of it as a SEG and as an RTSTRUCT."""
+    from scipy import ndimage
+
+    from cipa.io.dicom.objects.lesion import Algorithm, LesionObject
+    from cipa.io.dicom.objects.rtstruct import write_rtstruct
+    from cipa.io.dicom.seg import write_seg
+
+    make_study(folder)
+    pair, by = _pair(folder), Algorithm("CIPA nano", "1.2")
+    labels = np.zeros(pair.ct.shape, np.uint16)
+    labels[20:40, 30:50, 1:3], labels[70:80, 70:80, 1] = 1, 2
+    lesions = [LesionObject(number, box) for number, box in enumerate(ndimage.find_objects(labels), start=1)]
+    write_seg(folder / "seg.dcm", labels, pair.ct_slices, by, lesions)
+    write_rtstruct(folder / "rtstruct.dcm", labels, pair.ct_slices, lesions, by)
+
+
+def read_masks(folder: Path) -> None:
+    from cipa.io.dicom.objects.read_regions import read_regions
+
+    pair = _pair(folder)
+    for mask in sorted(folder.glob("*.dcm")):
+        read_regions(mask, pair.ct, pair.pet, "", ["*"])
+
+
+def _pair(folder: Path) -> Any:
+    from cipa.io.dicom.study import read_study
+    from cipa.io.dicom.volumes import read_pet_ct
+
+    return read_pet_ct(read_study(folder / "study"))
+
+
 def make_zip(folder: Path) -> None:
     make_study(folder)
     with zipfile.ZipFile(folder / "study.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -468,6 +500,7 @@ def compare(folder: Path) -> None:
 TARGETS = (
     Target("DICOM, bytes", 8, make_study, bytes_of("study/*/*.dcm"), read_study),
     Target("DICOM, tags", 12, make_study, damage_tags, read_study),
+    Target("SEG, RTSTRUCT", 6, make_masks, bytes_of("*.dcm"), read_masks),
     Target("zip", 6, make_zip, damage_zip, read_study),
     Target("NIfTI", 14, make_volume, damage_volume, read_volume),
     Target("NIfTI through convert", 8, make_patient, damage_volume, convert),

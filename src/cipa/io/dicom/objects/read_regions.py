@@ -1,6 +1,7 @@
 """Masks drawn as DICOM SEG or RTSTRUCT, by any program, on the CT's grid."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 from pydicom import dcmread
@@ -54,14 +55,16 @@ def read_regions(
 
 
 def _read(path: Path, ct: Volume, pet: Volume | None, frame: str, wanted: Sequence[str]) -> Regions:
-    header = dcmread(path, stop_before_pixels=True)
+    # From memory a damaged length gives what there is; from a file as many bytes as it claims are allocated.
+    content = path.read_bytes()
+    header = dcmread(BytesIO(content), stop_before_pixels=True)
     secrets = find_secrets([header])
     kind = text(header, "SOPClassUID")
     try:
         if kind == RTSTRUCT:
             found = read_rtstruct(header, ct, pet, frame, wanted)
         elif kind in SEGS:
-            found = read_seg(path, ct, frame, wanted)
+            found = read_seg(BytesIO(content), ct, frame, wanted)
         else:
             raise DataError("neither DICOM SEG nor RTSTRUCT; give the file of the mask")
     except DataError as error:

@@ -1,8 +1,7 @@
 """Segments of a DICOM SEG as masks on the CT's grid, read by highdicom."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
     from highdicom.seg import Segmentation
 
 
-def read_seg(path: Path, ct: Volume, frame: str, wanted: Sequence[str]) -> Regions:
+def read_seg(file: BinaryIO, ct: Volume, frame: str, wanted: Sequence[str]) -> Regions:
     """Read segments; arguments and errors as `cipa.io.dicom.objects.read_regions.read_regions` says."""
     from highdicom.seg import segread
 
-    seg = segread(path)
+    seg = segread(file)
     if text(seg, "SegmentationType").upper() == "FRACTIONAL":
         kind = text(seg, "SegmentationFractionalType").lower() or "of unknown kind"
         raise DataError(f"a SEG with fractional values ({kind}), which is no mask; export a binary SEG")
