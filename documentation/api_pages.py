@@ -26,7 +26,7 @@ ROOMS = {
 PACKAGES = ("cipa", "cipa.ops", "cipa.training", "cipa.phantom")
 """Packages whose `__all__` is what this project promises to keep."""
 
-COMPILED = ("_triton", "ops/scan/triton/", "ops/scan/cpu/", "ops/scan/cuda/")
+COMPILED = ("_triton", "_cpu.py", "ops/scan/triton/", "ops/scan/cpu/", "ops/scan/cuda/")
 """Kernels and what launches them: not called by users."""
 
 INDEX = """# Python API

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from documentation.api_pages import ROOMS, api_pages, public_names
 from documentation.cli_pages import cli_page, parser_of
+from documentation.hooks import on_page_markdown
 from documentation.links import Page, faults
 
 from cipa.cli.main import VERBS
@@ -63,6 +64,11 @@ def test_what_leads_nowhere_or_is_loaded_from_elsewhere_is_named(tmp_path, body,
     assert list(faults(site(tmp_path, one=body))) == [fault]
 
 
+def test_what_tests_read_off_a_block_is_not_on_the_site():
+    page = '```bash data-skip="no `x` here" data-add="--y 1"\ncipa\n```\n\n    ```bash data-add="z"\n'
+    assert on_page_markdown(page) == "```bash\ncipa\n```\n\n    ```bash\n"
+
+
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning_a_broken_link_or_a_missing_name(tmp_path):
     pytest.importorskip("mkdocstrings")
@@ -71,6 +77,7 @@ def test_the_site_builds_without_a_warning_a_broken_link_or_a_missing_name(tmp_p
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert list(faults(tmp_path)) == []
+    assert [page.name for page in tmp_path.rglob("*.html") if "```" in page.read_text("utf-8")] == []
     anchors = set[str]()
     for page in (tmp_path / "reference" / "api").glob("*.html"):
         anchors |= Page(page).anchors
