@@ -85,20 +85,21 @@ def add_norm_rows(
     blocks = (channels + LANES - 1) // LANES
     for start in range(first, last, LANES):
         count = min(LANES, last - start)
-        if branch.size:
+        if branch.size:  # x, branch and total are (rows, D), loaded sixteen channels at a time
             for row in range(start, start + count):
                 place, image = row * channels, row // pixels * channels
                 for block in range(blocks):
                     lane = lane_of(block, channels)
                     added = load(branch, place + lane)
-                    if factors.size:
+                    if factors.size:  # one of each an image and channel, (images, D)
                         added = fma(added, load(factors, image + lane), load(offsets, image + lane))
-                    if skip.size:
+                    if skip.size:  # (D,)
                         added = fma(load(x, place + lane), load(skip, lane), added)
                     else:
                         added = load(x, place + lane) + added
                     store(total, place + lane, added)
         norm_rows(total[start * channels :], count, channels, fresh, eps, partial, means, scales)
+        # The rows of total are in the cache still: read again from there, they are written normed.
         for row in range(count):
             mean, scale = splat(means[row]), splat(scales[row])
             place = (start + row) * channels

@@ -35,7 +35,7 @@ def row_moments(first, last, width, channels, x, sums, largest) -> None:
     for line in range(first, last):
         for block in range(blocks):
             lane = lane_of(block, channels)
-            start = line * width * channels + lane
+            start = line * width * channels + lane  # x is (B H, W, D), sums and largest (B H, D)
             total = splat(np.float32(0))
             most = load(x, start)
             for column in range(width):

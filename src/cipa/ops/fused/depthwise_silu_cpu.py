@@ -36,6 +36,7 @@ def depthwise_rows(first, last, height, width, channels, x, taps, bias, out) -> 
     blocks = (channels + LANES - 1) // LANES
     for line in range(first, last):
         row = line % height
+        # Taps beyond the image are left out rather than multiplied by zeros: nothing is padded.
         up, down = (0 if row else 1), (2 if row + 1 < height else 1)
         for column in range(width):
             place = (line * width + column) * channels
@@ -45,6 +46,7 @@ def depthwise_rows(first, last, height, width, channels, x, taps, bias, out) -> 
                 total = load(bias, lane)
                 for i in range(up, down + 1):
                     for j in range(left, right + 1):
+                        # (16,) of x (B H, W, D) and of taps (9, D)
                         source = place + ((i - 1) * width + j - 1) * channels + lane
                         total = fma(load(x, source), load(taps, (3 * i + j) * channels + lane), total)
                 store(out, place + lane, total * sigmoid(total))

@@ -68,12 +68,14 @@ def double_norm_project(first, last, height, width, channels, offset, eps, x, sc
         near = row // 2
         far = min(max(near + (1 if row % 2 else -1), 0), height - 1)
         top, other = (image * height + near) * width * channels, (image * height + far) * width * channels
+        # Between two rows of x, (W, C): once for all columns that are made of it.
         for place in range(width):
             for block in range(blocks):
                 at = place * channels + lane_of(block, channels)
                 store(between, at, fma(load(x, other + at), splat(FAR), load(x, top + at) * NEAR))
         for start in range(0, 2 * width, LANES):
             count = min(LANES, 2 * width - start)
+            # Sixteen doubled pixels, (16, C), between two columns of that row.
             for number in range(count):
                 column = start + number
                 near = column // 2
@@ -84,6 +86,7 @@ def double_norm_project(first, last, height, width, channels, offset, eps, x, sc
                     value = fma(load(between, far * channels + lane), splat(FAR), value)
                     store(rows, number * channels + lane, value)
             norm_rows(rows, count, channels, fresh, eps, partial, means, scales)
+            # Scale and offset are the same for all channels: they wait until the product is one number.
             for number in range(count):
                 mean = splat(means[number])
                 lane = lane_of(blocks - 1, channels)

@@ -44,7 +44,7 @@ def norm_gate(first, last, channels, fresh, eps, y, gate, weight, bias, out) -> 
     for start in range(first, last, LANES):
         count = min(LANES, last - start)
         norm_rows(y[start * channels :], count, channels, fresh, eps, partial, means, scales)
-        for row in range(count):
+        for row in range(count):  # of y, gate and out, (rows, D); weight and bias are (D,)
             mean, scale = splat(means[row]), splat(scales[row])
             place = (start + row) * channels
             for block in range(blocks):

@@ -54,12 +54,13 @@ def norm_rows(rows, count, channels, fresh, eps, partial, means, scales) -> None
     blocks = (channels + LANES - 1) // LANES
     keep = load(fresh, 0)
     part = np.float32(1) / np.float32(channels)
-    for row in range(count):
+    for row in range(count):  # of rows (16, D), a vector (16,) of channels at a time
         total = load(rows, row * channels + lane_of(blocks - 1, channels)) * keep
         for block in range(blocks - 1):
             total = total + load(rows, row * channels + block * LANES)
         store(partial, row * LANES, total)
     store(means, 0, totals(partial, 0) * part)
+    # A second pass, over rows that the cache holds: E(x^2) - E(x)^2 loses the digits of small deviations.
     for row in range(count):
         mean = splat(means[row])
         off = (load(rows, row * channels + lane_of(blocks - 1, channels)) - mean) * keep
