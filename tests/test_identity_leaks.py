@@ -201,10 +201,25 @@ def test_info_tells_no_secret(here, folder, words):
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_one_study_s_result_tells_no_secret(here, folder):
-    code, printed = predict(write(here / FOLDERS[folder]), "-o", "out")
+    code, printed = predict(write(here / FOLDERS[folder]), "-o", "out", "--interactive")
     assert code == 0, printed
     assert leaks(printed) == []
+    assert (here / "out/view.html").exists()
     assert leaks_of(here / "out") == {}
+
+
+@pytest.mark.parametrize("folder", ["plain", "numbers"])
+def test_a_measured_mask_and_two_time_points_tell_no_secret(here, folder):
+    study = write(here / FOLDERS[folder])
+    assert predict(study, "-o", "out", "--no-report")[0] == 0
+    mask = here / f"{SECRETS['family name']}_{SECRETS['accession number']}.nii.gz"
+    (here / "out/mask.nii.gz").rename(mask)
+    measured, printed = run("measure", mask, study, "-o", "measured", "--debug")
+    assert measured == 0, printed
+    compared, more = run("compare-studies", study, study, "--masks", mask, mask, "-o", "compared", "--debug")
+    assert compared == 0, more
+    assert leaks(printed + more) == []
+    assert (leaks_of(here / "measured"), leaks_of(here / "compared")) == ({}, {})
 
 
 @pytest.mark.parametrize("words", [(), ("--debug",)])
