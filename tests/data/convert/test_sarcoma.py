@@ -22,7 +22,7 @@ def test_real_contours_go_to_slices_and_back_without_losing_a_voxel(tmp_path):
     sources = find_triples(STS, "STS_00*/CT.nii.bz2", "STS_00*/PET_SUV.nii.gz", "STS_00*/GTV_CT.nii.gz")
     convert_volumes(sources, tmp_path / "data", split=SplitRule(patients=("STS_001",)), root=STS)
     report = check_dataset(tmp_path / "data")
-    assert report.findings == []  # slices without tumour are healthy ones, as the metadata say
+    assert report.findings == ()  # slices without tumour are healthy ones, as the metadata say
     assert (report.size, report.splits["test"].patients) == (512, 1)
     restore_masks(tmp_path / "data", tmp_path / "data", tmp_path / "back")
     for triple in sources.triples:
