@@ -106,7 +106,10 @@ class OnnxNetwork(ExportedNetwork):
             path,
             "an ONNX model",
             AGAIN,
-            lambda: runtime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"]),
+            # Without a fallback: of a damaged file the library would print about it and try a second time.
+            lambda: runtime.InferenceSession(
+                path.read_bytes(), options, providers=["CPUExecutionProvider"], enable_fallback=False
+            ),
         )
         metadata = session.get_modelmeta().custom_metadata_map
         super().__init__(path, read_metadata(metadata.get(KEY), path))
