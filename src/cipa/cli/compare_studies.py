@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cipa.cli.parser import Parser
+from cipa.cli.study_options import REGION
 from cipa.cli.terminal import warn
 from cipa.errors import UsageError
 from cipa.files import refuse_occupied
@@ -37,13 +38,7 @@ def add_arguments(parser: Parser) -> None:
     add("after", metavar="AFTER", help="the same of the second")
     add("--studies", nargs=2, metavar=("STUDY", "STUDY"), help="the studies that the results were made of")
     add("--masks", nargs=2, metavar=("MASK", "MASK"), help="tumour in the studies: NIfTI, SEG or RTSTRUCT")
-    add(
-        "--region",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="segments or ROIs that are tumour, as 'GTV*' (default: the only one)",
-    )
+    add("--region", **REGION)
     for name, (region, what) in product(("before", "after"), REGIONS.items()):
         add(
             f"--{name}-{region}-mm",

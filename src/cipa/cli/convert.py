@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cipa.cli.parser import Parser
 from cipa.cli.study_names import HIDDEN, add_keep_names
-from cipa.cli.study_options import add_frame_options, check_frame_options
+from cipa.cli.study_options import REGION, add_frame_options, check_frame_options
 from cipa.cli.terminal import print_error, warn
 from cipa.errors import UsageError
 from cipa.progress import progress_bar
@@ -61,13 +61,7 @@ def add_arguments(parser: Parser) -> None:
     add("--table", metavar="FILE", help="instead of patterns: a CSV with columns patient,ct,pet,mask")
     add("--results", metavar="FOLDER", help="instead of patterns: results that were corrected in cipa view")
     add("--studies", metavar="FOLDER", help="with --results: their studies (default: where last read)")
-    add(
-        "--region",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="segments or ROIs that are tumour, as 'GTV*' (default: the only one)",
-    )
+    add("--region", **REGION)
     add(
         "--label", type=int, metavar="N", help="value of the mask that is tumour (default: whatever is not 0)"
     )

@@ -15,6 +15,7 @@ from cipa.cli.parser import Parser
 from cipa.cli.predict_lines import DISCLAIMER, print_lesions, print_warnings, totals_line
 from cipa.cli.report_files import add_interactive, report_writers
 from cipa.cli.study_options import (
+    REGION,
     add_report_options,
     add_study_options,
     check_study_options,
@@ -48,13 +49,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="N",
         help="NIfTI: value that is tumour, or 'all', such as lesion numbers (default: the only one but 0)",
     )
-    add(
-        "--region",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="segments or ROIs that are tumour, as 'GTV*' (default: the only one)",
-    )
+    add("--region", **REGION)
     add_study_options(parser)
     add_report_options(parser)
     group = parser.add_argument_group("output")

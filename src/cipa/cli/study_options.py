@@ -12,6 +12,15 @@ STUDY_OPTIONS = ("ct_series", "pet_series", "weight_kg", "dose_mbq", "frame", "s
 """Names of the options, as `cipa.io.dicom.volumes.read_pet_ct` takes them."""
 
 
+REGION: dict[str, Any] = {
+    "nargs": "+",
+    "default": [],
+    "metavar": "NAME",
+    "help": "segments or ROIs that are tumour, as 'GTV*' (default: the only one; all of an own object)",
+}
+"""How the part of a mask that is tumour is named, wherever one is read."""
+
+
 def add_study_options(parser: ArgumentParser) -> None:
     """Declare what a user may say about a study that its headers do not."""
     add = parser.add_argument_group("DICOM").add_argument

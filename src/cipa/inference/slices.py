@@ -15,7 +15,7 @@ from cipa.devices import choose_device
 from cipa.errors import DataError, UsageError
 from cipa.inference.compiled import compile_on_gpu
 from cipa.inference.modalities import with_inputs
-from cipa.inference.weights import Weights, digest_of, load_members, operating_point
+from cipa.inference.weights import Weights, digest_of, load_members, stored_settings
 
 PRECISIONS = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 """Names of precisions, each with the dtype that autocast computes in where the network is not compiled."""
@@ -86,10 +86,10 @@ class SlicePredictor:
         self.models, self.names = load_members(weights)
         self.config = cast(Any, self.models[0]).config
         self.batch_size = batch_size
-        point = operating_point(self.models, threshold)
-        self.threshold, self.smallest_ml = point.threshold, point.smallest_ml
-        self.shortest_mm, self.min_suv = point.shortest_mm, point.min_suv
-        self.warnings = point.warnings
+        stored = stored_settings(self.models, threshold)
+        self.threshold, self.smallest_ml = stored.threshold, stored.smallest_ml
+        self.shortest_mm, self.min_suv = stored.shortest_mm, stored.min_suv
+        self.warnings = stored.warnings
         self.precision = precision
         self.tta = tta
         self.inputs = inputs

@@ -51,7 +51,7 @@ def load_members(weights: Weights) -> tuple[list[nn.Module], list[str]]:
 
 
 @dataclass(frozen=True)
-class OperatingPoint:
+class StoredSettings:
     """What the weights say of marks that count, the mean over an ensemble.
 
     Attributes:
@@ -69,7 +69,7 @@ class OperatingPoint:
     warnings: tuple[str, ...] = ()
 
 
-def operating_point(members: Sequence[nn.Module], threshold: float | None = None) -> OperatingPoint:
+def stored_settings(members: Sequence[nn.Module], threshold: float | None = None) -> StoredSettings:
     """Return the settings stored with the weights; where the members of an ensemble differ, their mean.
 
     Folds of one training choose their thresholds each on its own patients, so that they differ as a rule.
@@ -91,7 +91,7 @@ def operating_point(members: Sequence[nn.Module], threshold: float | None = None
         f"their mean {mean:.4g} is used" + ("; --threshold sets it" if name == "threshold" else "")
         for name, mean in means.items()
     )
-    return OperatingPoint(**chosen, warnings=warnings)
+    return StoredSettings(**chosen, warnings=warnings)
 
 
 def digest_of(models: Sequence[nn.Module]) -> str:

@@ -35,7 +35,7 @@ constexpr int turns(int pieces) { return (T * pieces + THREADS - 1) / THREADS; }
 static_assert(PAIR * STATES % 4 == 0 && T % TILE == 0 && T <= 32 && (LANES == 1 || TILE % 2 == 0), "layout");
 static_assert(STATES == 4 && (LANES == 1 || LANES == 4), "the sums over lanes are written for these");
 
-struct Visit { int image, segment, back, stage; };  // of a stage, in the replay or on the way back
+struct Visit { int image, segment, back, stage; };  // of a stage, in the replay or in the backward pass
 
 // Two channels of a position, in the lane's order.
 template <int kind>
@@ -126,7 +126,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     if (v.back) load_rows(dy + image * channels + d0, Number<Y_PIECES>{}, to + Y_AT, y_at, channels, channels - d0);
     load_rows(values + walk * (2 * N), Number<V_PIECES>{}, to + V_AT, v_at, K * 2 * N, 2 * N);
   };
-  // What a visit on the way back has left: dx and d_raw in the stage, the sums over channels a part for each warp.
+  // What a visit in the backward pass has left: dx and d_raw in the stage, the sums over channels a part for each warp.
   auto store = [&](const Visit& v, int row, int slot, int half) {
     const uint4* from = (const uint4*)(smem + slot * STAGE_BYTES);
     const u64 walk = (u64)v.image * length * K + k;
