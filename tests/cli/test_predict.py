@@ -153,6 +153,8 @@ def complaint(capsys):
         (("--ct", "ct.nii.gz", "--pet", "pet.png"), "give two .png, or two NIfTI"),
         (("--ct", "ct.dcm", "--pet", "pet.dcm"), "give two .png, or two NIfTI"),
         (("data", "--suv-max", "10"), "--suv-max: only for volumes"),
+        (("data", "--interactive"), "--interactive: only for the folder of a study's result, slices"),
+        (("data", "--labels"), "--labels: only for the folder of a study's result, slices"),
         (("--ct", "a.png", "--pet", "b.png", "--list", "test"), "--list test: only for a folder"),
         (("data", "--weight-kg", "70"), "--weight-kg: only for a DICOM study"),
         (("data", "--fit", "stretch"), "--fit stretch is not possible: it must be one of auto"),

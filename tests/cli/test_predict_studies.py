@@ -203,6 +203,14 @@ def test_names_of_patients_are_kept_only_when_asked(here, capsys):
     assert {path.name for path in Path("named").iterdir()} >= {"Secret_1", "Secret_2"}
 
 
+@pytest.mark.parametrize("option", ["--interactive", "--labels"])
+def test_files_that_a_mask_alone_does_not_have_are_refused(here, capsys, option):
+    write_study(here / "study")
+    assert predict("study", "-o", "mask.nii.gz", option) == 2
+    assert f"{option}: only for the folder of a study's result, a mask alone" in capsys.readouterr().err
+    assert not Path("mask.nii.gz").exists()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interruption_leaves_what_is_finished_and_nothing_half_written(
     here, capsys, monkeypatch, number, code

@@ -1,6 +1,7 @@
 """How a study's slices become the network's images; PNG slices are such images already."""
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cipa.cli.study_options import (
@@ -62,6 +63,10 @@ def volume_options(arguments: Namespace) -> "VolumeOptions":
     return VolumeOptions(**given)
 
 
+RESULT_OPTIONS = ("interactive", "labels")
+"""Names of options for more files in the folder of a result."""
+
+
 def check_options(kind: str, arguments: Namespace) -> None:
     """Refuse options that mean nothing for the kind of input.
 
@@ -72,6 +77,7 @@ def check_options(kind: str, arguments: Namespace) -> None:
     Raises:
         UsageError: an option does not go with the input, or is out of its range.
     """
+    from cipa.inference.names import is_mask_file
     from cipa.inference.options import DICOM_ONLY
 
     check_study_options(arguments)
@@ -89,6 +95,10 @@ def check_options(kind: str, arguments: Namespace) -> None:
     for option in DICOM_ONLY:
         if (arguments.ct or arguments.pet) and getattr(arguments, option) not in (None, False):
             raise UsageError(f"{_flag(option)}: only for a DICOM study")
+    for option in RESULT_OPTIONS:
+        if getattr(arguments, option) and (kind != "studies" or is_mask_file(Path(arguments.out))):
+            what = "a mask alone is written" if kind == "studies" else "slices have no such file"
+            raise UsageError(f"{_flag(option)}: only for the folder of a study's result, {what}")
     if kind != "folder" and arguments.list != "all":
         raise UsageError(f"--list {arguments.list}: only for a folder in PCLT20K layout")
 
