@@ -17,7 +17,7 @@ def test_a_patient_without_images_is_a_warning_and_the_others_get_their_views(tm
     masks = find_run_masks(folders, ["gone", "studies"])
     files, warnings = write_run_views(tmp_path / "studies", masks, tmp_path / "views")
     assert files == {"studies": "studies.html"}
-    assert [line.split(":")[0] for line in warnings] == ["gone"]
+    assert [line.split(":")[0] for line in warnings] == ["views do not outline the truth", "gone"]
     page = (tmp_path / "views" / "studies.html").read_text()
     assert 'data-part="mask-1"' in page
     assert 'data-part="mask-2"' not in page  # no truth lies beside the study

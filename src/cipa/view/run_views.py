@@ -61,7 +61,7 @@ def write_run_views(studies: Path, masks: RunMasks, folder: Path) -> tuple[dict[
         folder: where to; made if it is not there.
 
     Returns:
-        The file of each patient, and a line for each of whom none could be written.
+        The file of each patient, and lines for what could not be shown or written.
 
     Raises:
         DataError: there is no study in `studies`.
@@ -70,8 +70,8 @@ def write_run_views(studies: Path, masks: RunMasks, folder: Path) -> tuple[dict[
     places = {patient_id(place.name): place for place in find_studies(studies)}
     if not places:
         raise DataError(f"{studies}: no study there; give the studies that were scored")
-    truths = _find_truths(studies)
-    files, warnings = {}, []
+    truths, warnings = _find_truths(studies)
+    files = {}
     for patient, by_run in masks.items():
         try:
             if patient not in places:
@@ -86,12 +86,15 @@ def write_run_views(studies: Path, masks: RunMasks, folder: Path) -> tuple[dict[
     return files, warnings
 
 
-def _find_truths(studies: Path) -> dict[str, Path]:
-    """Return the truth of the patients that have it in their study's folder or beside it."""
+def _find_truths(studies: Path) -> tuple[dict[str, Path], list[str]]:
+    """Return the truth of the patients that have it in or beside their study's folder; a line if there is none.
+
+    The runs are compared with one another then: truth may have been given in another way.
+    """
     try:
-        return {case.patient: case.truth for case in find_cases(studies)[0]}
-    except CipaError:
-        return {}  # it was given in another way: the runs are compared with one another
+        return {case.patient: case.truth for case in find_cases(studies)[0]}, []
+    except CipaError as error:
+        return {}, [f"views do not outline the truth: {error}"]
 
 
 def _page(patient: str, place: StudyLocation, by_run: Mapping[str, Path], truth: Path | None) -> str:
