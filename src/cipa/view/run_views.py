@@ -87,7 +87,7 @@ def write_run_views(studies: Path, masks: RunMasks, folder: Path) -> tuple[dict[
 
 
 def _find_truths(studies: Path) -> tuple[dict[str, Path], list[str]]:
-    """Return the truth of the patients that have it in or beside their study's folder; a line if there is none.
+    """Return the truth of the patients that have it in or beside their folder, and a line if there is none.
 
     The runs are compared with one another then: truth may have been given in another way.
     """
